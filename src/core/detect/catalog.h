@@ -1,0 +1,50 @@
+// The frozen set of detectors that one policy snapshot uses, and the names of their rules.
+// Build, freeze, share: a Catalog is immutable and serves all threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/detect/detector.h"
+
+namespace capsem::detect {
+
+// Bit i stands for detector i of the catalog; 0 means that nothing looks.
+using DetectorMask = std::uint32_t;
+inline constexpr std::size_t kDetectorsMax = 32;
+
+class Catalog {
+ public:
+  // Adds a detector and returns its bit. REQUIRES: fewer than kDetectorsMax so far.
+  DetectorMask add(std::unique_ptr<const Detector> detector);
+  // Adds a rule name and returns its id; the ids are what detectors report.
+  RuleId add_rule(std::string name);
+
+  std::string_view rule_name(RuleId rule) const { return rules_[rule]; }
+  std::size_t rule_count() const { return rules_.size(); }
+  std::size_t size() const { return detectors_.size(); }
+  const Detector& detector(std::size_t i) const { return *detectors_[i]; }
+
+ private:
+  std::vector<std::unique_ptr<const Detector>> detectors_;
+  std::vector<std::string> rules_;
+};
+
+// Scratch for every detector of one catalog; one per event loop and catalog.
+class CatalogScratch {
+ public:
+  explicit CatalogScratch(const Catalog& catalog);
+  Scratch& operator[](std::size_t detector) { return *scratch_[detector]; }
+
+ private:
+  std::vector<std::unique_ptr<Scratch>> scratch_;
+};
+
+// Runs the detectors of `mask` over one complete text (window.last): the block form.
+Status scan_all(const Catalog& catalog, DetectorMask mask, CatalogScratch& scratch,
+                std::string_view text, std::vector<Finding>& findings);
+
+}  // namespace capsem::detect

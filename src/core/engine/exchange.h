@@ -1,0 +1,123 @@
+// One request and its answer as one state machine without I/O. Bytes go in, in any pieces; it says
+// what may leave. It owns no socket, reads no clock and takes no lock: one exchange belongs to one
+// event loop.
+//
+// Order of calls:
+//   on_request_bytes()*  on_request_end()            -> Forward or Deny
+//   on_answer_head()  on_answer_bytes()*  on_answer_end()
+//   take_record()
+//
+// Invariants:
+//   (1) No byte of an inspected text leaves before every detector of its point has decided on it.
+//   (2) The verdict does not depend on how the bytes were cut, nor on streaming.
+//   (3) A detector that fails, a JSON text that cannot be read, a limit that is passed: Deny or Cut.
+//   (4) Memory: the request body, plus one answer body or at most held_bytes_max of a stream.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/audit/record.h"
+#include "core/codec/codec.h"
+#include "core/engine/workspace.h"
+#include "core/policy/snapshot.h"
+
+namespace capsem::engine {
+
+struct EngineLimits {
+  std::uint32_t request_bytes_max = 32u << 20;       // more: 413 body_too_large
+  std::uint32_t answer_bytes_max = 32u << 20;        // unstreamed answer; more: 502 answer_too_large
+  std::uint64_t stream_bytes_max = 64u << 20;        // more: limit_stream_total
+  std::uint32_t event_bytes_max = 1u << 20;          // one SSE event; more: event_too_large
+  std::uint32_t held_bytes_max = 256u << 10;         // undecided stream bytes; more: hold_too_large
+  std::uint32_t messages_max = 10'000, tools_max = 1'024, choices_max = 16;  // more: 400
+};
+
+enum class StreamMode : std::uint8_t {
+  Inspect,  // text leaves as soon as it is decided
+  Buffer,   // the whole answer is judged before its first byte leaves, and still leaves as a stream
+};
+
+struct EngineSettings {
+  EngineLimits limits;
+  StreamMode stream_mode = StreamMode::Inspect;
+  bool allow_token_arrays = false;   // prompts as token ids cannot be read: refused by default
+  bool confirm_allows = false;       // X7: the original's behaviour
+};
+
+// What the route table knows of the route.
+struct RouteProfile {
+  codec::Dialect dialect = codec::Dialect::OpenAiChat;
+  bool stream_by_path = false;  // :streamGenerateContent; elsewhere the body says it
+  // R20: how a blocked tool definition is introduced on this route.
+  std::string_view tool_prefix = "Request blocked by security policy: ";
+};
+
+// Why nothing (more) may leave, for the edge to render.
+struct Denial {
+  int status = 403;
+  std::string message;  // complete text, prefix included
+  std::string type;     // "policy_violation", "invalid_request_error", "server_error"
+  std::string code;     // "request_blocked", "inspection_failed", ...
+};
+
+enum class Answer : std::uint8_t {
+  Body,       // one JSON text
+  Sse,        // text/event-stream
+  JsonArray,  // Gemini's array form
+  Opaque,     // nothing a codec can read; relayed only if no policy looks at answers
+};
+
+enum class Step : std::uint8_t {
+  Continue,  // bytes appended to `out`, if any, may leave
+  Deny,      // nothing has left and nothing may: answer with denial(), stop reading the provider
+  Cut,       // `out` ends with the frame that makes SDKs raise: send it, end, stop the provider
+  Done,      // the answer is complete and may leave to its end (on_answer_end only)
+};
+
+class Exchange {
+ public:
+  // `settings` and `workspace` outlive the exchange.
+  Exchange(const RouteProfile& route, std::shared_ptr<const policy::Snapshot> snapshot,
+           const EngineSettings& settings, Workspace& workspace);
+  ~Exchange();
+  Exchange(Exchange&&) noexcept;
+
+  // A declared Content-Length lets the buffer be reserved once; over the limit it is a Deny.
+  Step expect_request(std::uint64_t content_length);
+  Step on_request_bytes(std::string_view bytes);
+  Step on_request_end();              // Continue: forward request_body()
+  std::string_view request_body() const;
+  const event::RequestFacts& facts() const;
+  bool wants_stream() const;          // by path or by body
+
+  // For routes whose request has no body to inspect (GET /v1/responses/{id}).
+  void skip_request();
+
+  // `ok`: a 2xx status. Error bodies are inspected like answers: they may quote the prompt.
+  Step on_answer_head(Answer kind, bool ok);
+  // True when no policy looks at answers: the caller relays every byte itself, as it comes, and
+  // calls neither of the two functions below.
+  bool relays_answer() const;
+  Step on_answer_bytes(std::string_view bytes, std::string& out);
+  Step on_answer_end(std::string& out);
+
+  const Denial& denial() const;
+  // The frame of a Cut for a fault that the edge found (a stall, a drain), so that clients of every
+  // dialect see it as an error. Only after streamed bytes have left.
+  void write_fault_frame(std::string_view message, std::string_view code, std::string& out);
+
+  // Bytes of a stream that are held back right now.
+  std::size_t held_bytes() const;
+
+  // The engine's part of the audit record. Call once, last.
+  audit::Record take_record();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace capsem::engine
