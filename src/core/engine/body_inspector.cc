@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <span>
 
 #include "core/wire/json_text.h"
 
@@ -40,8 +39,9 @@ BodyInspector::BodyInspector(const policy::Snapshot& snapshot, UnitBook& units,
     const detect::DetectorMask mask = snapshot_.detectors_at(static_cast<event::Point>(point));
     batch_of_[point] = kNoBatch;
     if (mask == 0) continue;
-    const auto known = std::ranges::find(std::span(mask_of_batch_).first(batches_), mask);
-    const auto batch = static_cast<std::size_t>(known - mask_of_batch_.begin());
+    const auto known_end = mask_of_batch_.begin() + batches_;
+    const auto batch = static_cast<std::size_t>(
+        std::find(mask_of_batch_.begin(), known_end, mask) - mask_of_batch_.begin());
     if (batch == batches_) mask_of_batch_[batches_++] = mask;
     batch_of_[point] = static_cast<std::uint8_t>(batch);
   }
