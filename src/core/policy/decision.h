@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@ namespace capsem::policy {
 // R31. The order of strictness is strictness(), not the order here.
 enum class Verdict : std::uint8_t { Allow, Log, Clarify, Replan, Confirm, Block };
 std::string_view to_string(Verdict verdict);  // "ALLOW", ...
+std::optional<Verdict> verdict_from(std::string_view name);  // letter case ignored
 
 // Allow 0 < Log, Clarify, Replan 2 < Confirm 4 < Block 5 (policy-format section 2's ranks).
 int strictness(Verdict verdict);
@@ -53,6 +55,7 @@ struct Decision {
   Verdict verdict = Verdict::Allow;
   Reason reason = Reason::Safe;
   std::string details;   // the text callers see after the prefix
+  std::string tool_name;  // of the tool concerned, resolved (R23); empty when there is none
   event::Point point = event::Point::Prompt;
   event::Phase phase = event::Phase::Request;
 };
