@@ -15,4 +15,20 @@ struct ReaderLimits {
   std::uint32_t trailers_max = 20;
 };
 
+// The clocks of a client's connection, in milliseconds, and what it may be used for.
+struct ServerLimits {
+  ReaderLimits reader;
+  std::uint32_t header_read_ms = 10'000;  // absolute, from the first byte
+  std::uint32_t tls_handshake_ms = 10'000;
+  std::uint32_t body_gap_ms = 30'000;
+  std::uint32_t body_rate_min = 1024;     // bytes per second on average, after body_rate_after_ms
+  std::uint32_t body_rate_after_ms = 10'000;
+  std::uint32_t idle_ms = 75'000;
+  std::uint32_t write_gap_ms = 60'000;
+  std::uint32_t linger_ms = 2'000;
+  std::uint32_t linger_bytes = 64u << 10;
+  std::uint32_t requests_max = 1'000;
+  std::uint32_t age_ms = 3'600'000;
+};
+
 }  // namespace capsem::http

@@ -13,7 +13,8 @@ class Provider;
 
 class Connection final : public net::IoHandler, public net::Retirable {
  public:
-  Connection(Provider& provider, net::Stream stream) : stream(std::move(stream)), provider_(provider) {}
+  Connection(Provider& provider, net::Stream socket)
+      : stream(std::move(socket)), provider_(provider) {}
 
   net::Stream stream;
   Call* call = nullptr;          // nullptr: idle in the pool
