@@ -72,11 +72,13 @@ void ServerConnection::pump() {
                        state_ == State::Linger;
     if (!wants) break;
     if (!ahead_.empty() && state_ != State::Linger) {
-      const std::string bytes = std::exchange(ahead_, {});
+      std::string bytes;
+      bytes.swap(ahead_);
       take(bytes);
     } else if (readable_) {
       read_once();
     } else {
+      if (hung_up_) end();
       break;
     }
   }
@@ -146,7 +148,8 @@ bool ServerConnection::take_head(std::string_view& bytes) {
     head_text_.assign(bytes.substr(0, in_bytes));
     bytes.remove_prefix(in_bytes);
   } else {
-    head_text_.append(bytes.substr(0, room + 4 - std::min(before, room + 4)));
+    const std::size_t take_bytes = std::min(bytes.size(), room + 4 > before ? room + 4 - before : 0);
+    head_text_.append(bytes.data(), take_bytes);
     const std::size_t end = find_head_end(head_text_, before);
     if (end == std::string_view::npos) {
       const Refusal refusal = check_partial_request(head_text_, limits_.reader);
@@ -340,7 +343,8 @@ void ServerConnection::finish_head(std::string_view head) {
 void ServerConnection::respond(std::string_view head, std::string_view body) {
   if (state_ == State::Closed) return;
   finish_head(head);
-  append_field(out_head_, "content-length", body.size());
+  const bool bodyless = head.substr(9, 3) == "204" || head.substr(9, 3) == "304";
+  if (!bodyless) append_field(out_head_, "content-length", body.size());
   out_head_.append(close_after_ ? "connection: close\r\n\r\n" : "\r\n");
   const std::array<iovec, 2> pieces{piece(out_head_),
                                     piece(head_.method == "HEAD" ? std::string_view{} : body)};
@@ -411,10 +415,10 @@ void ServerConnection::answer_complete() {
 
 void ServerConnection::become_idle() {
   state_ = State::Idle;
-  if (hung_up_ && ahead_.empty() && !readable_) return end();
   loop_.timers().arm(timer_, kCoolDownMs);
-  pump();
 }
+
+void ServerConnection::go_on() { pump(); }
 
 // Closing with unread input would reset the connection and could take the answer away from a client
 // that is still sending: its bytes are read and dropped for a while.
@@ -424,7 +428,6 @@ void ServerConnection::begin_linger() {
   lingered_ = 0;
   ahead_.clear();
   loop_.timers().arm(timer_, limits_.linger_ms);
-  pump();
 }
 
 bool ServerConnection::discard(std::string_view bytes) {

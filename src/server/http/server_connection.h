@@ -3,7 +3,7 @@
 //
 // Life of a request:  on_request()  on_body()*  on_request_end()   from the connection,
 //                     respond()  or  begin_stream() stream()* end_stream()   to it, at any time
-//                     after on_request(). An answer that is complete before the request is read to
+//                     after on_request(), and then go_on(). An answer that is complete before the request is read to
 //                     its end closes the connection (lingering, so that the answer is not lost).
 // on_gone() ends a request whose client left; on_closed() is the last call of all.
 //
@@ -62,6 +62,8 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
   void begin_sized(std::string_view head, std::uint64_t length);
   void stream(std::string_view bytes);
   void end_stream();
+  // After respond() or end_stream(), once its owner is ready for the next request: reads on.
+  void go_on();
   // The answer cannot be completed: the connection breaks off, so that nobody takes it for whole.
   void break_off();
 
