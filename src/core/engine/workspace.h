@@ -4,35 +4,35 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "core/base/random.h"
 #include "core/detect/catalog.h"
+#include "core/engine/body_buffers.h"
+#include "core/policy/snapshot.h"
 #include "core/wire/json.h"
 
 namespace capsem::engine {
 
 class Workspace {
  public:
-  explicit Workspace(std::uint64_t id_seed, wire::JsonLimits json_limits = {})
-      : json(json_limits), ids(id_seed) {}
+  // `hash_key` must be unpredictable to providers: it keys the fingerprints by which a stream's
+  // final repeats are recognised.
+  Workspace(std::uint64_t id_seed, std::uint64_t hash_key, wire::JsonLimits json_limits = {})
+      : json(json_limits), ids(id_seed), fingerprint_key(hash_key) {}
 
-  // Scratch for this catalog, made on first use. The catalog outlives the workspace's use of it:
-  // exchanges keep their snapshot alive, and the scratch of the newest two catalogs is kept.
-  detect::CatalogScratch& scratch_for(const std::shared_ptr<const void>& owner,
-                                      const detect::Catalog& catalog);
+  // Scratch for this snapshot's detectors, made on first use. The newest two snapshots are kept.
+  detect::CatalogScratch& scratch_for(const std::shared_ptr<const policy::Snapshot>& snapshot);
 
   wire::JsonReader json;
-  wire::JsonReader inner_json;  // JSON inside strings
   IdSource ids;
-  std::string batch;                       // texts joined for one scan
+  const std::uint64_t fingerprint_key;
+  BodyBuffers body;
   std::vector<detect::Finding> findings;
 
  private:
   struct Entry {
-    std::shared_ptr<const void> owner;
-    const detect::Catalog* catalog = nullptr;
+    std::shared_ptr<const policy::Snapshot> snapshot;
     std::unique_ptr<detect::CatalogScratch> scratch;
   };
   std::vector<Entry> entries_;

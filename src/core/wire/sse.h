@@ -4,6 +4,8 @@
 //
 // Split invariance: however the input is cut, the same events come out.
 // Work:   each byte is examined once; a half-received event is never scanned again.
+//         (Where a CR ends a read and its LF comes with the next, that LF is given as bytes
+//         without an event: the same bytes in the same order, one call more.)
 // Memory: at most event_bytes_max; past it feed() returns event_too_large.
 // Views:  an SseEvent points into the parser and dies when on_event() returns. event.data is
 //         followed by at least JsonReader::kPadding readable bytes.
@@ -46,8 +48,11 @@ class SseParser {
   std::size_t pending_bytes() const;
 
  private:
+  Status scan(SseSink& sink);
   Status line_done(std::size_t line_end, std::size_t next, SseSink& sink);
+  void add_data(std::size_t at, std::string_view value);
   Status dispatch(std::size_t end, SseSink& sink);
+  Status emit_bytes(std::size_t end, SseSink& sink);
 
   std::size_t event_bytes_max_;
   std::string buffer_;          // bytes from the start of the current event on, padded
@@ -56,6 +61,8 @@ class SseParser {
   std::size_t line_begin_ = 0;  // where the current line starts
   std::size_t scanned_ = 0;     // bytes already examined for line ends
   bool skip_lf_ = false;        // the last byte was CR: an LF that follows belongs to it
+  bool lone_lf_ = false;        // ... and that CR ended an event that has been given out
+  bool first_line_ = true;
   bool any_line_ = false;       // the event has at least one non-empty line
   std::string name_;
   std::string data_;            // joined data; used when one event has several data lines

@@ -1,0 +1,110 @@
+# What a person does here, one word each. Every target says what it does and installs what it needs
+# (scripts/setup); the builds are CMake presets (CMakePresets.json), one folder under build/ each.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+JOBS ?= $(shell nproc)
+ARGS ?=
+FUZZ_SECONDS ?= 60
+
+say = @printf '\033[1m== %s\033[0m\n' "$(1)"
+
+# $(call build,PRESET,TARGETS): configures once, then builds only what is named.
+define build
+@[ -e build/$(1)/build.ninja ] || cmake --preset $(1) --log-level=WARNING
+@cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2))
+endef
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  ARGS='...' is passed on, FUZZ_SECONDS=N is per target, JOBS=N bounds the build"
+
+.PHONY: setup
+setup: ## Install what building needs (Debian 12)
+	@scripts/setup
+
+.PHONY: build
+build: setup ## Build the program: build/release/capsem
+	$(call say,building build/release/capsem)
+	$(call build,release,capsem)
+
+.PHONY: run
+run: build ## Build what is missing and run the gateway with config/
+	$(call say,capsem serve --config-dir config $(ARGS))
+	@exec build/release/capsem serve --config-dir config $(ARGS)
+
+.PHONY: demo
+demo: build ## Build what is missing and play the founding demo (no key, no network)
+	@exec build/release/capsem demo $(ARGS)
+
+.PHONY: test
+test: ## Everything that decides whether a change may land
+	@scripts/test
+
+.PHONY: test-static
+test-static: build ## Layering of the source, hardening of the program
+	$(call say,static checks)
+	@mkdir -p build/reports
+	@ctest --test-dir build/release --label-regex static --output-on-failure \
+	  --output-junit ../reports/static.xml
+
+.PHONY: test-unit
+test-unit: ## Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/setup --tests
+	$(call say,unit tests (asan, ubsan))
+	$(call build,asan,unit_tests)
+	@mkdir -p build/reports/asan
+	@GTEST_OUTPUT=xml:$(CURDIR)/build/reports/asan/ GTEST_BRIEF=1 \
+	  ctest --test-dir build/asan --label-regex unit -j $(JOBS) --output-on-failure --timeout 600 \
+	  --no-tests=ignore --output-junit ../reports/unit.xml $(ARGS)
+
+.PHONY: test-tsan
+test-tsan: ## Unit tests of the floors where threads meet, under ThreadSanitizer
+	@scripts/setup --tests
+	$(call say,unit tests (tsan))
+	$(call build,tsan,threaded_tests)
+	@mkdir -p build/reports/tsan
+	@GTEST_OUTPUT=xml:$(CURDIR)/build/reports/tsan/ GTEST_BRIEF=1 \
+	  ctest --test-dir build/tsan --label-regex threads --output-on-failure --timeout 600 \
+	  --no-tests=ignore --output-junit ../reports/tsan.xml $(ARGS)
+
+.PHONY: test-integration
+test-integration: build ## The real program, real sockets, the official SDKs
+	@scripts/setup --tests
+	$(call say,integration tests)
+	@mkdir -p build/reports
+	@if [ -e tests/integration/requirements.txt ]; then \
+	  CAPSEM_BINARY=$(CURDIR)/build/release/capsem .venv/bin/python -m pytest -q \
+	    --junitxml=build/reports/integration.xml tests/integration $(ARGS); \
+	else echo "no tests/integration yet"; fi
+
+.PHONY: bench
+bench: ## The gateway beside nginx and a direct connection, in one run
+	@scripts/setup --bench
+	$(call say,building build/bench)
+	$(call build,bench)
+	@python3 bench/run.py --build build/bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZ_SECONDS
+	@scripts/setup --fuzz
+	$(call say,building build/fuzz)
+	$(call build,fuzz,fuzz_targets)
+	@mkdir -p build/reports
+	@python3 fuzz/run.py --build build/fuzz --seconds $(FUZZ_SECONDS) --jobs $(JOBS) \
+	  --junit build/reports/fuzz.xml $(ARGS)
+
+.PHONY: lint
+lint: ## clang-tidy and clang-format over the tree
+	@scripts/setup --lint
+	@scripts/lint --jobs $(JOBS) $(ARGS)
+
+.PHONY: format
+format: ## Rewrite the sources as .clang-format has them
+	@scripts/setup --lint
+	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf build

@@ -1,0 +1,179 @@
+#include "core/engine/body_inspector.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/wire/json_text.h"
+
+namespace capsem::engine {
+namespace {
+
+constexpr std::uint8_t kNoBatch = 0xFF;
+constexpr std::size_t kKeepBytes = 256u << 10;
+constexpr std::size_t kKeepEntries = 16u << 10;
+
+template <class T>
+void clear_and_bound(T& container, std::size_t keep) {
+  if (container.capacity() > keep) T().swap(container);
+  container.clear();
+}
+
+}  // namespace
+
+void BodyBuffers::clear() {
+  for (Batch& batch : batches) {
+    clear_and_bound(batch.text, kKeepBytes);
+    clear_and_bound(batch.segments, kKeepEntries);
+    batch.scattered = false;
+  }
+  clear_and_bound(lanes, kKeepEntries);
+  lane_index.clear();
+}
+
+BodyInspector::BodyInspector(const policy::Snapshot& snapshot, UnitBook& units,
+                             InspectionLedger& ledger, BodyBuffers& buffers)
+    : snapshot_(snapshot), units_(units), ledger_(ledger), buffers_(buffers) {
+  buffers_.clear();
+  // Points whose texts the same detectors look at share a batch.
+  for (std::size_t point = 0; point < event::kPointCount; ++point) {
+    const detect::DetectorMask mask = snapshot_.detectors_at(static_cast<event::Point>(point));
+    batch_of_[point] = kNoBatch;
+    if (mask == 0) continue;
+    const auto known_end = mask_of_batch_.begin() + batches_;
+    const auto batch = static_cast<std::size_t>(
+        std::find(mask_of_batch_.begin(), known_end, mask) - mask_of_batch_.begin());
+    if (batch == batches_) mask_of_batch_[batches_++] = mask;
+    batch_of_[point] = static_cast<std::uint8_t>(batch);
+  }
+}
+
+void BodyInspector::on_text(const event::Text& text) {
+  const std::size_t batch = batch_of_[static_cast<std::size_t>(text.point)];
+  if (batch == kNoBatch) {
+    units_.unit_of(text);
+    return;
+  }
+  ledger_.count(text.point, text.text.size());
+  const std::uint32_t lane = open_lane(text, batch);
+  if (text.json) {
+    append_json(batch, lane, text);
+  } else {
+    append(batch, lane, text.text);
+  }
+}
+
+std::uint32_t BodyInspector::open_lane(const event::Text& text, std::size_t batch) {
+  const std::uint64_t key = hash_combine(text.lane, batch);
+  const auto [lane, fresh] = buffers_.lane_index.find_or_insert(
+      key, static_cast<std::uint32_t>(buffers_.lanes.size()));
+  const std::uint32_t unit = units_.unit_of(text);
+  if (fresh) {
+    buffers_.lanes.push_back({.unit = unit,
+                              .order = units_.next_order(unit),
+                              .part = text.part,
+                              .field = text.field,
+                              .repeat = text.repeat});
+  }
+  return lane;
+}
+
+void BodyInspector::append(std::size_t batch_index, std::uint32_t lane, std::string_view bytes) {
+  if (bytes.empty()) return;
+  BodyBuffers::Batch& batch = buffers_.batches[batch_index];
+  if (!batch.segments.empty() && batch.segments.back().lane == lane) {
+    batch.text += bytes;
+    batch.segments.back().end = batch.text.size();
+    return;
+  }
+  batch.text.push_back('\0');
+  const std::size_t begin = batch.text.size();
+  batch.text += bytes;
+  batch.segments.push_back({lane, begin, batch.text.size()});
+  if (++buffers_.lanes[lane].segments > 1) batch.scattered = true;
+}
+
+void BodyInspector::append_json(std::size_t batch, std::uint32_t lane, const event::Text& text) {
+  if (std::memchr(text.text.data(), '\\', text.text.size()) == nullptr) {
+    append(batch, lane, text.text);
+    return;
+  }
+  std::string decoded;
+  decoded.reserve(text.text.size());
+  wire::JsonTextDecoder decoder;
+  const std::size_t broken_at = decoder.feed(text.text, decoded);
+  decoder.finish(decoded);
+  append(batch, lane, decoded);
+  if (broken_at == wire::JsonTextDecoder::npos) return;
+  // Not JSON after all: whoever gets it may read it raw, so the raw bytes are looked at as well.
+  event::Text raw = text;
+  raw.lane = hash_combine(text.lane, 1);
+  raw.repeat = true;
+  append(batch, open_lane(raw, batch), text.text);
+}
+
+void BodyInspector::on_unchecked(std::string_view surface, std::string_view reason) {
+  ledger_.unchecked(surface, reason);
+}
+
+// Lanes whose pieces do not stand side by side (token lists interleave) are copied together behind
+// the batch, and blanked where they stood: a NUL is a boundary, so nothing is found there.
+void BodyInspector::join_scattered(std::size_t batch_index) {
+  BodyBuffers::Batch& batch = buffers_.batches[batch_index];
+  if (!batch.scattered) return;
+  std::vector<BodyBuffers::Segment> kept, loose;
+  for (const auto& segment : batch.segments) {
+    (buffers_.lanes[segment.lane].segments > 1 ? loose : kept).push_back(segment);
+  }
+  std::ranges::stable_sort(loose, {}, &BodyBuffers::Segment::lane);
+  std::string tail;
+  for (std::size_t i = 0; i < loose.size(); ++i) {
+    auto& segment = loose[i];
+    const bool continues = i > 0 && loose[i - 1].lane == segment.lane;
+    if (!continues) tail.push_back('\0');
+    const std::size_t begin = batch.text.size() + tail.size();
+    tail.append(batch.text, segment.begin, segment.end - segment.begin);
+    std::fill(batch.text.begin() + static_cast<std::ptrdiff_t>(segment.begin),
+              batch.text.begin() + static_cast<std::ptrdiff_t>(segment.end), '\0');
+    if (continues) {
+      kept.back().end = batch.text.size() + tail.size();
+    } else {
+      kept.push_back({segment.lane, begin, batch.text.size() + tail.size()});
+    }
+  }
+  batch.text += tail;
+  batch.segments = std::move(kept);
+}
+
+Status BodyInspector::scan(detect::CatalogScratch& scratch,
+                           std::vector<detect::Finding>& findings) {
+  for (std::size_t batch = 0; batch < batches_; ++batch) {
+    join_scattered(batch);
+    findings.clear();
+    const Status status = detect::scan_all(snapshot_.catalog(), mask_of_batch_[batch], scratch,
+                                           buffers_.batches[batch].text, findings);
+    if (!status) return status;
+    file_hits(batch, findings);
+  }
+  return {};
+}
+
+void BodyInspector::file_hits(std::size_t batch_index, std::vector<detect::Finding>& findings) {
+  std::ranges::sort(findings, {}, &detect::Finding::begin);
+  const auto& segments = buffers_.batches[batch_index].segments;
+  auto segment = segments.begin();
+  for (const detect::Finding& finding : findings) {
+    while (segment != segments.end() && segment->end <= finding.begin) ++segment;
+    if (segment == segments.end()) break;
+    const BodyBuffers::Lane& lane = buffers_.lanes[segment->lane];
+    units_.add_hit(lane.unit, {.rule = finding.rule,
+                               .score = finding.score,
+                               .order = lane.order,
+                               .begin = finding.begin - segment->begin,
+                               .end = finding.end - segment->begin,
+                               .part = lane.part,
+                               .field = lane.field,
+                               .repeat = lane.repeat});
+  }
+}
+
+}  // namespace capsem::engine

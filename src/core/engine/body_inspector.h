@@ -1,0 +1,50 @@
+// Inspects one complete JSON text: all texts of points with the same detectors are joined into one
+// buffer, NUL between them, and scanned in a single pass per detector.
+//
+// Use: give it to a codec as the sink, then call scan() once. Belongs to one exchange and phase;
+// borrows the workspace's buffers, so two of them must not be filled at the same time on one loop.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/index_map.h"
+#include "core/engine/ledger.h"
+#include "core/engine/units.h"
+#include "core/engine/workspace.h"
+#include "core/event/event.h"
+#include "core/policy/snapshot.h"
+
+namespace capsem::engine {
+
+class BodyInspector final : public event::TextSink {
+ public:
+  BodyInspector(const policy::Snapshot& snapshot, UnitBook& units, InspectionLedger& ledger,
+                BodyBuffers& buffers);
+
+  void on_text(const event::Text& text) override;
+  void on_scope_end(std::uint64_t) override {}  // the text's end is every scope's end
+  void on_unchecked(std::string_view surface, std::string_view reason) override;
+
+  // Runs the detectors and files their findings as hits of the units. An error is a detector's.
+  Status scan(detect::CatalogScratch& scratch, std::vector<detect::Finding>& findings);
+
+ private:
+  std::uint32_t open_lane(const event::Text& text, std::size_t batch);
+  void append(std::size_t batch, std::uint32_t lane, std::string_view bytes);
+  void append_json(std::size_t batch, std::uint32_t lane, const event::Text& text);
+  void join_scattered(std::size_t batch);
+  void file_hits(std::size_t batch, std::vector<detect::Finding>& findings);
+
+  const policy::Snapshot& snapshot_;
+  UnitBook& units_;
+  InspectionLedger& ledger_;
+  BodyBuffers& buffers_;
+  std::array<std::uint8_t, event::kPointCount> batch_of_{};  // by point; kNoBatch: nothing looks
+  std::array<detect::DetectorMask, event::kPointCount> mask_of_batch_{};
+  std::size_t batches_ = 0;
+};
+
+}  // namespace capsem::engine

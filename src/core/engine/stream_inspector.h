@@ -1,0 +1,85 @@
+// A streamed answer on its way through: events in, events that may leave out, byte for byte, until
+// a policy forbids what comes next. One per stream; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/codec/codec.h"
+#include "core/engine/exchange.h"
+#include "core/engine/hold_queue.h"
+#include "core/engine/ledger.h"
+#include "core/engine/stream_lanes.h"
+#include "core/engine/units.h"
+#include "core/engine/workspace.h"
+#include "core/wire/json_array.h"
+#include "core/wire/sse.h"
+
+namespace capsem::engine {
+
+class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSink {
+ public:
+  // All references outlive the inspector; `facts` and `ledger` are filled in.
+  struct Context {
+    const codec::Codec& codec;
+    const policy::Snapshot& snapshot;
+    const EngineSettings& settings;
+    Workspace& workspace;
+    detect::CatalogScratch& scratch;
+    UnitBook& units;
+    InspectionLedger& ledger;
+    event::ResponseFacts& facts;
+  };
+  StreamInspector(const Context& context, codec::Framing framing);
+
+  // Appends what may leave to `out`. False: a policy has settled the stream (settled() says how) or
+  // something failed (error()); no further call is legal then but write_end().
+  bool feed(std::string_view bytes, std::string& out);
+  bool finish(std::string& out);
+
+  // The error frame of this stream's dialect, continuing what has left so far.
+  void write_end(std::string_view message, std::string_view code, std::string& out) const;
+
+  // Bytes have been given out: it is too late for a plain refusal.
+  bool any_left() const { return any_left_; }
+  std::size_t held_bytes() const { return queue_.bytes() + ready_.size(); }
+  // Set when feed() or finish() returned false without a decision.
+  const Error* error() const { return failed_ ? &error_ : nullptr; }
+
+ private:
+  Status on_event(const wire::SseEvent& event) override;
+  Status on_element(const wire::JsonElement& element) override;
+  void on_text(const event::Text& text) override;
+  void on_scope_end(std::uint64_t scope) override;
+  void on_unchecked(std::string_view surface, std::string_view reason) override;
+
+  Status finish_framing();
+  Status read(std::string_view name, std::string_view data);
+  Status read_outside_data(const wire::SseEvent& event);
+  Status settle_event(std::string_view raw);
+  bool blocked_by_news();
+  void release();
+  Status check_held() const;
+  bool hand_out(const Status& status, bool last, std::string& out);
+
+  const Context context_;
+  const codec::Framing framing_;
+  wire::SseParser sse_;
+  wire::JsonArraySplitter array_;
+  StreamLanes lanes_;
+  HoldQueue queue_;
+  std::vector<HoldQueue::Need> needs_;  // of the event being read
+  Status text_status_{};                // first failure while a codec was giving texts
+  std::string ready_;                   // decided; leaves with this feed(), or, in buffer mode, last
+  std::uint64_t total_bytes_ = 0;
+  std::uint64_t released_events_ = 0;
+  std::uint64_t data_events_ = 0;
+  bool any_left_ = false;
+  bool blocked_ = false;
+  bool failed_ = false;
+  Error error_;
+};
+
+}  // namespace capsem::engine

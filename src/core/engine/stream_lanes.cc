@@ -1,0 +1,198 @@
+#include "core/engine/stream_lanes.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace capsem::engine {
+
+StreamLanes::StreamLanes(const policy::Snapshot& snapshot, UnitBook& units,
+                         std::uint64_t fingerprint_key, bool fingerprints)
+    : snapshot_(snapshot),
+      units_(units),
+      fingerprint_key_(fingerprint_key),
+      fingerprints_(fingerprints) {}
+
+Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
+                                           detect::CatalogScratch& scratch) {
+  const detect::DetectorMask mask = snapshot_.detectors_at(text.point);
+  if (mask == 0) {
+    units_.unit_of(text);
+    return Fed{kNone, 0};
+  }
+  if (text.repeats_lane != 0) {
+    // A whole repeat of what was already judged piece by piece needs no second look.
+    const std::uint32_t original = lane_index_.find(text.repeats_lane);
+    Fingerprint whole(fingerprint_key_);
+    whole.add(text.text);
+    if (original != IndexMap::kNone && lanes_[original].fingerprint == whole) {
+      return Fed{original, lanes_[original].scan->received()};
+    }
+  }
+  const Result<std::uint32_t> opened = open(text, mask);
+  if (!opened) return std::unexpected(opened.error());
+  const std::uint32_t index = *opened;
+  {
+    LaneState& lane = lanes_[index];
+    Scope& scope = scopes_[lane.scope];
+    if (!scope.counted) {
+      scope.counted = true;
+      ++scope.events;
+      touched_scopes_.push_back(lane.scope);
+    }
+    if (lane.settled > lane.scan->decided()) scope.resumed = true;
+    lane.last_event = scope.events;
+    if (fingerprints_ && !text.repeat) lane.fingerprint.add(text.text);
+  }
+  const Status status = text.json ? feed_json(index, text, scratch)
+                                  : feed_scan(index, text.text, scratch);
+  if (!status) return std::unexpected(status.error());
+  const LaneState& lane = lanes_[index];
+  return Fed{index, lane.scan->received() + (lane.decoder.pending() ? 1 : 0)};
+}
+
+Result<std::uint32_t> StreamLanes::open(const event::Text& text, detect::DetectorMask mask) {
+  const auto [index, fresh] =
+      lane_index_.find_or_insert(text.lane, static_cast<std::uint32_t>(lanes_.size()));
+  const std::uint32_t unit = units_.unit_of(text);
+  if (!fresh) return index;
+  if (lanes_.size() >= kLanesMax) {
+    return upstream_error("inspection_failed", "the stream has more texts than can be followed");
+  }
+  LaneState lane(fingerprint_key_);
+  lane.scan = std::make_unique<detect::Lane>(snapshot_.catalog(), mask);
+  lane.unit = unit;
+  lane.order = units_.next_order(unit);
+  lane.scope = open_scope(text.scope);
+  lane.part = text.part;
+  lane.field = text.field;
+  lane.json = text.json;
+  lane.repeat = text.repeat;
+  scopes_[lane.scope].lanes.push_back(index);
+  lanes_.push_back(std::move(lane));
+  return index;
+}
+
+std::uint32_t StreamLanes::open_scope(std::uint64_t scope) {
+  const auto [index, fresh] =
+      scope_index_.find_or_insert(scope, static_cast<std::uint32_t>(scopes_.size()));
+  if (fresh) scopes_.emplace_back();
+  return index;
+}
+
+Status StreamLanes::feed_scan(std::uint32_t index, std::string_view bytes,
+                              detect::CatalogScratch& scratch) {
+  findings_.clear();
+  const Status status = lanes_[index].scan->feed(bytes, scratch, findings_);
+  file(index, lanes_[index].repeat);
+  return status;
+}
+
+Status StreamLanes::feed_json(std::uint32_t index, const event::Text& text,
+                              detect::CatalogScratch& scratch) {
+  decoded_.clear();
+  const std::size_t broken_at = lanes_[index].decoder.feed(text.text, decoded_);
+  if (broken_at != wire::JsonTextDecoder::npos && lanes_[index].raw_lane == kNone) {
+    // From here on the text is not JSON: follow it raw as well, with the same past.
+    LaneState fork(fingerprint_key_);
+    fork.scan = std::make_unique<detect::Lane>(*lanes_[index].scan);
+    fork.unit = lanes_[index].unit;
+    fork.order = units_.next_order(fork.unit);
+    fork.scope = lanes_[index].scope;
+    fork.part = lanes_[index].part;
+    fork.field = lanes_[index].field;
+    fork.repeat = true;
+    lanes_[index].raw_lane = static_cast<std::uint32_t>(lanes_.size());
+    scopes_[fork.scope].lanes.push_back(lanes_[index].raw_lane);
+    lanes_.push_back(std::move(fork));
+  }
+  if (const std::uint32_t fork = lanes_[index].raw_lane; fork != kNone) {
+    lanes_[fork].last_event = lanes_[index].last_event;
+    if (const Status status = feed_scan(fork, text.text, scratch); !status) return status;
+  }
+  return feed_scan(index, decoded_, scratch);
+}
+
+void StreamLanes::file(std::uint32_t index, bool repeat) {
+  const LaneState& lane = lanes_[index];
+  for (const detect::Finding& finding : findings_) {
+    const policy::Hit hit{.rule = finding.rule,
+                          .score = finding.score,
+                          .order = lane.order,
+                          .begin = finding.begin,
+                          .end = finding.end,
+                          .part = lane.part,
+                          .field = lane.field,
+                          .repeat = repeat};
+    units_.add_hit(lane.unit, hit);
+    news_.push_back({lane.unit, index, hit});
+  }
+}
+
+void StreamLanes::forbid(const News& news) {
+  std::uint64_t& at = lanes_[news.lane].forbidden_at;
+  at = std::min(at, news.hit.begin);
+}
+
+Status StreamLanes::settle(std::uint32_t index, detect::CatalogScratch& scratch) {
+  LaneState& lane = lanes_[index];
+  decoded_.clear();
+  if (lane.json) {
+    wire::JsonTextDecoder decoder = lane.decoder;
+    decoder.finish(decoded_);
+  }
+  const std::uint64_t received = lane.scan->received();
+  if (lane.settled > received || (decoded_.empty() && lane.scan->decided() == received)) return {};
+  // A copy is brought to its end: should the lane go on, its own state still knows its past.
+  findings_.clear();
+  detect::Lane copy(*lane.scan);
+  Status status = decoded_.empty() ? Status{} : copy.feed(decoded_, scratch, findings_);
+  if (status) status = copy.finish(scratch, findings_);
+  if (!status) return status;
+  file(index, lane.repeat);
+  lane.settled = received + 1;
+  return {};
+}
+
+Status StreamLanes::end_scope(std::uint64_t scope, detect::CatalogScratch& scratch) {
+  const std::uint32_t index = scope_index_.find(scope);
+  if (index == IndexMap::kNone) return {};
+  for (const std::uint32_t lane : scopes_[index].lanes) {
+    if (const Status status = settle(lane, scratch); !status) return status;
+  }
+  return {};
+}
+
+Status StreamLanes::end_event(detect::CatalogScratch& scratch) {
+  for (const std::uint32_t index : touched_scopes_) {
+    Scope& scope = scopes_[index];
+    scope.counted = false;
+    if (scope.resumed || scope.lanes.size() < 2) continue;
+    for (const std::uint32_t lane : scope.lanes) {
+      if (scope.events - lanes_[lane].last_event < kSilentEvents) continue;
+      if (const Status status = settle(lane, scratch); !status) return status;
+    }
+  }
+  touched_scopes_.clear();
+  return {};
+}
+
+Status StreamLanes::end_all(detect::CatalogScratch& scratch) {
+  for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
+    if (const Status status = settle(i, scratch); !status) return status;
+  }
+  return {};
+}
+
+std::uint64_t StreamLanes::clear_mark(const LaneState& lane) const {
+  return std::min(std::max(lane.settled, lane.scan->decided()), lane.forbidden_at);
+}
+
+bool StreamLanes::cleared(std::uint32_t index, std::uint64_t until) const {
+  const LaneState& lane = lanes_[index];
+  if (until > clear_mark(lane)) return false;
+  // The raw form of the same text has to be clear as far as it has come, too.
+  return lane.raw_lane == kNone ||
+         clear_mark(lanes_[lane.raw_lane]) >= lanes_[lane.raw_lane].scan->received();
+}
+
+}  // namespace capsem::engine

@@ -1,0 +1,110 @@
+// The texts of one stream: a lane per text key, each with detectors that go on from piece to piece.
+//
+// A lane's text is cleared, byte by byte, as its detectors decide. Two things clear the rest: the
+// end of its scope, and silence, when other lanes of the scope go on without it (reasoning that has
+// given way to the answer). Text that comes after such a provisional end is still matched together
+// with what went before: a forbidden text that straddles it is found and never completed. A scope
+// in which that happens once is not given the benefit of silence again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/index_map.h"
+#include "core/detect/lane.h"
+#include "core/engine/fingerprint.h"
+#include "core/engine/units.h"
+#include "core/event/event.h"
+#include "core/policy/snapshot.h"
+#include "core/wire/json_text.h"
+
+namespace capsem::engine {
+
+class StreamLanes {
+ public:
+  static constexpr std::size_t kLanesMax = 4'096;      // per stream; more: inspection_failed
+  static constexpr std::uint32_t kSilentEvents = 2;    // of its scope, before a lane is settled
+
+  // `fingerprints`: the dialect repeats texts whole, so each lane keeps one.
+  StreamLanes(const policy::Snapshot& snapshot, UnitBook& units, std::uint64_t fingerprint_key,
+              bool fingerprints);
+
+  // What feeding a text did.
+  struct Fed {
+    std::uint32_t lane = 0;
+    std::uint64_t until = 0;  // the event may leave when the lane is cleared up to here
+  };
+
+  // Feeds one piece. New findings become hits of its unit. The result's `lane` is kNone when no
+  // detector looks at the text's point. Errors: a detector failed, too many lanes.
+  Result<Fed> feed(const event::Text& text, detect::CatalogScratch& scratch);
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+  // The scope is complete: settles its lanes.
+  Status end_scope(std::uint64_t scope, detect::CatalogScratch& scratch);
+  // All texts of one event have been fed: settles lanes that have fallen silent.
+  Status end_event(detect::CatalogScratch& scratch);
+  // The stream is complete: settles every lane.
+  Status end_all(detect::CatalogScratch& scratch);
+
+  bool cleared(std::uint32_t lane, std::uint64_t until) const;
+
+  // A hit that was filed since the last call to clear_news().
+  struct News {
+    std::uint32_t unit;
+    std::uint32_t lane;
+    policy::Hit hit;
+  };
+  const std::vector<News>& news() const { return news_; }
+  void clear_news() { news_.clear(); }
+  // Nothing from this hit on may leave any more.
+  void forbid(const News& news);
+
+ private:
+  struct LaneState {
+    std::unique_ptr<detect::Lane> scan;
+    wire::JsonTextDecoder decoder;
+    Fingerprint fingerprint;
+    std::uint64_t settled = 0;      // cleared by a provisional end up to here
+    std::uint64_t forbidden_at = ~std::uint64_t{0};
+    std::uint32_t unit = 0, order = 0, scope = 0;
+    std::uint32_t last_event = 0;   // of the scope's events, the last with text for this lane
+    std::uint32_t raw_lane = kNone; // the same text without undoing escapes, once it is not JSON
+    event::Part part = event::Part::Text;
+    std::uint16_t field = 0;
+    bool json = false, repeat = false;
+
+    explicit LaneState(std::uint64_t key) : fingerprint(key) {}
+  };
+  struct Scope {
+    std::uint32_t events = 0;   // events with text of this scope
+    bool counted = false;       // ... of which the current one is counted
+    bool resumed = false;       // a lane went on after silence
+    std::vector<std::uint32_t> lanes;
+  };
+
+  Result<std::uint32_t> open(const event::Text& text, detect::DetectorMask mask);
+  std::uint32_t open_scope(std::uint64_t scope);
+  Status feed_scan(std::uint32_t lane, std::string_view bytes, detect::CatalogScratch& scratch);
+  Status feed_json(std::uint32_t lane, const event::Text& text, detect::CatalogScratch& scratch);
+  Status settle(std::uint32_t lane, detect::CatalogScratch& scratch);
+  void file(std::uint32_t lane, bool repeat);
+  std::uint64_t clear_mark(const LaneState& lane) const;
+
+  const policy::Snapshot& snapshot_;
+  UnitBook& units_;
+  const std::uint64_t fingerprint_key_;
+  const bool fingerprints_;
+  std::vector<LaneState> lanes_;
+  IndexMap lane_index_;
+  std::vector<Scope> scopes_;
+  IndexMap scope_index_;
+  std::vector<std::uint32_t> touched_scopes_;
+  std::vector<detect::Finding> findings_;
+  std::vector<News> news_;
+  std::string decoded_;
+};
+
+}  // namespace capsem::engine

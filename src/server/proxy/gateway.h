@@ -1,0 +1,71 @@
+// The gateway as one object: loops, listeners, routes, relay. app/main builds it from settings and a
+// policy snapshot, starts it, and turns signals into drain().
+//
+// Thread-safe: every public function may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/audit/record.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/policy/snapshot.h"
+#include "server/proxy/metrics.h"
+#include "server/proxy/settings.h"
+
+namespace capsem::proxy {
+
+struct AdminReply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+// Answers one request of the admin listener. `path` is decoded, without query. Called on the first
+// loop, one call at a time: it must not block and should take well under a millisecond.
+// GET and HEAD have no body; the body of other methods is read (1 MiB at most) and dropped.
+using AdminHandler = std::function<AdminReply(std::string_view method, std::string_view path)>;
+
+class Gateway {
+ public:
+  // `audit` and `clock` outlive the gateway. `audit` is called from all loops at once. Without
+  // `admin` there is no admin listener.
+  Gateway(Settings settings, std::shared_ptr<const policy::Snapshot> snapshot, audit::Sink& audit,
+          const Clock& clock, AdminHandler admin = {});
+  ~Gateway();  // stop_now() and wait()
+
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Opens the listeners and starts one thread per loop. A port of 0 binds any free port; admin_port
+  // 0 means no admin listener unless `any_admin_port`. An error says what could not be opened and
+  // leaves nothing running.
+  Status start(bool any_admin_port = false);
+
+  // Exchanges that begin after this call are judged by `snapshot`; running ones end as they began.
+  void set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot);
+
+  // Readiness turns 503 at once, listeners close after drain_announce_ms, running exchanges finish
+  // for up to drain_ms, then end with the fault frame of their dialect. A second call ends at once.
+  void drain();
+  void stop_now();
+  // Returns when every loop has ended.
+  void wait();
+
+  bool ready() const;                  // listeners open and not draining
+  std::uint16_t port() const;          // the bound port; 0 before start()
+  std::uint16_t admin_port() const;    // 0: no admin listener
+  // One shard per loop. Valid as long as the gateway.
+  std::vector<const MetricShard*> metrics() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace capsem::proxy

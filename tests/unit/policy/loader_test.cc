@@ -1,0 +1,215 @@
+#include "core/policy/loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace capsem::policy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Result<Loaded> load(std::vector<SourceFile> files) { return load_directory(files); }
+
+const PiiPolicy& pii_of(const Loaded& loaded) { return std::get<PiiPolicy>(loaded.policies.back()); }
+
+PiiPolicy::EntityDecision entity(const PiiPolicy& policy, detect::EntityType type) {
+  return policy.entities[static_cast<std::size_t>(type)];
+}
+
+constexpr std::string_view kPii = R"(enabled = true
+check_prompts = true
+check_tool_args = false
+score_threshold = 0.6
+language = "en"
+
+[entity_decisions]
+EMAIL_ADDRESS = "BLOCK"
+PERSON = "log"
+)";
+
+TEST(Loader, ReadsTheOriginalsPiiFileR29) {
+  const auto loaded = load({{"pii.toml", std::string(kPii)}});
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_THAT(loaded->enabled, ElementsAre("PIIDetection"));
+  EXPECT_THAT(loaded->warnings, IsEmpty());
+  const PiiPolicy& policy = pii_of(*loaded);
+  EXPECT_TRUE(policy.check_prompts);
+  EXPECT_FALSE(policy.check_tool_args);
+  EXPECT_TRUE(policy.check_responses);
+  EXPECT_TRUE(policy.check_tool_responses);
+  EXPECT_FLOAT_EQ(policy.score_threshold, 0.6F);
+  EXPECT_EQ(entity(policy, detect::EntityType::EmailAddress).verdict, Verdict::Block);
+  EXPECT_EQ(entity(policy, detect::EntityType::Person).verdict, Verdict::Log);
+  EXPECT_FALSE(entity(policy, detect::EntityType::DateTime).configured);
+}
+
+TEST(Loader, FilesActInNameOrderR27) {
+  const auto loaded = load({{"cfg/pii.toml", std::string(kPii)}, {"cfg/debug.toml", ""}});
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_THAT(loaded->enabled, ElementsAre("Debug", "PIIDetection"));
+}
+
+TEST(Loader, DebugFileMayNameItsOwnKeywords) {
+  const auto loaded = load({{"debug.toml", "enabled = true\nkeywords = ['one', 'Two']\n"}});
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_THAT(std::get<KeywordPolicy>(loaded->policies.at(0)).keywords, ElementsAre("one", "Two"));
+}
+
+struct FallbackCase {
+  std::string_view name;
+  std::vector<SourceFile> files;
+};
+
+TEST(Loader, WithoutAnyPolicyDebugAloneActsR32) {
+  const FallbackCase cases[] = {
+      {"no file", {}},
+      {"all disabled", {{"debug.toml", "enabled = false"},
+                        {"pii.toml", "enabled = false\n[entity_decisions]\n"}}},
+      {"only the server's file", {{"capsem.toml", "this is not read here"}}},
+      {"only an unknown file", {{"other.toml", "a = 1"}}},
+      {"only a README", {{"README.md", "rules: none"}}},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto loaded = load(c.files);
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    EXPECT_THAT(loaded->enabled, ElementsAre("Debug"));
+    EXPECT_THAT(std::get<KeywordPolicy>(loaded->policies.at(0)).keywords,
+                ElementsAre("capsem_block"));
+  }
+}
+
+TEST(Loader, DisabledFileIsSkippedAndTheOthersActR32) {
+  const auto loaded = load({{"debug.toml", "enabled = false"}, {"pii.toml", std::string(kPii)}});
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_THAT(loaded->enabled, ElementsAre("PIIDetection"));
+}
+
+TEST(Loader, UnknownFilesAreSkippedWithAWarningR32) {
+  const auto loaded = load({{"config/pij.toml", ""}, {"config/compose.yaml", "services: {}"}});
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_THAT(loaded->warnings,
+              ElementsAre("config/compose.yaml: not a policy file, skipped",
+                          "config/pij.toml: unknown policy file, skipped (did you mean 'pii'?)"));
+}
+
+TEST(Loader, SettingsBelowTheTablesHeaderAreReadWithAWarningR30) {
+  const auto loaded = load({{"pii.toml",
+                             "[entity_decisions]\nEMAIL_ADDRESS = \"BLOCK\"\n"
+                             "check_prompts = false\nscore_threshold = 1\n"}});
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_FALSE(pii_of(*loaded).check_prompts);
+  EXPECT_FLOAT_EQ(pii_of(*loaded).score_threshold, 1.0F);
+  ASSERT_EQ(loaded->warnings.size(), 2U);
+  EXPECT_THAT(loaded->warnings[0], HasSubstr("pii.toml:3:1: 'check_prompts' stands in"));
+}
+
+TEST(Loader, WarnsOfWhatHasNoEffect) {
+  const auto loaded = load({{"pii.toml",
+                             "language = \"de\"\n[entity_decisions]\nPERSON = \"REPLAN\"\n"}});
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_THAT(loaded->warnings,
+              ElementsAre(HasSubstr("pii.toml:1:12: language 'de' is not supported"),
+                          HasSubstr("pii.toml:3:10: REPLAN is recorded like LOG")));
+  const auto empty = load({{"pii.toml", "[entity_decisions]\n"}});
+  ASSERT_TRUE(empty);
+  EXPECT_THAT(empty->warnings, ElementsAre(HasSubstr("this policy checks nothing")));
+}
+
+struct ErrorCase {
+  std::string_view name;
+  SourceFile file;
+  std::string_view detail;  // how the message begins, place included
+};
+
+TEST(Loader, ABrokenFileStopsTheLoadAndSaysWhereR30R32) {
+  const ErrorCase cases[] = {
+      {"no table", {"pii.toml", "enabled = true\n"},
+       "pii.toml:1:1: PIIPolicy config must include 'entity_decisions'"},
+      {"no table, though disabled", {"pii.toml", "enabled = false\n"},
+       "pii.toml:1:1: PIIPolicy config must include 'entity_decisions'"},
+      {"not a table", {"pii.toml", "entity_decisions = 1\n"},
+       "pii.toml:1:20: 'entity_decisions' must be a table"},
+      {"unknown entity", {"c/pii.toml", "[entity_decisions]\nEMAIL_ADRESS = \"BLOCK\"\n"},
+       "c/pii.toml:2:1: Unknown PII entity type: EMAIL_ADRESS (did you mean 'EMAIL_ADDRESS'?)"},
+      {"unknown entity, nothing near", {"pii.toml", "[entity_decisions]\nSHOE_SIZE_EU_XXL = \"BLOCK\"\n"},
+       "pii.toml:2:1: Unknown PII entity type: SHOE_SIZE_EU_XXL"},
+      {"unknown verdict", {"pii.toml", "[entity_decisions]\nPERSON = \"BLOK\"\n"},
+       "pii.toml:2:10: Unknown verdict: BLOK (did you mean 'BLOCK'?)"},
+      {"verdict not a string", {"pii.toml", "[entity_decisions]\nPERSON = 1\n"},
+       "pii.toml:2:10: the verdict of PERSON must be a string"},
+      {"unknown key", {"pii.toml", "chek_prompts = true\n[entity_decisions]\n"},
+       "pii.toml:1:1: unknown key 'chek_prompts' (did you mean 'check_prompts'?)"},
+      {"flag not boolean", {"pii.toml", "check_prompts = \"no\"\n[entity_decisions]\n"},
+       "pii.toml:1:17: 'check_prompts' must be true or false"},
+      {"threshold out of range", {"pii.toml", "score_threshold = 1.5\n[entity_decisions]\n"},
+       "pii.toml:1:19: 'score_threshold' must be a number from 0 to 1"},
+      {"threshold nan", {"pii.toml", "score_threshold = nan\n[entity_decisions]\n"},
+       "pii.toml:1:19: 'score_threshold' must be a number from 0 to 1"},
+      {"set twice", {"pii.toml", "check_prompts = true\n[entity_decisions]\ncheck_prompts = false\n"},
+       "pii.toml:3:1: 'check_prompts' is set twice"},
+      {"syntax", {"pii.toml", "enabled = \n"}, "pii.toml:1:11: "},
+      {"duplicate key", {"pii.toml", "enabled = true\nenabled = true\n"}, "pii.toml:2:"},
+      {"unknown key in debug", {"debug.toml", "keyword = ['x']\n"},
+       "debug.toml:1:1: unknown key 'keyword' (did you mean 'keywords'?)"},
+      {"no keywords", {"debug.toml", "keywords = []\n"}, "debug.toml:1:12: 'keywords' must be"},
+      {"keyword not a string", {"debug.toml", "keywords = [\n  1]\n"},
+       "debug.toml:2:3: a keyword must be a string"},
+      {"empty keyword", {"debug.toml", "keywords = ['']\n"},
+       "debug.toml:1:13: a keyword must have 1 to 511 bytes"},
+      {"enabled not boolean", {"debug.toml", "enabled = 0\n"},
+       "debug.toml:1:11: 'enabled' must be true or false"},
+      {"an unknown file that cannot be read may hide a policy", {"mine.toml", "schema = \n"},
+       "mine.toml:1:10: "},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto loaded = load({{"debug2.toml", ""}, c.file});
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, "invalid_config");
+    EXPECT_EQ(loaded.error().detail.substr(0, c.detail.size()), c.detail);
+  }
+}
+
+TEST(Loader, RefusesRulesThatThisReleaseWouldNotEnforce) {
+  const SourceFile files[] = {
+      {"acme.toml", "schema = 1\n"},
+      {"acme.toml", "name = 'x'\n[[policy]]\nid = 'a'\n"},
+      {"pii.toml", "schema = 1\n[entity_decisions]\n"},
+      {"sekuire.yml", "project: x\n"},
+      {"sekuire.yaml", ""},
+      {"SEKUIRE-other.json", R"({"rules":[]})"},
+      {"a.json", R"({ "deny" : ["x"] })"},
+      {"a.yml", "version: 1\nrules:\n  - effect: deny\n"},
+      {"a.YAML", "'allow' : [x]\n"},
+  };
+  for (const auto& file : files) {
+    SCOPED_TRACE(file.name);
+    const auto loaded = load({file});
+    ASSERT_FALSE(loaded);
+    EXPECT_THAT(loaded.error().detail, HasSubstr("not supported by this release"));
+  }
+}
+
+TEST(Loader, RevisionChangesWithWhatActsAndWithNothingElse) {
+  const auto revision = [](std::vector<SourceFile> files) {
+    const auto loaded = load_directory(files);
+    EXPECT_TRUE(loaded);
+    return loaded ? loaded->revision : std::string();
+  };
+  const std::string pii(kPii);
+  const std::string base = revision({{"pii.toml", pii}});
+  EXPECT_EQ(base.substr(0, 7), "sha256:");
+  EXPECT_EQ(base.size(), 7U + 64U);
+  EXPECT_EQ(base, revision({{"elsewhere/pii.toml", pii}, {"README.md", "x"}, {"capsem.toml", "x"}}));
+  EXPECT_NE(base, revision({{"pii.toml", pii + "\n"}}));
+  EXPECT_NE(base, revision({{"pii.toml", pii}, {"debug.toml", ""}}));
+}
+
+}  // namespace
+}  // namespace capsem::policy
