@@ -243,9 +243,8 @@ Trie::Trie(std::span<const Field> fields, std::span<const FactRow> facts, Where 
     state.members.each([&](std::uint32_t to) { child(to, kNoState); });
     child(state.any_member, kNoState);
     child(state.element, kNoState);
-    state.selected.each([&](std::uint32_t to) {
-      child(to, state.element != kNoState ? state.element : i);
-    });
+    state.selected.each(
+        [&](std::uint32_t to) { child(to, state.element != kNoState ? state.element : i); });
   }
 }
 

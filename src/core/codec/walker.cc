@@ -83,7 +83,8 @@ void Walker::dispatch(std::uint32_t at, const State& state, const Context& here)
       if (state.has_elements()) return elements(at, state, here);
       if (state.field != kNoField) return leaf(at, state, here);
       return unknown_value(at, state, here);
-    case JsonKind::Object: break;
+    case JsonKind::Object:
+      break;
   }
   if (const State* chosen = choose(at, state)) return visit(at, *chosen, here, kNoPosition);
   if (state.has_members() || state.fallback != kNoState) return object(at, state, here);
@@ -174,17 +175,19 @@ void Walker::element(std::uint32_t at, const State& state, const Context& here,
   if (to == nullptr && state.element != kNoState) to = &trie_[state.element];
   if (to == nullptr) return unknown_value(at, state, here);
   switch (to->identity) {
-    case Identity::Continues: return visit(at, *to, here, position);
+    case Identity::Continues:
+      return visit(at, *to, here, position);
     case Identity::Position:
       if (position == kNoPosition) return visit(at, *to, here, position);
       break;
-    case Identity::Member: break;
+    case Identity::Member:
+      break;
   }
   Context inner = here;
   const std::uint64_t place = position == kNoPosition ? 0 : position;
-  inner.ids = hash_combine(
-      here.ids, to->identity == Identity::Member ? identity_of(at, to->identity_member, place)
-                                                 : place);
+  inner.ids = hash_combine(here.ids, to->identity == Identity::Member
+                                         ? identity_of(at, to->identity_member, place)
+                                         : place);
   visit(at, *to, inner, position);
 }
 
@@ -207,7 +210,8 @@ void Walker::unknown_tree(std::uint32_t at, const State& state, const Context& h
   switch (node.kind) {
     case JsonKind::Null:
     case JsonKind::False:
-    case JsonKind::True: return;
+    case JsonKind::True:
+      return;
     case JsonKind::Number:
       if (node.text.size() >= kShortNumber) emit_unknown(at, state, here, node.text, false, 0);
       return;
@@ -215,7 +219,8 @@ void Walker::unknown_tree(std::uint32_t at, const State& state, const Context& h
       if (!node.text.empty()) emit_unknown(at, state, here, node.text, false, lane);
       return;
     case JsonKind::Array:
-    case JsonKind::Object: break;
+    case JsonKind::Object:
+      break;
   }
   if (is_empty(at)) return;
   if (!stream_) return emit_unknown(at, state, here, raw(at), true, 0);
