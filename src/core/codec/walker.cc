@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/base/hash.h"
+#include "core/codec/opaque.h"
 
 namespace capsem::codec {
 namespace {
@@ -58,6 +59,11 @@ void Walker::visit(std::uint32_t at, const State& state, const Context& up,
   }
   const JsonKind kind = nodes_[at].kind;
   if (kind <= JsonKind::True && state.field == kNoField) return;  // null, false, true
+  // Most values of a stream event are ids and numbers: no place in the text is needed for them.
+  if (state.is_opaque && (kind < JsonKind::String ||
+                          (kind == JsonKind::String && looks_opaque(nodes_[at].text)))) {
+    return;
+  }
   Context here = up;
   here.up = &up;
   here.node = at;

@@ -142,18 +142,15 @@ void Walker::plain(std::uint32_t at, const State& state, const Context& here) {
 }
 
 void Walker::opaque(std::uint32_t at, const State& state, const Context& here) {
-  const auto passes = [](std::string_view text) {
-    return looks_like_name(text) || looks_like_base64(text);
-  };
   const JsonNode& node = nodes_[at];
   if (node.kind == JsonKind::String) {
-    if (!passes(node.text)) emit(at, state, here, node.text, false);
+    if (!looks_opaque(node.text)) emit(at, state, here, node.text, false);
     return;
   }
   for (std::uint32_t i = at; i < node.next; ++i) {
     const JsonNode& inner = nodes_[i];
-    const bool reads = inner.kind == JsonKind::String && !passes(inner.text);
-    if (reads || (i > at && !passes(inner.key))) return emit(at, state, here, raw(at), true);
+    const bool reads = inner.kind == JsonKind::String && !looks_opaque(inner.text);
+    if (reads || (i > at && !looks_opaque(inner.key))) return emit(at, state, here, raw(at), true);
   }
 }
 
