@@ -81,6 +81,7 @@ constexpr Row kResult[] = {
     {TR, kText, Text, "content[type=tool_reference].tool_name"},
     {TR, kText, Text, "content[type=web_search_result].{title,url,page_age}"},
     {TR, kText, Blob, "content[type=web_search_result].encrypted_content"},
+    {TR, kText, Opaque, "content[].{type,cache_control,id}"},
     {TR, kText, Opaque, "content.{type,error_code,retrieved_at,return_code}"},
     {TR, kText, Text, "content.{text,url,stdout,stderr,error_message,lines[],file_type}"},
     {TR, kText, Text, "content.content"},

@@ -5,7 +5,9 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool contains_ignoring_case(std::string_view text, std::string_view lower_word) {
   for (std::size_t i = 0; i + lower_word.size() <= text.size(); ++i) {
@@ -85,11 +87,21 @@ void append_json_string(std::string& out, std::string_view text) {
     const char c = text[i];
     unsigned code = 0;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           append_unicode_escape(out, static_cast<unsigned char>(c));

@@ -72,8 +72,12 @@ const JsonNode* member_of(Nodes nodes, std::uint32_t object, std::string_view na
 void note_request_fact(Fact fact, Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
   const JsonNode& node = nodes[at];
   switch (fact) {
-    case Fact::Model: assign(facts.model, node); break;
-    case Fact::Stream: facts.stream = node.kind == JsonKind::True; break;
+    case Fact::Model:
+      assign(facts.model, node);
+      break;
+    case Fact::Stream:
+      facts.stream = node.kind == JsonKind::True;
+      break;
     case Fact::StreamOptions: {
       const JsonNode* usage = member_of(nodes, at, "include_usage");
       facts.include_usage = usage != nullptr && usage->kind == JsonKind::True;
@@ -84,21 +88,35 @@ void note_request_fact(Fact fact, Nodes nodes, std::uint32_t at, event::RequestF
         facts.choices = static_cast<std::uint32_t>(std::min<std::uint64_t>(*n, 0xffffffffU));
       }
       break;
-    case Fact::Messages: facts.messages += element_count(nodes, at); break;
-    case Fact::Tools: facts.tools += element_count(nodes, at); break;
-    case Fact::Background: facts.background = node.kind == JsonKind::True; break;
+    case Fact::Messages:
+      facts.messages += element_count(nodes, at);
+      break;
+    case Fact::Tools:
+      facts.tools += element_count(nodes, at);
+      break;
+    case Fact::Background:
+      facts.background = node.kind == JsonKind::True;
+      break;
     case Fact::Finish:
     case Fact::Usage:
-    case Fact::None: break;
+    case Fact::None:
+      break;
   }
 }
 
 void note_response_fact(Fact fact, Nodes nodes, std::uint32_t at, event::ResponseFacts& facts) {
   switch (fact) {
-    case Fact::Model: assign(facts.model, nodes[at]); break;
-    case Fact::Finish: assign(facts.finish_reason, nodes[at]); break;
-    case Fact::Usage: note_usage(nodes, at, facts.usage); break;
-    default: break;
+    case Fact::Model:
+      assign(facts.model, nodes[at]);
+      break;
+    case Fact::Finish:
+      assign(facts.finish_reason, nodes[at]);
+      break;
+    case Fact::Usage:
+      note_usage(nodes, at, facts.usage);
+      break;
+    default:
+      break;
   }
 }
 

@@ -44,7 +44,9 @@ int hex_digit(char c) {
   return -1;
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 }  // namespace
 
@@ -52,7 +54,9 @@ bool looks_like_name(std::string_view text) {
   return text.size() <= kNameBytesMax && all_in(text, kNameChar);
 }
 
-bool looks_like_base64(std::string_view text) { return all_in(text, kBase64Char); }
+bool looks_like_base64(std::string_view text) {
+  return all_in(text, kBase64Char);
+}
 
 bool is_text_mime(std::string_view mime) {
   std::string name(mime.substr(0, mime.find(';')));

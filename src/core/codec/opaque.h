@@ -11,6 +11,9 @@ namespace capsem::codec {
 bool looks_like_name(std::string_view text);
 // Only characters of standard or URL-safe base64.
 bool looks_like_base64(std::string_view text);
+inline bool looks_opaque(std::string_view text) {
+  return looks_like_name(text) || looks_like_base64(text);
+}
 
 // text/*, JSON, XML, CSV and their kin, parameters ignored: what can be inspected once decoded.
 bool is_text_mime(std::string_view mime);

@@ -34,25 +34,38 @@ void expand(const std::string& path, std::vector<std::string>& out) {
 
 std::string_view to_string(Where where) {
   switch (where) {
-    case Where::Request: return "request";
-    case Where::Response: return "response";
-    case Where::Stream: return "stream";
+    case Where::Request:
+      return "request";
+    case Where::Response:
+      return "response";
+    case Where::Stream:
+      return "stream";
   }
   return "";
 }
 
 std::string_view to_string(Treat treat) {
   switch (treat) {
-    case Treat::Text: return "text";
-    case Treat::Json: return "json";
-    case Treat::Bytes: return "bytes";
-    case Treat::Keys: return "keys";
-    case Treat::Media: return "media";
-    case Treat::Opaque: return "opaque";
-    case Treat::Blob: return "blob";
-    case Treat::End: return "end";
-    case Treat::Tokens: return "tokens";
-    case Treat::Unseen: return "unseen";
+    case Treat::Text:
+      return "text";
+    case Treat::Json:
+      return "json";
+    case Treat::Bytes:
+      return "bytes";
+    case Treat::Keys:
+      return "keys";
+    case Treat::Media:
+      return "media";
+    case Treat::Opaque:
+      return "opaque";
+    case Treat::Blob:
+      return "blob";
+    case Treat::End:
+      return "end";
+    case Treat::Tokens:
+      return "tokens";
+    case Treat::Unseen:
+      return "unseen";
   }
   return "";
 }

@@ -58,23 +58,32 @@ std::unique_ptr<Codec> make_table_codec(DialectTable table) {
 
 std::string_view to_string(Dialect dialect) {
   switch (dialect) {
-    case Dialect::OpenAiChat: return "openai_chat";
-    case Dialect::OpenAiCompletions: return "openai_completions";
-    case Dialect::OpenAiResponses: return "openai_responses";
-    case Dialect::OpenAiEmbeddings: return "openai_embeddings";
-    case Dialect::Gemini: return "gemini";
-    case Dialect::GeminiInteractions: return "gemini_interactions";
-    case Dialect::Anthropic: return "anthropic";
-    case Dialect::AnthropicComplete: return "anthropic_complete";
+    case Dialect::OpenAiChat:
+      return "openai_chat";
+    case Dialect::OpenAiCompletions:
+      return "openai_completions";
+    case Dialect::OpenAiResponses:
+      return "openai_responses";
+    case Dialect::OpenAiEmbeddings:
+      return "openai_embeddings";
+    case Dialect::Gemini:
+      return "gemini";
+    case Dialect::GeminiInteractions:
+      return "gemini_interactions";
+    case Dialect::Anthropic:
+      return "anthropic";
+    case Dialect::AnthropicComplete:
+      return "anthropic_complete";
   }
   return "";
 }
 
 const Codec& codec_for(Dialect dialect) {
   static const std::array<std::unique_ptr<Codec>, kDialectCount> codecs = {
-      make_openai_chat(),       make_openai_completions(),  make_openai_responses(),
-      make_openai_embeddings(), make_gemini(),              make_gemini_interactions(),
-      make_anthropic(),         make_anthropic_complete()};
+      make_openai_chat(),      make_openai_completions(),
+      make_openai_responses(), make_openai_embeddings(),
+      make_gemini(),           make_gemini_interactions(),
+      make_anthropic(),        make_anthropic_complete()};
   return *codecs[static_cast<std::size_t>(dialect)];
 }
 

@@ -219,6 +219,7 @@ Trie::Trie(std::span<const Field> fields, std::span<const FactRow> facts, Where 
         return;
       }
       state.field = static_cast<std::uint16_t>(i);
+      state.is_opaque = field.treat == Treat::Opaque;
       state.own_label = hash_combine(0x66, i);
       state.alone = field.lane == "-";
       state.label = field.lane.empty() ? state.own_label : hash_bytes(field.lane);
@@ -243,9 +244,8 @@ Trie::Trie(std::span<const Field> fields, std::span<const FactRow> facts, Where 
     state.members.each([&](std::uint32_t to) { child(to, kNoState); });
     child(state.any_member, kNoState);
     child(state.element, kNoState);
-    state.selected.each([&](std::uint32_t to) {
-      child(to, state.element != kNoState ? state.element : i);
-    });
+    state.selected.each(
+        [&](std::uint32_t to) { child(to, state.element != kNoState ? state.element : i); });
   }
 }
 

@@ -103,6 +103,7 @@ struct State {
   std::uint64_t unit_salt = 0;
 
   std::uint16_t field = kNoField;   // the row that ends here
+  bool is_opaque = false;           // and its treatment is Opaque
   std::uint16_t tokens = kNoField;  // a Tokens row, which may share its place with another
   std::uint64_t label = 0;          // of the lane
   std::uint64_t own_label = 0;      // differs from every other field's

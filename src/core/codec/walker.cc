@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/base/hash.h"
+#include "core/codec/opaque.h"
 
 namespace capsem::codec {
 namespace {
@@ -58,6 +59,11 @@ void Walker::visit(std::uint32_t at, const State& state, const Context& up,
   }
   const JsonKind kind = nodes_[at].kind;
   if (kind <= JsonKind::True && state.field == kNoField) return;  // null, false, true
+  // Most values of a stream event are ids and numbers: no place in the text is needed for them.
+  if (state.is_opaque && (kind < JsonKind::String ||
+                          (kind == JsonKind::String && looks_opaque(nodes_[at].text)))) {
+    return;
+  }
   Context here = up;
   here.up = &up;
   here.node = at;
@@ -83,7 +89,8 @@ void Walker::dispatch(std::uint32_t at, const State& state, const Context& here)
       if (state.has_elements()) return elements(at, state, here);
       if (state.field != kNoField) return leaf(at, state, here);
       return unknown_value(at, state, here);
-    case JsonKind::Object: break;
+    case JsonKind::Object:
+      break;
   }
   if (const State* chosen = choose(at, state)) return visit(at, *chosen, here, kNoPosition);
   if (state.has_members() || state.fallback != kNoState) return object(at, state, here);
@@ -174,17 +181,19 @@ void Walker::element(std::uint32_t at, const State& state, const Context& here,
   if (to == nullptr && state.element != kNoState) to = &trie_[state.element];
   if (to == nullptr) return unknown_value(at, state, here);
   switch (to->identity) {
-    case Identity::Continues: return visit(at, *to, here, position);
+    case Identity::Continues:
+      return visit(at, *to, here, position);
     case Identity::Position:
       if (position == kNoPosition) return visit(at, *to, here, position);
       break;
-    case Identity::Member: break;
+    case Identity::Member:
+      break;
   }
   Context inner = here;
   const std::uint64_t place = position == kNoPosition ? 0 : position;
-  inner.ids = hash_combine(
-      here.ids, to->identity == Identity::Member ? identity_of(at, to->identity_member, place)
-                                                 : place);
+  inner.ids = hash_combine(here.ids, to->identity == Identity::Member
+                                         ? identity_of(at, to->identity_member, place)
+                                         : place);
   visit(at, *to, inner, position);
 }
 
@@ -207,7 +216,8 @@ void Walker::unknown_tree(std::uint32_t at, const State& state, const Context& h
   switch (node.kind) {
     case JsonKind::Null:
     case JsonKind::False:
-    case JsonKind::True: return;
+    case JsonKind::True:
+      return;
     case JsonKind::Number:
       if (node.text.size() >= kShortNumber) emit_unknown(at, state, here, node.text, false, 0);
       return;
@@ -215,7 +225,8 @@ void Walker::unknown_tree(std::uint32_t at, const State& state, const Context& h
       if (!node.text.empty()) emit_unknown(at, state, here, node.text, false, lane);
       return;
     case JsonKind::Array:
-    case JsonKind::Object: break;
+    case JsonKind::Object:
+      break;
   }
   if (is_empty(at)) return;
   if (!stream_) return emit_unknown(at, state, here, raw(at), true, 0);

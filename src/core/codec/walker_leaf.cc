@@ -16,9 +16,12 @@ using wire::JsonNode;
 
 Part part_of(Point point) {
   switch (point) {
-    case Point::ToolCall: return Part::Arguments;
-    case Point::ToolDefinition: return Part::Schema;
-    default: return Part::Text;
+    case Point::ToolCall:
+      return Part::Arguments;
+    case Point::ToolDefinition:
+      return Part::Schema;
+    default:
+      return Part::Text;
   }
 }
 
@@ -99,17 +102,25 @@ void Walker::emit_unknown(std::uint32_t at, const State& state, const Context& h
 void Walker::leaf(std::uint32_t at, const State& state, const Context& here) {
   switch (fields_[state.field].treat) {
     case Treat::Text:
-    case Treat::Json: return plain(at, state, here);
-    case Treat::Opaque: return opaque(at, state, here);
+    case Treat::Json:
+      return plain(at, state, here);
+    case Treat::Opaque:
+      return opaque(at, state, here);
     case Treat::End:
       if (nodes_[at].kind != JsonKind::Null) end_scope(here.scope);
       return opaque(at, state, here);
-    case Treat::Blob: return blob(at, state, here);
-    case Treat::Media: return media(at, state, here);
-    case Treat::Bytes: return bytes(at, state, here);
-    case Treat::Keys: return keys(at, state, here);
-    case Treat::Unseen: return unseen(at, state, here);
-    case Treat::Tokens: return tokens(at, here);
+    case Treat::Blob:
+      return blob(at, state, here);
+    case Treat::Media:
+      return media(at, state, here);
+    case Treat::Bytes:
+      return bytes(at, state, here);
+    case Treat::Keys:
+      return keys(at, state, here);
+    case Treat::Unseen:
+      return unseen(at, state, here);
+    case Treat::Tokens:
+      return tokens(at, here);
   }
 }
 
@@ -118,8 +129,10 @@ void Walker::plain(std::uint32_t at, const State& state, const Context& here) {
   switch (node.kind) {
     case JsonKind::Null:
     case JsonKind::False:
-    case JsonKind::True: return;
-    case JsonKind::Number: return emit(at, state, here, node.text, false);
+    case JsonKind::True:
+      return;
+    case JsonKind::Number:
+      return emit(at, state, here, node.text, false);
     case JsonKind::String:
       return emit(at, state, here, node.text, fields_[state.field].treat == Treat::Json);
     case JsonKind::Array:
@@ -129,18 +142,15 @@ void Walker::plain(std::uint32_t at, const State& state, const Context& here) {
 }
 
 void Walker::opaque(std::uint32_t at, const State& state, const Context& here) {
-  const auto passes = [](std::string_view text) {
-    return looks_like_name(text) || looks_like_base64(text);
-  };
   const JsonNode& node = nodes_[at];
   if (node.kind == JsonKind::String) {
-    if (!passes(node.text)) emit(at, state, here, node.text, false);
+    if (!looks_opaque(node.text)) emit(at, state, here, node.text, false);
     return;
   }
   for (std::uint32_t i = at; i < node.next; ++i) {
     const JsonNode& inner = nodes_[i];
-    const bool reads = inner.kind == JsonKind::String && !passes(inner.text);
-    if (reads || (i > at && !passes(inner.key))) return emit(at, state, here, raw(at), true);
+    const bool reads = inner.kind == JsonKind::String && !looks_opaque(inner.text);
+    if (reads || (i > at && !looks_opaque(inner.key))) return emit(at, state, here, raw(at), true);
   }
 }
 
@@ -203,7 +213,8 @@ void Walker::bytes(std::uint32_t at, const State& state, const Context& here) {
   for (std::uint32_t i = at + 1; i < node.next; ++i) {
     unsigned value = 0;
     for (const char c : nodes_[i].text) {
-      value = c >= '0' && c <= '9' && value < 256 ? value * 10 + static_cast<unsigned>(c - '0') : 256;
+      value =
+          c >= '0' && c <= '9' && value < 256 ? value * 10 + static_cast<unsigned>(c - '0') : 256;
     }
     if (nodes_[i].kind != JsonKind::Number || value > 255) return plain(at, state, here);
     decoded += static_cast<char>(value);
