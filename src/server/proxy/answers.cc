@@ -1,0 +1,106 @@
+#include "server/proxy/answers.h"
+
+#include "server/http/writer.h"
+
+namespace capsem::proxy {
+
+codec::ErrorBody error_body_for(codec::ErrorBody setting, const http::RequestHead& head) {
+  const std::string_view wanted = head.get("x-capsem-error-format");
+  if (http::equals_ignoring_case(wanted, "capsem")) return codec::ErrorBody::Detail;
+  if (http::equals_ignoring_case(wanted, "openai")) return codec::ErrorBody::OpenAi;
+  if (http::equals_ignoring_case(wanted, "both")) return codec::ErrorBody::Unified;
+  if (setting != codec::ErrorBody::Auto) return setting;
+  return codec::resolve_error_body(setting, head.get("x-stainless-lang"),
+                                   head.get(http::FieldId::user_agent));
+}
+
+LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view message,
+                         std::string_view type, std::string_view code) {
+  LocalAnswer answer;
+  answer.status = status;
+  answer.body = codec::error_body(shape, message, type, code);
+  answer.code = code;
+  return answer;
+}
+
+LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial) {
+  LocalAnswer answer =
+      error_answer(shape, denial.status, denial.message, denial.type, denial.code);
+  if (denial.status == 403) answer.outcome = "blocked";
+  if (denial.status >= 500) answer.outcome = "upstream_error";
+  answer.fields = "x-should-retry: false\r\n";
+  return answer;
+}
+
+LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error) {
+  switch (error.kind) {
+    case IdentityError::Kind::Malformed:
+      return error_answer(shape, 400, "Invalid Authorization header format. Expected: Bearer <key>",
+                          "invalid_request_error", "malformed_credentials");
+    case IdentityError::Kind::Conflicting:
+      return error_answer(shape, 400, "Conflicting credentials in the request",
+                          "invalid_request_error", "conflicting_credentials");
+    case IdentityError::Kind::Missing:
+      break;
+  }
+  // R11: the original's validation error, a list where other errors have a text.
+  LocalAnswer answer;
+  answer.status = 422;
+  answer.code = "missing_credentials";
+  std::string detail = R"("detail":[{"type":"missing","loc":["header",")";
+  detail.append(error.header).append(R"("],"msg":"Field required","input":null}])");
+  const std::string object =
+      codec::error_body(codec::ErrorBody::OpenAi,
+                        std::string(error.header) + ": Field required", "invalid_request_error",
+                        answer.code);
+  if (shape == codec::ErrorBody::OpenAi) {
+    answer.body = object;
+  } else if (shape == codec::ErrorBody::Unified) {
+    answer.body = "{" + detail + "," + object.substr(1);
+  } else {
+    answer.body = "{" + detail + "}";
+  }
+  return answer;
+}
+
+void append_cors_fields(std::string& out, const http::RequestHead& head) {
+  const std::string_view origin = head.get(http::FieldId::origin);
+  if (origin.empty()) return;
+  http::append_field(out, "access-control-allow-origin", origin);
+  out.append(
+      "access-control-allow-credentials: true\r\n"
+      "access-control-expose-headers: x-request-id, request-id, retry-after, retry-after-ms, "
+      "x-should-retry\r\n"
+      "vary: Origin\r\n");
+}
+
+LocalAnswer options_answer(const http::RequestHead& head) {
+  LocalAnswer answer;
+  answer.status = 200;
+  answer.outcome = "complete";
+  const std::string_view method = head.get(http::FieldId::access_control_request_method);
+  if (!head.has(http::FieldId::origin) || method.empty()) {
+    answer.body = R"({"status":"ok"})";
+    return answer;
+  }
+  answer.body = "OK";
+  answer.type = "text/plain; charset=utf-8";
+  answer.fields =
+      "access-control-allow-methods: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT\r\n"
+      "access-control-max-age: 600\r\n";
+  const std::string_view wanted = head.get(http::FieldId::access_control_request_headers);
+  if (!wanted.empty()) http::append_field(answer.fields, "access-control-allow-headers", wanted);
+  return answer;
+}
+
+bool usable_request_id(std::string_view id) {
+  if (id.empty() || id.size() > 128) return false;
+  for (const char c : id) {
+    const bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '-' || c == '_' || c == '.' || c == ':';
+    if (!fine) return false;
+  }
+  return true;
+}
+
+}  // namespace capsem::proxy

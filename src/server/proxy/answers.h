@@ -1,0 +1,41 @@
+// Answers the gateway gives itself: error bodies in the shape the caller can show (X1), CORS fields
+// (R14), fixed texts.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/codec/denial.h"
+#include "core/engine/exchange.h"
+#include "server/http/head.h"
+#include "server/proxy/identity.h"
+
+namespace capsem::proxy {
+
+// An answer that is decided and not written yet.
+struct LocalAnswer {
+  int status = 500;
+  std::string body;
+  std::string fields;        // further header lines, each ended
+  std::string_view type = "application/json";
+  std::string_view code;     // for the record: "body_too_large", ...
+  std::string_view outcome = "refused";
+};
+
+// The setting, the request's X-Capsem-Error-Format (capsem, openai, both) and its SDK decide.
+codec::ErrorBody error_body_for(codec::ErrorBody setting, const http::RequestHead& head);
+
+LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view message,
+                         std::string_view type, std::string_view code);
+LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial);
+LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error);
+
+// Access-Control-* and Vary for an answer to `head`; nothing without an Origin.
+void append_cors_fields(std::string& out, const http::RequestHead& head);
+// OPTIONS: a preflight, or the original's plain answer.
+LocalAnswer options_answer(const http::RequestHead& head);
+
+// What an x-request-id may be to be taken over: short and of harmless bytes.
+bool usable_request_id(std::string_view id);
+
+}  // namespace capsem::proxy

@@ -1,0 +1,38 @@
+// The route table: method and decoded path, matched exactly. Nothing reaches a provider without a
+// row that says so (T04, X10).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/engine/exchange.h"
+#include "server/proxy/settings.h"
+
+namespace capsem::proxy {
+
+enum class Action : std::uint8_t {
+  Inspect,        // request and answer
+  InspectAnswer,  // the request carries no text: GET of a stored response
+  Relay,          // a harmless read
+  Health,
+  Live,
+  Ready,
+  WrongMethod,    // the path is known; `allow` names its methods
+  Unlisted,       // looks like a provider's path, but no row names it
+  Unknown,
+};
+
+struct Route {
+  Action action = Action::Unknown;
+  Provider provider = Provider::OpenAi;
+  engine::RouteProfile profile;
+  std::string_view model;    // from the path (Gemini); a view of it
+  std::string_view allow;    // with WrongMethod
+  bool original_405 = false; // R13's text
+};
+
+// `anthropic`: the request carries anthropic-version, which decides the paths that OpenAI and
+// Anthropic share. Views of the route point into `path`.
+Route find_route(std::string_view method, std::string_view path, bool anthropic);
+
+}  // namespace capsem::proxy

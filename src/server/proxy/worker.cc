@@ -1,0 +1,134 @@
+#include "server/proxy/worker.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "server/proxy/session.h"
+
+namespace capsem::proxy {
+
+Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot,
+               std::uint64_t id_seed)
+    : shared_(shared),
+      loop_(shared.clock),
+      workspace_(id_seed, shared.settings.json),
+      snapshot_(std::move(snapshot)) {
+  for (std::size_t i = 0; i < kProviderCount; ++i) {
+    const BaseUrl& base = shared_.settings.base_urls[i];
+    providers_[i] = std::make_unique<upstream::Provider>(
+        loop_, shared_.resolver, shared_.client_tls,
+        upstream::Target{base.host, base.port, base.tls}, shared_.upstream_limits);
+  }
+}
+
+Worker::~Worker() { join(); }
+
+void Worker::listen(int fd) {
+  listener_ = std::make_unique<net::Listener>(
+      loop_, shared_.gate, fd,
+      [this](int accepted, const net::Address& peer) { accept(accepted, peer, false); },
+      [this] { metrics_.refused_connections.add(); });
+}
+
+void Worker::listen_admin(int fd) {
+  admin_listener_ = std::make_unique<net::Listener>(
+      loop_, shared_.gate, fd,
+      [this](int accepted, const net::Address& peer) { accept(accepted, peer, true); },
+      [this] { metrics_.refused_connections.add(); });
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] {
+    loop_.run();
+    end_everything();
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::accept(int fd, const net::Address& peer, bool admin) {
+  net::UniqueSsl ssl;
+  if (shared_.server_tls && !admin) ssl = shared_.server_tls->accept_side();
+  auto session =
+      std::make_unique<Session>(*this, net::Stream(fd, std::move(ssl)), peer, admin);
+  if (!session->start()) return shared_.gate.leave(peer);
+  metrics_.connections_open.add();
+  metrics_.connections_total.add();
+  Session* key = session.get();
+  sessions_.emplace(key, std::move(session));
+}
+
+void Worker::forget(Session& session, const net::Address& peer) {
+  const auto at = sessions_.find(&session);
+  if (at == sessions_.end()) return;
+  loop_.retire(std::move(at->second));
+  sessions_.erase(at);
+  metrics_.connections_open.sub();
+  shared_.gate.leave(peer);
+  stop_if_empty();
+}
+
+void Worker::set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot) {
+  loop_.post([this, snapshot = std::move(snapshot)]() mutable { snapshot_ = std::move(snapshot); });
+}
+
+void Worker::drain() {
+  loop_.post([this] { begin_drain(); });
+}
+
+void Worker::stop_now() {
+  loop_.post([this] {
+    phase_ = Phase::Ending;
+    loop_.stop();
+  });
+}
+
+// Listeners stay open for a while: load balancers have to see that readiness is gone first.
+void Worker::begin_drain() {
+  if (phase_ != Phase::Serving) return;
+  phase_ = Phase::Announcing;
+  loop_.timers().arm(drain_timer_, shared_.settings.drain_announce_ms);
+}
+
+void Worker::on_timer(net::Timer&) {
+  const bool now = phase_ == Phase::Draining;
+  if (phase_ == Phase::Announcing) {
+    phase_ = Phase::Draining;
+    close_listeners();
+    loop_.timers().arm(drain_timer_, shared_.settings.drain_ms);
+  } else if (phase_ == Phase::Draining) {
+    phase_ = Phase::Ending;
+  }
+  std::vector<Session*> sessions;
+  sessions.reserve(sessions_.size());
+  for (const auto& [session, owned] : sessions_) sessions.push_back(session);
+  for (Session* session : sessions) session->drain(now);
+  if (now) {
+    loop_.stop();
+  } else {
+    stop_if_empty();
+  }
+}
+
+void Worker::close_listeners() {
+  if (listener_) listener_->close();
+  if (admin_listener_) admin_listener_->close();
+}
+
+void Worker::stop_if_empty() {
+  if (phase_ == Phase::Draining && sessions_.empty()) loop_.stop();
+}
+
+// The loop has ended; what is left ends as if its client had left.
+void Worker::end_everything() {
+  close_listeners();
+  std::vector<Session*> sessions;
+  for (const auto& [session, owned] : sessions_) sessions.push_back(session);
+  for (Session* session : sessions) session->connection().close();
+  for (auto& provider : providers_) provider->close_idle();
+}
+
+}  // namespace capsem::proxy
