@@ -1,7 +1,7 @@
 #include "tests/support/field_sample.h"
 
+#include <algorithm>
 #include <cstdlib>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -47,25 +47,35 @@ std::vector<std::string> segments_of(std::string_view path) {
   return out;
 }
 
-void add_bracket(std::vector<Layer>& layers, std::string inside, bool on_root) {
+// The value `alternative` of "a|b|c", or the last.
+std::string pick(std::string_view values, std::size_t alternative) {
+  for (; alternative > 0 && values.find('|') != std::string_view::npos; --alternative) {
+    values.remove_prefix(values.find('|') + 1);
+  }
+  return std::string(values.substr(0, values.find('|')));
+}
+
+void add_bracket(std::vector<Layer>& layers, std::string inside, bool on_root,
+                 std::size_t alternative) {
   if (inside.starts_with('+')) inside.erase(0, 1);
   const auto equals = inside.find('=');
   if (!on_root) layers.push_back({Layer::Element, "", ""});
   if (equals != std::string::npos) {
-    const std::string values = inside.substr(equals + 1);
-    layers.push_back({Layer::Select, inside.substr(0, equals), values.substr(0, values.find('|'))});
+    layers.push_back(
+        {Layer::Select, inside.substr(0, equals), pick(inside.substr(equals + 1), alternative)});
   } else if (inside.starts_with('#')) {
     layers.push_back({Layer::Index, inside.substr(1), ""});
   }
 }
 
-std::vector<Layer> layers_of(std::string_view path, Spelling spelling) {
+std::vector<Layer> layers_of(std::string_view path, Spelling spelling, std::size_t alternative) {
   std::vector<Layer> layers;
   for (const std::string& segment : segments_of(path)) {
     const auto end = segment.find_first_of("[!@#");
     const std::string name = segment.substr(0, end);
     const bool root = name == "$";
-    if (name == "*") {
+    const bool in_chosen = !layers.empty() && layers.back().kind >= Layer::Select;
+    if (name == "*" || (name == "**" && in_chosen)) {
       layers.push_back({Layer::AnyMember, "any_member", ""});
     } else if (!root && name != "**") {
       layers.push_back({Layer::Member, spelling == Spelling::Snake ? snake(name) : name, ""});
@@ -73,7 +83,7 @@ std::vector<Layer> layers_of(std::string_view path, Spelling spelling) {
     for (std::size_t at = end; at != std::string::npos && at < segment.size();) {
       if (segment[at] == '[') {
         const auto close = segment.find(']', at);
-        add_bracket(layers, segment.substr(at + 1, close - at - 1), root);
+        add_bracket(layers, segment.substr(at + 1, close - at - 1), root, alternative);
         at = close + 1;
       } else {
         auto stop = segment.find_first_of("[!@#", at + 1);
@@ -113,20 +123,21 @@ std::string wrap(const std::vector<Layer>& layers, std::string inner, std::strin
     switch (layer->kind) {
       case Layer::Member:
       case Layer::AnyMember: {
-        inner = beside + quoted(layer->name) + ":" + inner;
+        const std::string own = layer->name;
+        inner = beside + quoted(own) + ":" + inner;
         beside.clear();
         // Selectors and indexes further left belong to the same object.
         auto next = layer + 1;
         for (; next != layers.rend(); ++next) {
           if (next->kind == Layer::Select) {
-            const bool is_the_field = inner.starts_with(quoted(next->name) + ":");
+            const bool is_the_field = next->name == own;
             const bool literal = next->value == "true";
             if (!next->value.empty() && !is_the_field) {
               inner = quoted(next->name) + ":" + (literal ? next->value : quoted(next->value)) + "," +
                       inner;
             }
           } else if (next->kind == Layer::Index) {
-            const bool is_the_field = inner.starts_with(quoted(next->name) + ":");
+            const bool is_the_field = next->name == own;
             const bool text = next->name == "jsonPath" || next->name == "json_path";
             if (!is_the_field) {
               inner = quoted(next->name) + (text ? ":\"$.a\"," : ":3,") + inner;
@@ -149,21 +160,32 @@ std::string wrap(const std::vector<Layer>& layers, std::string inner, std::strin
 
 }  // namespace
 
-std::string sample_json(const Field& field, std::string_view word, Spelling spelling) {
-  return wrap(layers_of(field.path, spelling), value_of(field, word), "");
+std::string sample_json(const Field& field, std::string_view word, Spelling spelling,
+                        std::size_t alternative) {
+  return wrap(layers_of(field.path, spelling, alternative), value_of(field, word), "");
+}
+
+std::size_t alternatives_of(const Field& field) {
+  std::size_t most = 1, here = 1;
+  for (const char c : field.path) {
+    if (c == '[') here = 1;
+    if (c == '|') most = std::max(most, ++here);
+  }
+  return most;
 }
 
 std::string sample_with_unknown(const Field& field, std::string_view unknown_name,
                                 std::string_view word) {
-  const auto layers = layers_of(field.path, Spelling::AsWritten);
+  const auto layers = layers_of(field.path, Spelling::AsWritten, 0);
   if (layers.empty() || layers.back().kind != Layer::Member) return "";
   return wrap(layers, "null", quoted(unknown_name) + ":" + quoted(word) + ",");
 }
 
-std::string sample_event_name(const Field& field) {
-  if (!field.path.starts_with("$[type=")) return "";
-  std::string_view name = field.path.substr(7);
-  return std::string(name.substr(0, name.find_first_of("|]")));
+std::string sample_event_name(const Field& field, std::size_t alternative) {
+  constexpr std::string_view kSelector = "$[type=";
+  if (!field.path.starts_with(kSelector)) return "";
+  const std::string_view names = field.path.substr(kSelector.size());
+  return pick(names.substr(0, names.find(']')), alternative);
 }
 
 }  // namespace capsem::test
