@@ -171,7 +171,7 @@ bool ServerConnection::take_head(std::string_view& bytes) {
   }
   target_.path.clear();
   if (head_.method == "OPTIONS" && head_.target == "*") {
-    target_.path = "*";
+    target_.path.push_back('*');
     target_.raw_path = target_.query = {};
   } else if (const Refusal refusal = parse_target(head_.target, target_)) {
     refuse(refusal);
