@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "core/wire/json_text.h"
 
@@ -63,9 +64,12 @@ void BodyInspector::on_text(const event::Text& text) {
 }
 
 std::uint32_t BodyInspector::open_lane(const event::Text& text, std::size_t batch) {
-  const std::uint64_t key = hash_combine(text.lane, batch);
-  const auto [lane, fresh] = buffers_.lane_index.find_or_insert(
-      key, static_cast<std::uint32_t>(buffers_.lanes.size()));
+  auto lane = static_cast<std::uint32_t>(buffers_.lanes.size());
+  bool fresh = true;  // lane 0: a text that nothing continues
+  if (text.lane != 0) {
+    const std::uint64_t key = hash_combine(text.lane, batch);
+    std::tie(lane, fresh) = buffers_.lane_index.find_or_insert(key, lane);
+  }
   const std::uint32_t unit = units_.unit_of(text);
   if (fresh) {
     buffers_.lanes.push_back({.unit = unit,
@@ -106,7 +110,7 @@ void BodyInspector::append_json(std::size_t batch, std::uint32_t lane, const eve
   if (broken_at == wire::JsonTextDecoder::npos) return;
   // Not JSON after all: whoever gets it may read it raw, so the raw bytes are looked at as well.
   event::Text raw = text;
-  raw.lane = hash_combine(text.lane, 1);
+  raw.lane = text.lane == 0 ? 0 : hash_combine(text.lane, 1);
   raw.repeat = true;
   append(batch, open_lane(raw, batch), text.text);
 }

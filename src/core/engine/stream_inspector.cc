@@ -15,9 +15,12 @@ bool blank(std::string_view bytes) {
 }
 
 // `event:` names that the protocols use. Anything else is text like any other.
-bool plain_event_name(std::string_view name) {
-  return name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-           return (c >= 'a' && c <= 'z') || c == '_' || c == '.';
+bool protocol_event_name(std::string_view name) {
+  constexpr std::string_view kFamilies[] = {"response.", "message_", "content_block_",
+                                            "interaction.", "step.", "ping", "error", "completion"};
+  if (name.empty()) return true;
+  return name.size() <= 64 && std::ranges::any_of(kFamilies, [name](std::string_view family) {
+           return name.starts_with(family);
          });
 }
 
@@ -117,19 +120,16 @@ Status StreamInspector::read(std::string_view name, std::string_view data) {
 Status StreamInspector::read_outside_data(const wire::SseEvent& event) {
   constexpr std::size_t kFieldBytes = sizeof("event: ") + sizeof("data: ") + 4;  // and line ends
   const std::size_t known = event.data.size() + event.name.size() + kFieldBytes;
-  if (event.raw.size() <= known && plain_event_name(event.name)) {
+  if (event.raw.size() <= known && protocol_event_name(event.name)) {
     if (event.has_data || blank(event.raw)) return {};
   }
   event::Text text;
   text.point = event::Point::ModelOutput;
   text.repeat = event.has_data;
-  text.lane = hash_bytes("outside data", data_events_ + 1);
-  text.scope = text.lane;
   text.unit = hash_bytes("outside data");
   text.text = event.raw;
   text_status_ = {};
   on_text(text);
-  on_scope_end(text.scope);
   return text_status_;
 }
 
@@ -140,9 +140,8 @@ void StreamInspector::on_text(const event::Text& text) {
     text_status_ = std::unexpected(fed.error());
     return;
   }
-  if (fed->lane == StreamLanes::kNone) return;
-  context_.ledger.count(text.point, text.text.size());
-  needs_.push_back({fed->lane, fed->until});
+  if (fed->looked) context_.ledger.count(text.point, text.text.size());
+  if (fed->lane != StreamLanes::kNone) needs_.push_back({fed->lane, fed->until});
 }
 
 void StreamInspector::on_scope_end(std::uint64_t scope) {
@@ -162,7 +161,9 @@ Status StreamInspector::settle_event(std::string_view raw) {
   const auto cleared = [this](const HoldQueue::Need& need) {
     return lanes_.cleared(need.lane, need.until);
   };
-  if (queue_.empty() && std::ranges::all_of(needs_, cleared)) {
+  if (lanes_.event_forbidden()) {
+    // Not even its clean parts: the event is one piece.
+  } else if (queue_.empty() && std::ranges::all_of(needs_, cleared)) {
     ready_ += raw;  // the common case: nothing is held, and nothing needs to be
     ++released_events_;
   } else {

@@ -17,7 +17,13 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
   const detect::DetectorMask mask = snapshot_.detectors_at(text.point);
   if (mask == 0) {
     units_.unit_of(text);
-    return Fed{kNone, 0};
+    return Fed{kNone, 0, false};
+  }
+  if (text.lane == 0) {
+    if (const Status status = scan_whole(text, mask, scratch); !status) {
+      return std::unexpected(status.error());
+    }
+    return Fed{kNone, 0, true};
   }
   if (text.repeats_lane != 0) {
     // A whole repeat of what was already judged piece by piece needs no second look.
@@ -25,7 +31,7 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
     Fingerprint whole(fingerprint_key_);
     whole.add(text.text);
     if (original != IndexMap::kNone && lanes_[original].fingerprint == whole) {
-      return Fed{original, lanes_[original].scan->received()};
+      return Fed{original, lanes_[original].scan->received(), true};
     }
   }
   const Result<std::uint32_t> opened = open(text, mask);
@@ -43,11 +49,39 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
     lane.last_event = scope.events;
     if (fingerprints_ && !text.repeat) lane.fingerprint.add(text.text);
   }
-  const Status status = text.json ? feed_json(index, text, scratch)
-                                  : feed_scan(index, text.text, scratch);
+  const Status status =
+      text.json ? feed_json(index, text, scratch) : feed_scan(index, text.text, scratch);
   if (!status) return std::unexpected(status.error());
   const LaneState& lane = lanes_[index];
-  return Fed{index, lane.scan->received() + (lane.decoder.pending() ? 1 : 0)};
+  return Fed{index, lane.scan->received() + (lane.decoder.pending() ? 1 : 0), true};
+}
+
+// A text that nothing continues: scanned on the spot, so that a stream may hold any number of them.
+Status StreamLanes::scan_whole(const event::Text& text, detect::DetectorMask mask,
+                               detect::CatalogScratch& scratch) {
+  const std::uint32_t unit = units_.unit_of(text);
+  std::string_view bytes = text.text;
+  bool raw_too = false;
+  if (text.json) {
+    decoded_.clear();
+    wire::JsonTextDecoder decoder;
+    raw_too = decoder.feed(text.text, decoded_) != wire::JsonTextDecoder::npos;
+    decoder.finish(decoded_);
+    bytes = decoded_;
+  }
+  findings_.clear();
+  Status status = detect::scan_all(snapshot_.catalog(), mask, scratch, bytes, findings_);
+  if (status && raw_too) {
+    status = detect::scan_all(snapshot_.catalog(), mask, scratch, text.text, findings_);
+  }
+  if (!findings_.empty()) {
+    policy::Hit hit{.order = units_.next_order(unit),
+                    .part = text.part,
+                    .field = text.field,
+                    .repeat = text.repeat};
+    file_as(hit, unit, kNone);
+  }
+  return status;
 }
 
 Result<std::uint32_t> StreamLanes::open(const event::Text& text, detect::DetectorMask mask) {
@@ -83,7 +117,7 @@ Status StreamLanes::feed_scan(std::uint32_t index, std::string_view bytes,
                               detect::CatalogScratch& scratch) {
   findings_.clear();
   const Status status = lanes_[index].scan->feed(bytes, scratch, findings_);
-  file(index, lanes_[index].repeat);
+  file(index);
   return status;
 }
 
@@ -112,23 +146,28 @@ Status StreamLanes::feed_json(std::uint32_t index, const event::Text& text,
   return feed_scan(index, decoded_, scratch);
 }
 
-void StreamLanes::file(std::uint32_t index, bool repeat) {
+void StreamLanes::file(std::uint32_t index) {
   const LaneState& lane = lanes_[index];
+  file_as({.order = lane.order, .part = lane.part, .field = lane.field, .repeat = lane.repeat},
+          lane.unit, index);
+}
+
+void StreamLanes::file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lane) {
   for (const detect::Finding& finding : findings_) {
-    const policy::Hit hit{.rule = finding.rule,
-                          .score = finding.score,
-                          .order = lane.order,
-                          .begin = finding.begin,
-                          .end = finding.end,
-                          .part = lane.part,
-                          .field = lane.field,
-                          .repeat = repeat};
-    units_.add_hit(lane.unit, hit);
-    news_.push_back({lane.unit, index, hit});
+    hit.rule = finding.rule;
+    hit.score = finding.score;
+    hit.begin = finding.begin;
+    hit.end = finding.end;
+    units_.add_hit(unit, hit);
+    news_.push_back({unit, lane, hit});
   }
 }
 
 void StreamLanes::forbid(const News& news) {
+  if (news.lane == kNone) {
+    event_forbidden_ = true;
+    return;
+  }
   std::uint64_t& at = lanes_[news.lane].forbidden_at;
   at = std::min(at, news.hit.begin);
 }
@@ -148,7 +187,7 @@ Status StreamLanes::settle(std::uint32_t index, detect::CatalogScratch& scratch)
   Status status = decoded_.empty() ? Status{} : copy.feed(decoded_, scratch, findings_);
   if (status) status = copy.finish(scratch, findings_);
   if (!status) return status;
-  file(index, lane.repeat);
+  file(index);
   lane.settled = received + 1;
   return {};
 }

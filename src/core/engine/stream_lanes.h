@@ -35,10 +35,11 @@ class StreamLanes {
   struct Fed {
     std::uint32_t lane = 0;
     std::uint64_t until = 0;  // the event may leave when the lane is cleared up to here
+    bool looked = false;      // some detector looks at the text's point
   };
 
-  // Feeds one piece. New findings become hits of its unit. The result's `lane` is kNone when no
-  // detector looks at the text's point. Errors: a detector failed, too many lanes.
+  // Feeds one piece. New findings become hits of its unit. The result's `lane` is kNone when the
+  // text needs no wait: it is whole by itself, or no detector looks at its point. Errors: a detector failed, too many lanes.
   Result<Fed> feed(const event::Text& text, detect::CatalogScratch& scratch);
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
@@ -61,6 +62,9 @@ class StreamLanes {
   void clear_news() { news_.clear(); }
   // Nothing from this hit on may leave any more.
   void forbid(const News& news);
+  // forbid() was called for a hit in a text that is whole by itself: the event that brought it, the
+  // last one fed, may not leave.
+  bool event_forbidden() const { return event_forbidden_; }
 
  private:
   struct LaneState {
@@ -85,12 +89,15 @@ class StreamLanes {
     std::vector<std::uint32_t> lanes;
   };
 
+  Status scan_whole(const event::Text& text, detect::DetectorMask mask,
+                    detect::CatalogScratch& scratch);
   Result<std::uint32_t> open(const event::Text& text, detect::DetectorMask mask);
   std::uint32_t open_scope(std::uint64_t scope);
   Status feed_scan(std::uint32_t lane, std::string_view bytes, detect::CatalogScratch& scratch);
   Status feed_json(std::uint32_t lane, const event::Text& text, detect::CatalogScratch& scratch);
   Status settle(std::uint32_t lane, detect::CatalogScratch& scratch);
-  void file(std::uint32_t lane, bool repeat);
+  void file(std::uint32_t lane);
+  void file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lane);
   std::uint64_t clear_mark(const LaneState& lane) const;
 
   const policy::Snapshot& snapshot_;
@@ -105,6 +112,7 @@ class StreamLanes {
   std::vector<detect::Finding> findings_;
   std::vector<News> news_;
   std::string decoded_;
+  bool event_forbidden_ = false;
 };
 
 }  // namespace capsem::engine

@@ -57,14 +57,14 @@ struct Text {
   // events, `response.completed`. Its findings are not counted on top of the original's.
   bool repeat = false;
   // The text, when it is a whole repeat of another lane (and not a piece of one), names that lane:
-  // if its bytes equal what was accumulated there it needs no second look. 0: none.
+  // if its bytes equal what was accumulated there it needs no second look. If nothing has come for
+  // that lane yet, this is the original after all (a server that skips the deltas). 0: none.
   std::uint64_t repeats_lane = 0;
-  std::uint16_t field = 0;  // index into the codec's field list: which field this is
-  std::uint64_t lane = 0;
+  // Index into the codec's field list; 65535: a member that no field names, or its name.
+  std::uint16_t field = 0;
+  std::uint64_t lane = 0;   // 0: whole by itself, nothing continues it
   std::uint64_t unit = 0;
   std::uint64_t scope = 0;
-  // On texts of a tool result: the id of the call it answers, empty when it names none.
-  std::string_view tool_ref;
   std::string_view text;    // decoded; valid until the call returns
   ByteRange raw;            // where it stood, quotes included
 };

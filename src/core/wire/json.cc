@@ -70,7 +70,11 @@ struct JsonReader::Impl {
   }
 
   void skip_space() {
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) ++p;
+    // Compact JSON, which most of it is, leaves at the first comparison.
+    while (p < end && static_cast<unsigned char>(*p) <= ' ' &&
+           (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
+      ++p;
+    }
   }
 
   void close(std::size_t index) {
@@ -323,7 +327,7 @@ Status JsonReader::parse(std::string_view text) {
   r.p = text.data();
   r.end = r.p + text.size();
   bool ok = false;
-  if (!simdjson::validate_utf8(text.data(), text.size())) {
+  if (!is_ascii(text) && !simdjson::validate_utf8(text.data(), text.size())) {
     ok = r.fail("Invalid UTF-8", r.p + invalid_utf8_offset(text));
   } else {
     ok = r.document();

@@ -52,6 +52,18 @@ inline const char* find_string_special(const char* p, const char* end) {
   return p < end ? p : end;
 }
 
+inline bool is_ascii(std::string_view text) {
+  std::uint64_t bits = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, 8);
+    bits |= word;
+  }
+  for (; i < text.size(); ++i) bits |= static_cast<unsigned char>(text[i]);
+  return (bits & 0x8080808080808080ULL) == 0;
+}
+
 // What stands after a backslash, decoded to UTF-8 at `out` (at most 4 bytes). On success moves `p`,
 // which points behind the backslash, behind the escape and returns the bytes written; on failure
 // returns 0 and leaves `p`. Lone surrogates are failures.

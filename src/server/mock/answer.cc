@@ -70,7 +70,7 @@ std::string example(simdjson::dom::element schema, std::string_view text, int de
   if (type == "array") {
     simdjson::dom::element items;
     if (schema["items"].get(items) != simdjson::SUCCESS) return "[]";
-    return "[" + example(items, text, depth + 1) + "]";
+    return json_array({example(items, text, depth + 1)});
   }
   JsonObject out;
   simdjson::dom::object properties;

@@ -67,7 +67,8 @@ class Writer {
     const std::string more = rest.take();
     if (more.size() > 2) {
       text.pop_back();
-      text += "," + more.substr(1);
+      text += ',';
+      text.append(more, 1);
     }
     events_.push_back({std::string(type), std::move(text)});
   }

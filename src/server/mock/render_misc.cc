@@ -120,7 +120,7 @@ std::string error_body(Provider provider, int status, std::string_view message, 
                                                 .str("status", named->gemini)
                                                 .take())
                               .take();
-      return as_array ? "[" + error + "]" : error;
+      return as_array ? json_array({error}) : error;
     }
     case Provider::Anthropic:
       return JsonObject()

@@ -115,7 +115,7 @@ std::string delta_of(std::size_t index, std::string_view delta, std::string_view
 std::vector<std::string> call_deltas(const Answer& answer, std::size_t choice, std::size_t index,
                                      const Cuts& cuts) {
   const ToolCall& call = answer.choices[choice].calls[index];
-  auto wrap = [&](JsonObject& out) { return "{\"tool_calls\":[" + out.take() + "]}"; };
+  auto wrap = [&](JsonObject& out) { return JsonObject().raw("tool_calls", json_array({out.take()})).take(); };
   JsonObject first;
   first.num("index", static_cast<std::int64_t>(index))
       .str("id", call_id(answer, choice, index))
@@ -141,7 +141,7 @@ std::vector<Event> choice_events(const Answer& answer, std::size_t index, const 
   auto emit = [&](std::string_view delta, std::string_view finish = "",
                   std::string_view logprobs = "null") {
     events.push_back(
-        chunk(answer, "[" + delta_of(index, delta, finish, logprobs) + "]", "null", cuts));
+        chunk(answer, json_array({delta_of(index, delta, finish, logprobs)}), "null", cuts));
   };
   emit(choice.calls.empty() ? R"({"role":"assistant","content":"","refusal":null})"
                             : R"({"role":"assistant","content":null,"refusal":null})");
@@ -159,7 +159,7 @@ std::vector<Event> choice_events(const Answer& answer, std::size_t index, const 
   for (std::size_t i = 0; i < choice.calls.size(); ++i) {
     std::vector<Event> list;
     for (const auto& delta : call_deltas(answer, index, i, cuts)) {
-      list.push_back(chunk(answer, "[" + delta_of(index, delta, "") + "]", "null", cuts));
+      list.push_back(chunk(answer, json_array({delta_of(index, delta, "")}), "null", cuts));
     }
     calls.push_back(std::move(list));
   }
@@ -255,7 +255,7 @@ std::vector<Event> completions_events(const Answer& answer, const Cuts& cuts) {
     std::vector<Event> list;
     auto emit = [&](std::string_view text, std::string_view finish) {
       const std::string choice = completion_choice(i, text, finish, answer.logprobs);
-      list.push_back({"", completions_with(answer, "[" + choice + "]", false)});
+      list.push_back({"", completions_with(answer, json_array({choice}), false)});
     };
     for (std::string_view piece : deltas(answer.choices[i].text, cuts.characters)) emit(piece, "");
     emit("", finish_of(answer, answer.choices[i]));

@@ -53,7 +53,8 @@ class Writer {
     std::string text = out.take();
     text.pop_back();
     text += ",\"sequence_number\":" + std::to_string(events_.size());
-    text += rest.size() > 2 ? "," + rest.substr(1) : "}";
+    text += rest.size() > 2 ? ',' : '}';
+    if (rest.size() > 2) text.append(rest, 1);
     events_.push_back({"response." + std::string(type), std::move(text)});
   }
   std::vector<Event> take() { return std::move(events_); }

@@ -292,7 +292,9 @@ TEST(Exchange, R17_R33_TheVerdictOfAStreamIsThatOfTheWholeAnswerInEveryDialectAt
       const std::string body = test::text_body(channel.dialect, c.text);
       const Outcome whole = engine.answer(channel.dialect, Answer::Body, {body});
       EXPECT_EQ(whole.step, c.forbidden.empty() ? Step::Done : Step::Deny);
-      if (whole.step == Step::Done) EXPECT_EQ(whole.out, body) << "byte for byte";
+      if (whole.step == Step::Done) {
+        EXPECT_EQ(whole.out, body) << "byte for byte";
+      }
       for (std::size_t size = 1; size <= 24; ++size) {
         SCOPED_TRACE(testing::Message() << c.name << ", " << channel.name << ", deltas of " << size);
         const std::string stream = test::text_stream(channel, chop(c.text, size));

@@ -1,1 +1,62 @@
-int main() { return 0; }
+// capsem: the words it understands. A new one is one row.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "core/policy/toml_source.h"
+#include "server/app/subcommand.h"
+#include "server/app/version.h"
+#include "server/mock/upstream.h"
+
+namespace {
+
+using capsem::app::Subcommand;
+
+constexpr Subcommand kSubcommands[] = {
+    {"serve", "the gateway", capsem::app::run_serve},
+    {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic", capsem::mock::run_mock_upstream},
+    {"scan", "what the PII detectors find in a text", capsem::app::run_scan},
+    {"coverage", "every field of every dialect that is inspected", capsem::app::run_coverage},
+    {"policy", "check policy files", capsem::app::run_policy},
+    {"version", "version, revision and libraries", capsem::app::run_version},
+};
+
+void print_usage(std::FILE* out) {
+  fmt::print(out, "capsem {}: a security gateway for LLM traffic\n\nUsage: capsem COMMAND [OPTIONS]\n\n",
+             capsem::app::program_version());
+  for (const Subcommand& command : kSubcommands) {
+    fmt::print(out, "  {:<14} {}\n", command.name, command.help);
+  }
+  fmt::print(out, "\n`capsem COMMAND --help` says more.\n");
+}
+
+int unknown_command(const std::string& word) {
+  std::vector<std::string_view> names;
+  for (const Subcommand& command : kSubcommands) names.push_back(command.name);
+  fmt::print(stderr, "capsem: unknown command '{}'{}\n", word,
+             capsem::policy::suggestion(word, names));
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) {
+    print_usage(stderr);
+    return 2;
+  }
+  const std::string& word = words.front();
+  if (word == "--help" || word == "-h" || word == "help") {
+    print_usage(stdout);
+    return 0;
+  }
+  for (const Subcommand& command : kSubcommands) {
+    if (command.name == word || (command.name == "version" && word == "--version")) {
+      return command.run(capsem::app::Arguments(words).subspan(1));
+    }
+  }
+  return unknown_command(word);
+}

@@ -1,0 +1,148 @@
+#include "core/codec/facts.h"
+
+#include <charconv>
+#include <optional>
+
+namespace capsem::codec {
+namespace {
+
+using wire::JsonKind;
+using wire::JsonNode;
+
+std::optional<std::uint64_t> number_of(const JsonNode& node) {
+  std::uint64_t value = 0;
+  if (node.kind != JsonKind::Number) return std::nullopt;
+  const char* end = node.text.data() + node.text.size();
+  const auto [stop, error] = std::from_chars(node.text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+std::uint32_t element_count(Nodes nodes, std::uint32_t array) {
+  if (nodes[array].kind == JsonKind::Object || nodes[array].kind == JsonKind::String) return 1;
+  std::uint32_t count = 0;
+  if (nodes[array].kind != JsonKind::Array) return 0;
+  for (std::uint32_t i = array + 1; i < nodes[array].next; i = nodes[i].next) ++count;
+  return count;
+}
+
+void assign(std::string& to, const JsonNode& node) {
+  if (node.kind == JsonKind::String && !node.text.empty() && to != node.text) to = node.text;
+}
+
+// Every provider's names for the same three numbers. Streams repeat them, growing; a number that an
+// event leaves out keeps its last value.
+void note_usage(Nodes nodes, std::uint32_t at, event::Usage& usage) {
+  if (nodes[at].kind != JsonKind::Object) return;
+  std::optional<std::uint64_t> input, output, total, cached, thoughts;
+  for (std::uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next) {
+    const auto value = number_of(nodes[i]);
+    if (!value) continue;
+    const std::string_view key = nodes[i].key;
+    if (key == "prompt_tokens" || key == "input_tokens" || key == "promptTokenCount" ||
+        key == "total_input_tokens") {
+      input = value;
+    } else if (key == "completion_tokens" || key == "output_tokens" ||
+               key == "candidatesTokenCount" || key == "total_output_tokens") {
+      output = value;
+    } else if (key == "total_tokens" || key == "totalTokenCount") {
+      total = value;
+    } else if (key == "thoughtsTokenCount") {
+      thoughts = value;
+    } else if (key == "cache_creation_input_tokens" || key == "cache_read_input_tokens") {
+      cached = cached.value_or(0) + *value;  // Anthropic counts them beside input_tokens
+    }
+  }
+  if (input) usage.input_tokens = *input + cached.value_or(0);
+  if (output || thoughts) usage.output_tokens = output.value_or(0) + thoughts.value_or(0);
+  usage.total_tokens = total.value_or(usage.input_tokens + usage.output_tokens);
+  usage.known = usage.known || input || output || total;
+}
+
+}  // namespace
+
+const JsonNode* member_of(Nodes nodes, std::uint32_t object, std::string_view name) {
+  if (nodes[object].kind != JsonKind::Object) return nullptr;
+  for (std::uint32_t i = object + 1; i < nodes[object].next; i = nodes[i].next) {
+    if (nodes[i].key == name) return &nodes[i];
+  }
+  return nullptr;
+}
+
+void note_request_fact(Fact fact, Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
+  const JsonNode& node = nodes[at];
+  switch (fact) {
+    case Fact::Model:
+      assign(facts.model, node);
+      break;
+    case Fact::Stream:
+      facts.stream = node.kind == JsonKind::True;
+      break;
+    case Fact::StreamOptions: {
+      const JsonNode* usage = member_of(nodes, at, "include_usage");
+      facts.include_usage = usage != nullptr && usage->kind == JsonKind::True;
+      break;
+    }
+    case Fact::Choices:
+      if (const auto n = number_of(node)) {
+        facts.choices = static_cast<std::uint32_t>(std::min<std::uint64_t>(*n, 0xffffffffU));
+      }
+      break;
+    case Fact::Messages:
+      facts.messages += element_count(nodes, at);
+      break;
+    case Fact::Tools:
+      facts.tools += element_count(nodes, at);
+      break;
+    case Fact::Background:
+      facts.background = node.kind == JsonKind::True;
+      break;
+    case Fact::Finish:
+    case Fact::Usage:
+    case Fact::None:
+      break;
+  }
+}
+
+void note_response_fact(Fact fact, Nodes nodes, std::uint32_t at, event::ResponseFacts& facts) {
+  switch (fact) {
+    case Fact::Model:
+      assign(facts.model, nodes[at]);
+      break;
+    case Fact::Finish:
+      assign(facts.finish_reason, nodes[at]);
+      break;
+    case Fact::Usage:
+      note_usage(nodes, at, facts.usage);
+      break;
+    default:
+      break;
+  }
+}
+
+void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
+  const JsonNode* id = member_of(nodes, at, "call_id");
+  if (id == nullptr) id = member_of(nodes, at, "id");
+  const JsonNode* name = member_of(nodes, at, "name");
+  for (const std::string_view around : {"function", "custom"}) {
+    if (name != nullptr) break;
+    if (const JsonNode* inner = member_of(nodes, at, around)) {
+      name = member_of(nodes, static_cast<std::uint32_t>(inner - nodes.data()), "name");
+    }
+  }
+  if (id == nullptr || name == nullptr || id->kind != JsonKind::String ||
+      name->kind != JsonKind::String) {
+    return;
+  }
+  facts.tool_names.emplace_back(id->text, name->text);
+}
+
+std::string_view tool_ref_of(Nodes nodes, std::uint32_t at) {
+  for (const std::string_view key : {"tool_call_id", "tool_use_id", "call_id"}) {
+    const JsonNode* id = member_of(nodes, at, key);
+    if (id != nullptr && id->kind == JsonKind::String) return id->text;
+  }
+  return {};
+}
+
+}  // namespace capsem::codec

@@ -1,0 +1,196 @@
+// Gemini: generateContent, streamGenerateContent, countTokens, embedContent, batchEmbedContents.
+// Requests are proto JSON: camelCase and snake_case are the same field.
+#include "core/codec/denial.h"
+#include "core/codec/dialects.h"
+#include "core/codec/table_codec.h"
+
+namespace capsem::codec {
+namespace {
+
+using enum Treat;
+
+// The parts of a content, wherever it stands; `{texts}` come from add_content().
+constexpr Row kParts[] = {
+    {TC, kName, Text, "parts[].functionCall!call.name"},
+    {TC, kArgs, Json, "parts[].functionCall!call.args"},
+    {TC, kArgs, Opaque, "parts[].functionCall!call.id"},
+    {TC, kName, Text, "parts[].toolCall!server.toolType"},
+    {TC, kArgs, Json, "parts[].toolCall!server.args"},
+    {TC, kArgs, Opaque, "parts[].toolCall!server.id"},
+    {TC, kArgs, Text, "parts[].executableCode!code.code"},
+    {TC, kArgs, Opaque, "parts[].executableCode!code.{language,id}"},
+    {TR, kName, Text, "parts[].functionResponse!call.name"},
+    {TR, kText, Json, "parts[].functionResponse!call.response"},
+    {TR, kText, Text, "parts[].functionResponse!call.parts[+].text"},
+    {TR, kText, Media, "parts[].functionResponse!call.parts[+].inlineData.data"},
+    {TR, kText, Text, "parts[].functionResponse!call.parts[+].{inlineData,fileData}.displayName"},
+    {TR, kText, Opaque, "parts[].functionResponse!call.parts[+].{inlineData,fileData}.mimeType"},
+    {TR, kText, Media, "parts[].functionResponse!call.parts[+].fileData.fileUri"},
+    {TR, kText, Opaque, "parts[].functionResponse!call.{id,willContinue,scheduling}"},
+    {TR, kText, Json, "parts[].toolResponse!server.response"},
+    {TR, kText, Opaque, "parts[].toolResponse!server.{id,toolType}"},
+    {TR, kText, Text, "parts[].codeExecutionResult!code.output"},
+    {TR, kText, Opaque, "parts[].codeExecutionResult!code.{outcome,id}"},
+};
+
+constexpr Row kRequest[] = {
+    {P, kText, Opaque, "{model,safetySettings,cachedContent,serviceTier,store}"},
+    {TD, kName, Text, "tools[]!.functionDeclarations[].name"},
+    {TD, kDesc, Text, "tools[]!.functionDeclarations[].description"},
+    {TD, kSchema, Json, "tools[]!.functionDeclarations[].{parameters,parametersJsonSchema,response,"
+                        "responseJsonSchema}"},
+    {TD, kSchema, Opaque, "tools[]!.functionDeclarations[].behavior"},
+    {TD, kName, Text, "tools[]!.mcpServers[].name"},
+    {TD, kSchema, Text, "tools[]!.mcpServers[].streamableHttpTransport.url"},
+    // Header values are secrets: only what does not look like one is looked at.
+    {TD, kSchema, Opaque, "tools[]!.mcpServers[].streamableHttpTransport.{headers.**,timeout,"
+                          "sseReadTimeout,terminateOnClose}"},
+    {TD, kSchema, Json, "tools[]!.{googleSearch,googleSearchRetrieval,urlContext,codeExecution,"
+                        "computerUse,retrieval,googleMaps,fileSearch}.**"},
+    {TD, kSchema, Text, "toolConfig.functionCallingConfig.allowedFunctionNames[]"},
+    {TD, kSchema, Opaque, "toolConfig.{functionCallingConfig.mode,"
+                          "functionCallingConfig.streamFunctionCallArguments,retrievalConfig}"},
+    {P, kText, Json, "generationConfig.{responseSchema,responseJsonSchema,speechConfig}.**"},
+    {P, kText, Text, "generationConfig.stopSequences[]"},
+    {P, kText, Opaque,
+     "generationConfig.{temperature,topP,topK,candidateCount,maxOutputTokens,responseMimeType,"
+     "thinkingConfig,seed,presencePenalty,frequencyPenalty,responseLogprobs,logprobs,"
+     "responseModalities,mediaResolution}"},
+    {P, kText, Json, "labels.**"},
+    {P, kText, Text, "continuationToken"},
+    {P, kText, Unseen, "cachedContent"},
+};
+
+constexpr Row kEmbed[] = {
+    {P, kText, Opaque, "{model,taskType,outputDimensionality}"},
+    {P, kText, Text, "title"},
+};
+
+constexpr Row kCandidate[] = {
+    {MO, kText, End, "finishReason"},
+    {MO, kText, Opaque, "{index,safetyRatings,avgLogprobs,tokenCount,content.role}"},
+    {MO, kText, Text, "finishMessage", kAlone},
+    {MO, kText, Text, "citationMetadata.{citations,citationSources}[].{uri,title,license}", kAlone},
+    {MO, kText, Opaque, "citationMetadata.{citations,citationSources}[].{startIndex,endIndex,"
+                        "publicationDate}"},
+    {MO, kText, Text, "groundingMetadata.{webSearchQueries[],retrievalQueries[],"
+                      "searchEntryPoint.renderedContent}", kAlone},
+    {MO, kText, Opaque, "groundingMetadata.{searchEntryPoint.sdkBlob,retrievalMetadata,"
+                        "googleMapsWidgetContextToken}"},
+    {MO, kText, Opaque, "groundingMetadata.groundingSupports[].{groundingChunkIndices,"
+                        "confidenceScores,segment.startIndex,segment.endIndex,segment.partIndex}"},
+    {MO, kText, Text, "groundingMetadata.groundingChunks[].{web,retrievedContext,maps,image}."
+                      "{title,uri,text,domain}", kAlone},
+    {MO, kText, Text, "urlContextMetadata.urlMetadata[].retrievedUrl", kAlone},
+    {MO, kText, Opaque, "urlContextMetadata.urlMetadata[].urlRetrievalStatus"},
+    {TC, kArgs, Opaque, "content.parts[].functionCall!call.{willContinue,"
+                        "partialArgs[].{jsonPath,willContinue,nullValue,boolValue}}"},
+    // Pieces of one argument continue each other; the JSON path is their key.
+    {TC, kArgs, Text, "content.parts[].functionCall!call.partialArgs[+]#jsonPath.stringValue"},
+    {TC, kArgs, Text, "content.parts[].functionCall!call.partialArgs[+]#jsonPath.numberValue"},
+};
+
+constexpr Row kCandidateRepeats[] = {
+    {MO, kText, Text, "groundingMetadata.groundingSupports[].segment.text", kAlone},
+    {MO, kText, Text, "logprobsResult.chosenCandidates[+].token"},
+    {MO, kText, Text, "logprobsResult.topCandidates[+].candidates[].token"},
+    {MO, kText, Opaque, "logprobsResult.{chosenCandidates[+],topCandidates[+].candidates[]}."
+                        "{tokenId,logProbability}"},
+};
+
+constexpr Row kAnswer[] = {
+    {MO, kText, Opaque, "{responseId,modelVersion,createTime,usageMetadata,totalTokens,modelStatus,"
+                        "promptTokensDetails,cachedContentTokenCount,cacheTokensDetails}"},
+    {MO, kText, Opaque, "promptFeedback.{blockReason,safetyRatings}"},
+    {MO, kText, Text, "promptFeedback.blockReasonMessage", kAlone},
+    {MO, kText, Opaque, "{embedding,embeddings[]}.{values,shape,statistics}"},
+    {MO, kText, Text, "{error,error.message,detail}", kAlone},
+    {MO, kText, Json, "error.details.**", kAlone},
+    {MO, kText, Opaque, "error.{code,status}"},
+};
+
+constexpr FactRow kFacts[] = {
+    {Where::Request, Fact::Model, "model"},
+    {Where::Request, Fact::Messages, "contents"},
+    {Where::Request, Fact::Messages, "generateContentRequest.contents"},
+    {Where::Request, Fact::Messages, "requests"},
+    {Where::Request, Fact::Tools, "tools"},
+    {Where::Request, Fact::Choices, "generationConfig.candidateCount"},
+    {Where::Response, Fact::Model, "modelVersion"},
+    {Where::Response, Fact::Usage, "usageMetadata"},
+    {Where::Response, Fact::Finish, "candidates[#index].finishReason"},
+    {Where::Stream, Fact::Model, "modelVersion"},
+    {Where::Stream, Fact::Usage, "usageMetadata"},
+    {Where::Stream, Fact::Finish, "candidates[#index].finishReason"},
+};
+
+// A Content at `prefix`. `said` is the point of its plain text, `thought` of parts marked so.
+void add_content(Table& rows, Where where, const std::string& prefix, event::Point said,
+                 event::Point thought) {
+  const Row texts[] = {
+      {said, kText, Text, "parts[+].text"},
+      {said, kText, Text, "parts[+]"},
+      {thought, kText, Text, "parts[+thought=true].text"},
+      {said, kText, Opaque, "parts[+].{thought,thoughtSignature,videoMetadata,mediaResolution}"},
+      {said, kText, Media, "parts[+].inlineData.data"},
+      {said, kText, Opaque, "parts[+].{inlineData,fileData}.mimeType"},
+      {said, kText, Text, "parts[+].{inlineData,fileData}.displayName"},
+      {said, kText, Media, "parts[+].fileData.fileUri"},
+      {said, kText, Text, "parts[+].audioTranscription.text"},
+      {said, kText, Json, "parts[+].{partMetadata,speechMetadata}.**"},
+      {said, kText, Opaque, "role"},
+  };
+  rows.add(where, prefix, texts);
+  rows.add(where, prefix, kParts);
+}
+
+void add_generate(Table& rows, const std::string& prefix) {
+  rows.add(Where::Request, prefix, kRequest);
+  add_content(rows, Where::Request, prefix + "systemInstruction.", P, P);
+  add_content(rows, Where::Request, prefix + "contents[].", P, P);
+  const Row strings[] = {{P, kText, Text, "{systemInstruction,contents[]}"}};
+  rows.add(Where::Request, prefix, strings);
+}
+
+void write_stream_error(std::string_view message, std::string_view, Framing framing, bool first,
+                        std::uint64_t, std::string& out) {
+  // `error` is the first key: google-genai's Python client matches the text's beginning.
+  if (framing == Framing::Sse) {
+    out += "data: ";
+  } else {
+    out += first ? '[' : ',';
+  }
+  out += "{\"error\":{\"code\":403,\"message\":";
+  append_json_string(out, message);
+  out += ",\"status\":\"PERMISSION_DENIED\"}}";
+  out += framing == Framing::Sse ? "\n\n" : "]";
+}
+
+}  // namespace
+
+std::unique_ptr<Codec> make_gemini() {
+  DialectTable table{.dialect = Dialect::Gemini,
+                     .both_spellings = true,
+                     .rows = {},
+                     .facts = kFacts,
+                     .write_stream_error = write_stream_error};
+  Table& rows = table.rows;
+  add_generate(rows, "");
+  add_generate(rows, "generateContentRequest.");
+  for (const std::string_view request : {"", "requests[]."}) {
+    const std::string prefix(request);
+    rows.add(Where::Request, prefix, kEmbed);
+    add_content(rows, Where::Request, prefix + "content.", P, P);
+    const Row strings[] = {{P, kText, Text, "content"}};
+    rows.add(Where::Request, prefix, strings);
+  }
+  for (const Where where : {Where::Response, Where::Stream}) {
+    add_content(rows, where, "candidates[#index]!@.content.", MO, TH);
+    rows.add(where, "candidates[#index]!@.", kCandidate);
+    rows.add_repeats(where, "candidates[#index]!@.", kCandidateRepeats);
+    rows.add(where, "", kAnswer);
+  }
+  return make_table_codec(std::move(table));
+}
+
+}  // namespace capsem::codec

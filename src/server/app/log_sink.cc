@@ -1,0 +1,133 @@
+#include "server/app/log_sink.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+namespace capsem::app {
+namespace {
+
+constexpr std::size_t kBatchBytes = 256u << 10;
+
+// Who may read the records: the owner and the group; they hold names and times.
+int open_log(const std::string& path) {
+  if (path.empty()) return STDOUT_FILENO;
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+}
+
+bool has_something_to_say(const audit::Record& record) {
+  return !record.decisions.empty() || !record.error_code.empty() ||
+         record.verdict != policy::Verdict::Allow;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogSink>> LogSink::open(const LogSinkOptions& options, const Clock& clock) {
+  const int descriptor = open_log(options.path);
+  if (descriptor < 0) {
+    return gateway_error("unwritable_file",
+                         fmt::format("{}: {}", options.path, std::strerror(errno)));
+  }
+  return std::make_unique<LogSink>(options, descriptor, clock);
+}
+
+LogSink::LogSink(const LogSinkOptions& options, int descriptor, const Clock& clock)
+    : options_(options), clock_(clock), queue_(options.lines_max), descriptor_(descriptor) {
+  writer_ = std::thread([this] { run(); });
+}
+
+LogSink::~LogSink() {
+  deadline_ns_.store(clock_.monotonic_ns() + options_.flush_ms_max * 1'000'000);
+  stopping_.store(true);
+  queue_.wake();
+  writer_.join();
+  if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
+}
+
+void LogSink::write(const audit::Record& record) {
+  if (!options_.every_exchange && !has_something_to_say(record)) return;
+  std::string line = audit::to_json_line(record);
+  line += '\n';
+  if (!queue_.push(std::move(line))) dropped_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void LogSink::run() {
+  std::string batch, line;
+  for (;;) {
+    // Read before the queue: what was pushed before stopping is written.
+    const bool stopping = stopping_.load();
+    if (reopen_.exchange(false, std::memory_order_relaxed)) open_anew();
+    std::uint64_t lines = 0;
+    batch.clear();
+    while (batch.size() < kBatchBytes && queue_.pop(line)) {
+      batch += line;
+      ++lines;
+    }
+    append_drop_notice(batch);
+    if (!batch.empty()) {
+      write_batch(batch, lines);
+    } else if (stopping) {
+      return;
+    } else {
+      queue_.wait();
+    }
+  }
+}
+
+void LogSink::append_drop_notice(std::string& batch) {
+  const std::uint64_t dropped = dropped_.load(std::memory_order_relaxed);
+  if (dropped == told_dropped_) return;
+  batch += fmt::format("{{\"event\":\"records_dropped\",\"count\":{},\"wall_ms\":{}}}\n",
+                       dropped - told_dropped_, clock_.wall_ms());
+  told_dropped_ = dropped;
+}
+
+void LogSink::write_batch(std::string& batch, std::uint64_t lines) {
+  if (write_all(batch)) {
+    written_.fetch_add(lines, std::memory_order_relaxed);
+    return;
+  }
+  // The counter alone: a notice could not be written either, and must not be tried for ever.
+  told_dropped_ += lines;
+  dropped_.fetch_add(lines, std::memory_order_relaxed);
+}
+
+bool LogSink::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (!wait_writable()) return false;
+    // After poll() a pipe takes PIPE_BUF bytes at once; more could block past the deadline.
+    const std::size_t size = std::min<std::size_t>(bytes.size(), PIPE_BUF);
+    const ssize_t done = ::write(descriptor_, bytes.data(), size);
+    if (done < 0 && errno != EINTR && errno != EAGAIN) return false;
+    if (done > 0) bytes.remove_prefix(static_cast<std::size_t>(done));
+  }
+  return true;
+}
+
+bool LogSink::wait_writable() {
+  constexpr int kLookMs = 100;
+  for (;;) {
+    pollfd entry{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+    const int ready = ::poll(&entry, 1, kLookMs);
+    if (ready > 0) return (entry.revents & (POLLERR | POLLNVAL)) == 0;
+    if (ready < 0 && errno != EINTR) return false;
+    if (stopping_.load() && clock_.monotonic_ns() > deadline_ns_.load()) return false;
+  }
+}
+
+void LogSink::open_anew() {
+  if (options_.path.empty()) return;
+  const int descriptor = open_log(options_.path);
+  if (descriptor < 0) return;  // the old file goes on
+  if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
+  descriptor_ = descriptor;
+}
+
+}  // namespace capsem::app

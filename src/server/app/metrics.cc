@@ -1,0 +1,207 @@
+#include "server/app/metrics.h"
+
+#include <array>
+
+#include "server/app/metrics_text.h"
+
+namespace capsem::app {
+namespace {
+
+using proxy::Count;
+using proxy::MetricShard;
+using proxy::ProviderMetrics;
+using Shards = std::span<const MetricShard* const>;
+
+// The conventions' own names of the providers and of what is asked of them.
+struct ProviderNames {
+  std::string_view provider, operation;
+};
+constexpr std::array<ProviderNames, proxy::kProviderCount> kProviders = {{
+    {"openai", "chat"}, {"gcp.gemini", "generate_content"}, {"anthropic", "chat"}}};
+
+// `of` names a Count in a shard: the sum over all shards.
+template <class Of>
+std::uint64_t total(Shards shards, Of of) {
+  std::uint64_t sum = 0;
+  for (const MetricShard* shard : shards) sum += of(*shard).get();
+  return sum;
+}
+
+template <std::size_t N, class Of>
+void histogram(MetricsText& text, Shards shards, const std::array<std::uint64_t, N>& bounds,
+               double divisor, MetricsText::Labels labels, Of of) {
+  std::array<std::uint64_t, N + 1> counts{};
+  std::uint64_t sum = 0;
+  for (const MetricShard* shard : shards) {
+    const auto& h = of(*shard);
+    for (std::size_t i = 0; i <= N; ++i) counts[i] += h.buckets[i].get();
+    sum += h.sum.get();
+  }
+  text.histogram(bounds, counts, sum, divisor, labels);
+}
+
+// One sample per provider of the Count that `of` names in it.
+template <class Of>
+void per_provider(MetricsText& text, Shards shards, std::string_view name, std::string_view help,
+                  Of of) {
+  text.family(name, "counter", help);
+  for (std::size_t p = 0; p < kProviders.size(); ++p) {
+    text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
+                  return of(s.providers[p]);
+                }),
+                {{"gen_ai_provider_name", kProviders[p].provider}});
+  }
+}
+
+void provider_histogram(MetricsText& text, Shards shards, std::string_view name,
+                        std::string_view help,
+                        proxy::Histogram<14> ProviderMetrics::*member) {
+  text.family(name, "histogram", help);
+  for (std::size_t p = 0; p < kProviders.size(); ++p) {
+    histogram(text, shards, proxy::kDurationBoundsMs, 1000,
+              {{"gen_ai_provider_name", kProviders[p].provider},
+               {"gen_ai_operation_name", kProviders[p].operation}},
+              [&](const MetricShard& s) -> const auto& { return s.providers[p].*member; });
+  }
+}
+
+void token_usage(MetricsText& text, Shards shards) {
+  text.family("gen_ai_client_token_usage", "histogram", "Tokens per answer, as the provider counts");
+  for (std::size_t p = 0; p < kProviders.size(); ++p) {
+    for (const bool input : {true, false}) {
+      histogram(text, shards, proxy::kTokenBounds, 1,
+                {{"gen_ai_provider_name", kProviders[p].provider},
+                 {"gen_ai_operation_name", kProviders[p].operation},
+                 {"gen_ai_token_type", input ? "input" : "output"}},
+                [&](const MetricShard& s) -> const auto& {
+                  return input ? s.providers[p].input_tokens : s.providers[p].output_tokens;
+                });
+    }
+  }
+}
+
+void providers(MetricsText& text, Shards shards) {
+  provider_histogram(text, shards, "gen_ai_server_request_duration_seconds",
+                     "Time from the request to the end of its answer", &ProviderMetrics::duration_ms);
+  provider_histogram(text, shards, "gen_ai_server_time_to_first_token_seconds",
+                     "Time from the request to the first byte of its answer",
+                     &ProviderMetrics::first_token_ms);
+  token_usage(text, shards);
+
+  constexpr std::array<std::string_view, 6> kClasses = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  text.family("capsem_answers_total", "counter", "Answers to clients by class of status");
+  for (std::size_t p = 0; p < kProviders.size(); ++p) {
+    for (std::size_t c = 1; c < kClasses.size(); ++c) {
+      text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
+                    return s.providers[p].status[c];
+                  }),
+                  {{"gen_ai_provider_name", kProviders[p].provider}, {"class", kClasses[c]}});
+    }
+  }
+  using P = ProviderMetrics;
+  per_provider(text, shards, "capsem_upstream_connects_total", "Connections opened to providers",
+               [](const P& p) -> const Count& { return p.upstream_connects; });
+  per_provider(text, shards, "capsem_upstream_reuses_total", "Requests on a kept connection",
+               [](const P& p) -> const Count& { return p.upstream_reuses; });
+  per_provider(text, shards, "capsem_upstream_retries_total", "Connects tried anew",
+               [](const P& p) -> const Count& { return p.upstream_retries; });
+  per_provider(text, shards, "capsem_upstream_errors_total", "Providers not reached or broken off",
+               [](const P& p) -> const Count& { return p.upstream_errors; });
+}
+
+void inspection(MetricsText& text, Shards shards) {
+  text.family("capsem_overhead_microseconds", "histogram", "The gateway's own time per request");
+  histogram(text, shards, proxy::kOverheadBoundsUs, 1, {},
+            [](const MetricShard& s) -> const auto& { return s.overhead_us; });
+  text.family("capsem_inspection_microseconds", "histogram", "Of the gateway's time: inspection");
+  histogram(text, shards, proxy::kOverheadBoundsUs, 1, {},
+            [](const MetricShard& s) -> const auto& { return s.inspection_us; });
+
+  text.family("capsem_verdicts_total", "counter", "Verdicts of policies by inspection point");
+  for (std::size_t point = 0; point < event::kPointCount; ++point) {
+    for (std::size_t v = 0; v < std::tuple_size_v<decltype(MetricShard::verdicts)::value_type>; ++v) {
+      text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
+                    return s.verdicts[point][v];
+                  }),
+                  {{"point", to_string(static_cast<event::Point>(point))},
+                   {"verdict", to_string(static_cast<policy::Verdict>(v))}});
+    }
+  }
+  text.family("capsem_inspected_bytes_total", "counter", "Text inspected by inspection point");
+  for (std::size_t point = 0; point < event::kPointCount; ++point) {
+    text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
+                  return s.inspected_bytes[point];
+                }),
+                {{"point", to_string(static_cast<event::Point>(point))}});
+  }
+}
+
+struct PlainRow {
+  std::string_view name, type, help;
+  Count MetricShard::*count;
+};
+constexpr PlainRow kPlain[] = {
+    {"capsem_inspection_failed_total", "counter", "Exchanges refused because they could not be inspected",
+     &MetricShard::inspection_failed},
+    {"capsem_stream_cuts_total", "counter", "Streams ended by a policy", &MetricShard::stream_cuts},
+    {"capsem_client_gone_total", "counter", "Clients that left before their answer was complete",
+     &MetricShard::client_gone},
+    {"capsem_requests_total", "counter", "Requests", &MetricShard::requests_total},
+    {"capsem_connections_total", "counter", "Client connections", &MetricShard::connections_total},
+    {"capsem_refused_connections_total", "counter", "Connections past the limits",
+     &MetricShard::refused_connections},
+    {"capsem_refused_in_flight_total", "counter", "Requests past the limits",
+     &MetricShard::refused_in_flight},
+    {"capsem_denied_routes_total", "counter", "Requests for paths that no route allows",
+     &MetricShard::denied_routes},
+    {"capsem_bad_requests_total", "counter", "Requests that are not valid HTTP or JSON",
+     &MetricShard::bad_requests},
+    {"capsem_connections_open", "gauge", "Client connections open now",
+     &MetricShard::connections_open},
+    {"capsem_requests_in_flight", "gauge", "Requests under way now",
+     &MetricShard::requests_in_flight},
+    {"capsem_streams_open", "gauge", "Streamed answers under way now", &MetricShard::streams_open},
+    {"capsem_buffered_bytes", "gauge", "Bytes in all buffers now", &MetricShard::buffered_bytes},
+};
+
+void process(MetricsText& text, const ProcessStats& stats) {
+  text.family("process_resident_memory_bytes", "gauge", "Resident memory");
+  text.sample(stats.resident_bytes);
+  text.family("process_open_fds", "gauge", "Open file descriptors");
+  text.sample(stats.open_fds);
+  text.family("process_max_fds", "gauge", "File descriptors allowed");
+  text.sample(stats.max_fds);
+  text.family("process_cpu_seconds_total", "counter", "User and system time");
+  text.sample(stats.cpu_seconds);
+  text.family("process_start_time_seconds", "gauge", "Start of the process since the Unix epoch");
+  text.sample(stats.start_time_seconds);
+}
+
+void program(MetricsText& text, const ProgramStats& stats) {
+  text.family("capsem_build_info", "gauge", "Version of the program and revision of its policies");
+  text.sample(std::uint64_t{1}, {{"version", stats.version}, {"revision", stats.revision}});
+  text.family("capsem_records_written_total", "counter", "Records written to the log");
+  text.sample(stats.records_written);
+  text.family("capsem_records_dropped_total", "counter", "Records lost because the log was stuck");
+  text.sample(stats.records_dropped);
+  text.family("capsem_policy_reloads_total", "counter", "Reloads of the policies by outcome");
+  text.sample(stats.reloads, {{"outcome", "done"}});
+  text.sample(stats.reloads_failed, {{"outcome", "failed"}});
+}
+
+}  // namespace
+
+std::string render_metrics(Shards shards, const ProgramStats& stats) {
+  MetricsText text;
+  program(text, stats);
+  providers(text, shards);
+  inspection(text, shards);
+  for (const PlainRow& row : kPlain) {
+    text.family(row.name, row.type, row.help);
+    text.sample(total(shards, [&](const MetricShard& s) -> const Count& { return s.*row.count; }));
+  }
+  process(text, stats.process);
+  return text.take();
+}
+
+}  // namespace capsem::app

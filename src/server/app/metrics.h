@@ -1,0 +1,27 @@
+// /metrics: the sum over the loops' shards as Prometheus text. Names of the OpenTelemetry GenAI
+// conventions where there are some, with underscores for dots; no label has unbounded values.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "server/app/process_stats.h"
+#include "server/proxy/metrics.h"
+
+namespace capsem::app {
+
+// What the shards do not know.
+struct ProgramStats {
+  std::string version{}, revision{};  // of the program, of the policies
+  std::uint64_t records_written = 0, records_dropped = 0;
+  std::uint64_t reloads = 0, reloads_failed = 0;
+  ProcessStats process{};
+};
+
+// Shards are read while their loops write them: each number is exact, their sums may be a few
+// requests apart. A histogram's _count is always the sum of its buckets.
+std::string render_metrics(std::span<const proxy::MetricShard* const> shards,
+                           const ProgramStats& program);
+
+}  // namespace capsem::app

@@ -1,0 +1,145 @@
+// `capsem serve`: settings and policies in, a gateway out, until a signal says otherwise.
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "server/app/banner.h"
+#include "server/app/command_line.h"
+#include "server/app/disk.h"
+#include "server/app/service.h"
+
+namespace capsem::app {
+namespace {
+
+constexpr int kEnded = SIGUSR2;  // sent to ourselves when the gateway has ended
+
+std::vector<std::pair<std::string, std::string>> environment() {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+struct Startup {
+  Configuration configuration;
+  PolicySet policies;
+};
+
+// The directory is known from flags and environment alone; its capsem.toml then joins them.
+Result<Startup> load(std::vector<FlagValue> flags, bool with_policies) {
+  ConfigSources sources{.flags = std::move(flags), .environment = environment(), .file = {}};
+  auto configuration = configure(sources);
+  if (!configuration) return std::unexpected(configuration.error());
+  const std::string path = configuration->settings.config_dir;
+  const auto directory = read_config_directory(path);
+  if (!directory) return std::unexpected(directory.error());
+  sources.file = config_file_of(*directory);
+  if (sources.file) configuration = configure(sources);
+  if (!configuration) return std::unexpected(configuration.error());
+
+  Startup startup{.configuration = std::move(*configuration), .policies = {}};
+  if (!with_policies) return startup;
+  auto policies = compile_policies(directory->files);
+  if (!policies) return std::unexpected(policies.error());
+  startup.policies = std::move(*policies);
+  auto& warnings = startup.configuration.warnings;
+  if (!directory->exists) {
+    warnings.push_back(fmt::format("{}: no such directory; the Debug policy alone acts", path));
+  }
+  for (const std::string& warning : startup.policies.warnings) warnings.push_back(warning);
+  for (auto& warning : exposure_warnings(startup.configuration.settings)) {
+    warnings.push_back(std::move(warning));
+  }
+  return startup;
+}
+
+// Messages of the program itself go to standard error; records have standard output to themselves
+// once the banner is out.
+void set_up_messages(const proxy::Settings& settings) {
+  auto logger = spdlog::stderr_color_mt("capsem");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  logger->set_level(spdlog::level::from_str(settings.log_level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+// Blocked in every thread, so that they come to the one that waits for them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, kEnded}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+void reload(Service& service) {
+  if (auto done = service.reload(); !done) {
+    spdlog::error("reload refused, the last good policies stay: {}", done.error().detail);
+    return;
+  }
+  spdlog::info("policies reloaded: {} enabled", service.enabled().size());
+}
+
+void serve_until_told(Service& service, const sigset_t& signals) {
+  std::thread waiter([&service] {
+    service.gateway().wait();
+    ::kill(::getpid(), kEnded);
+  });
+  for (bool running = true; running;) {
+    int number = 0;
+    if (sigwait(&signals, &number) != 0) continue;
+    switch (number) {
+      case SIGHUP: reload(service); break;
+      case kEnded: running = false; break;
+      default:
+        spdlog::info("signal {}: draining; once more ends at once", number);
+        service.gateway().drain();
+    }
+  }
+  waiter.join();
+}
+
+}  // namespace
+
+int run_serve(Arguments arguments) {
+  CLI::App app("The gateway. A flag acts over its environment variable, which acts over capsem.toml.",
+               "capsem serve");
+  SettingFlags flags(app);
+  bool print = false;
+  app.add_flag("--print-effective-config", print, "print each setting with its origin, and end");
+  if (const auto status = parse_arguments(app, arguments)) return *status;
+
+  auto startup = load(flags.values(), !print);
+  if (!startup) return fail(startup.error());
+  if (print) {
+    for (const auto& w : startup->configuration.warnings) fmt::print(stderr, "warning: {}\n", w);
+    std::fputs(print_effective(startup->configuration).c_str(), stdout);
+    return 0;
+  }
+
+  const proxy::Settings& settings = startup->configuration.settings;
+  set_up_messages(settings);
+  const sigset_t signals = block_signals();
+  auto service = Service::start(settings, std::move(startup->policies));
+  if (!service) return fail(service.error());
+  const std::string text =
+      banner(settings, {.port = (*service)->gateway().port(),
+                        .admin_port = (*service)->gateway().admin_port(),
+                        .enabled = (*service)->enabled(),
+                        .warnings = startup->configuration.warnings});
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+  serve_until_told(**service, signals);
+  return 0;
+}
+
+}  // namespace capsem::app
