@@ -34,7 +34,7 @@ constexpr Row kParts[] = {
 };
 
 constexpr Row kRequest[] = {
-    {P, kText, Opaque, "{model,safetySettings,cachedContent,serviceTier,store}"},
+    {P, kText, Opaque, "{safetySettings,serviceTier,store}"},
     {TD, kName, Text, "tools[]!.functionDeclarations[].name"},
     {TD, kDesc, Text, "tools[]!.functionDeclarations[].description"},
     {TD, kSchema, Json, "tools[]!.functionDeclarations[].{parameters,parametersJsonSchema,response,"
@@ -61,14 +61,16 @@ constexpr Row kRequest[] = {
     {P, kText, Unseen, "cachedContent"},
 };
 
+constexpr Row kModel[] = {{P, kText, Opaque, "model"}};
+
 constexpr Row kEmbed[] = {
-    {P, kText, Opaque, "{model,taskType,outputDimensionality}"},
+    {P, kText, Opaque, "{taskType,outputDimensionality}"},
     {P, kText, Text, "title"},
 };
 
 constexpr Row kCandidate[] = {
     {MO, kText, End, "finishReason"},
-    {MO, kText, Opaque, "{index,safetyRatings,avgLogprobs,tokenCount,content.role}"},
+    {MO, kText, Opaque, "{index,safetyRatings,avgLogprobs,tokenCount}"},
     {MO, kText, Text, "finishMessage", kAlone},
     {MO, kText, Text, "citationMetadata.{citations,citationSources}[].{uri,title,license}", kAlone},
     {MO, kText, Opaque, "citationMetadata.{citations,citationSources}[].{startIndex,endIndex,"
@@ -177,8 +179,10 @@ std::unique_ptr<Codec> make_gemini() {
   Table& rows = table.rows;
   add_generate(rows, "");
   add_generate(rows, "generateContentRequest.");
+  rows.add(Where::Request, "generateContentRequest.", kModel);
   for (const std::string_view request : {"", "requests[]."}) {
     const std::string prefix(request);
+    rows.add(Where::Request, prefix, kModel);
     rows.add(Where::Request, prefix, kEmbed);
     add_content(rows, Where::Request, prefix + "content.", P, P);
     const Row strings[] = {{P, kText, Text, "content"}};

@@ -8,9 +8,11 @@ namespace {
 
 using enum Treat;
 
-constexpr Row kRequest[] = {
-    {P, kText, Opaque, "{model,agent,stream,background,store,response_modalities,service_tier,"
-                       "response_mime_type}"},
+constexpr Row kControl[] = {{P, kText, Opaque, "{model,agent,service_tier}"}};
+
+// What a request says and its answer echoes.
+constexpr Row kAsked[] = {
+    {P, kText, Opaque, "{stream,background,store,response_modalities,response_mime_type}"},
     {P, kText, Text, "{input,input[],system_instruction}"},
     {P, kText, Json, "{response_format,generation_config,agent_config}.**"},
     {P, kText, Unseen, "{previous_interaction_id,cached_content}"},
@@ -97,10 +99,17 @@ constexpr FactRow kFacts[] = {
     {Where::Stream, Fact::Finish, "$[event_type=interaction.completed].interaction.status"},
 };
 
+enum class Steps {
+  Own,       // of a request, or of an answer that comes at once
+  Streamed,  // begins what deltas continue
+  Repeated,  // says again what was streamed
+  Echoed,    // says again what was asked
+};
+
 // Content is text or media; steps are messages, thoughts, calls and results. Both may stand in the
 // same list.
 void add_steps(Table& rows, Where where, const std::string& prefix, event::Point said,
-               event::Point thought, bool shared, bool repeat, bool echo) {
+               event::Point thought, Steps steps) {
   // A prompt's texts continue each other; an answer's are streamed apart by their step.
   const std::string texts = where == Where::Request ? "[+type=text|]" : "[type=text|]";
   const std::string text = texts + ".text";
@@ -128,25 +137,24 @@ void add_steps(Table& rows, Where where, const std::string& prefix, event::Point
   };
   for (const std::span<const Row> some :
        {std::span<const Row>(said_rows), std::span<const Row>(kCall), std::span<const Row>(kResult)}) {
-    if (echo) {
-      rows.add_echo(where, prefix, some);
-    } else if (shared) {
-      rows.add_shared(where, prefix, some, repeat);
-    } else {
-      rows.add(where, prefix, some);
+    switch (steps) {
+      case Steps::Own: rows.add(where, prefix, some); break;
+      case Steps::Streamed: rows.add_shared(where, prefix, some, false); break;
+      case Steps::Repeated: rows.add_shared(where, prefix, some, true); break;
+      case Steps::Echoed: rows.add_echo(where, prefix, some); break;
     }
   }
 }
 
-void add_interaction(Table& rows, Where where, const std::string& prefix, bool repeat) {
+void add_interaction(Table& rows, Where where, const std::string& prefix) {
   rows.add(where, prefix, kAnswer);
   rows.add(where, prefix, kOutputText);
-  const bool shared = where == Where::Stream;
-  add_steps(rows, where, prefix + "{steps,outputs}", MO, TH, false, false, false);
-  (void)shared;
-  (void)repeat;
-  rows.add_echo(where, prefix, kRequest);
-  add_steps(rows, where, prefix + "input", P, P, false, false, true);
+  for (const std::string_view list : {"steps", "outputs"}) {
+    add_steps(rows, where, prefix + std::string(list), MO, TH,
+              where == Where::Stream ? Steps::Repeated : Steps::Own);
+  }
+  rows.add_echo(where, prefix, kAsked);
+  add_steps(rows, where, prefix + "input", P, P, Steps::Echoed);
 }
 
 void write_stream_error(std::string_view message, std::string_view code, Framing framing,
@@ -162,12 +170,13 @@ std::unique_ptr<Codec> make_gemini_interactions() {
                      .facts = kFacts,
                      .write_stream_error = write_stream_error};
   Table& rows = table.rows;
-  rows.add(Where::Request, "", kRequest);
-  add_steps(rows, Where::Request, "input", P, P, false, false, false);
-  add_interaction(rows, Where::Response, "", false);
+  rows.add(Where::Request, "", kControl);
+  rows.add(Where::Request, "", kAsked);
+  add_steps(rows, Where::Request, "input", P, P, Steps::Own);
+  add_interaction(rows, Where::Response, "");
   rows.add(Where::Stream, "", kEvents);
-  add_interaction(rows, Where::Stream, std::string(kWhole), true);
-  add_steps(rows, Where::Stream, std::string(kStart) + "step", MO, TH, true, false, false);
+  add_interaction(rows, Where::Stream, std::string(kWhole));
+  add_steps(rows, Where::Stream, std::string(kStart) + "step", MO, TH, Steps::Streamed);
   rows.add(Where::Stream, std::string(kDelta), kDeltas);
   return make_table_codec(std::move(table));
 }

@@ -93,6 +93,8 @@ void Walker::dispatch(std::uint32_t at, const State& state, const Context& here)
       break;
   }
   if (const State* chosen = choose(at, state)) return visit(at, *chosen, here, kNoPosition);
+  const bool whole = state.field != kNoField && !state.has_members() && !state.has_elements();
+  if (whole) return leaf(at, state, here);
   if (state.has_members() || state.fallback != kNoState) return object(at, state, here);
   if (state.element != kNoState) return element(at, state, here, kNoPosition);
   if (state.field != kNoField) return leaf(at, state, here);

@@ -65,6 +65,8 @@ struct Text {
   std::uint64_t lane = 0;   // 0: whole by itself, nothing continues it
   std::uint64_t unit = 0;
   std::uint64_t scope = 0;
+  // On texts of a tool result: the id of the call it answers, empty when it names none.
+  std::string_view tool_ref;
   std::string_view text;    // decoded; valid until the call returns
   ByteRange raw;            // where it stood, quotes included
 };
