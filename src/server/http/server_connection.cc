@@ -69,6 +69,7 @@ void ServerConnection::pump() {
   if (pumping_) return;
   pumping_ = true;
   if (state_ == State::Handshake) shake_hands();
+  int reads_left = 16;
   for (;;) {
     const bool wants = state_ == State::Idle || state_ == State::Head || state_ == State::Body ||
                        state_ == State::Skip || state_ == State::Linger;
@@ -78,6 +79,11 @@ void ServerConnection::pump() {
       bytes.swap(ahead_);
       take(bytes);
     } else if (readable_) {
+      // The others on this loop get their turn, too.
+      if (reads_left-- == 0) {
+        loop_.renotify(stream_.fd(), *this);
+        break;
+      }
       read_once();
     } else {
       if (hung_up_) end();
@@ -350,6 +356,16 @@ void ServerConnection::finish_head(std::string_view head) {
   out_head_.assign(head);
 }
 
+void ServerConnection::end_head() {
+  if (close_after_) {
+    out_head_.append("connection: close\r\n\r\n");
+  } else if (head_.minor_version == 0) {
+    out_head_.append("connection: keep-alive\r\n\r\n");
+  } else {
+    out_head_.append("\r\n");
+  }
+}
+
 // A short rest of known length is read and dropped, so that a refused request does not cost its
 // client the connection. Not while it still waits for a 100: it may never send that body.
 bool ServerConnection::can_skip_rest() const {
@@ -363,7 +379,7 @@ void ServerConnection::respond(std::string_view head, std::string_view body) {
   finish_head(head);
   const bool bodyless = head.substr(9, 3) == "204" || head.substr(9, 3) == "304";
   if (!bodyless) append_field(out_head_, "content-length", body.size());
-  out_head_.append(close_after_ ? "connection: close\r\n\r\n" : "\r\n");
+  end_head();
   const std::array<iovec, 2> pieces{piece(out_head_),
                                     piece(head_.method == "HEAD" ? std::string_view{} : body)};
   answer_bytes_ += body.size();
@@ -377,7 +393,7 @@ void ServerConnection::begin_stream(std::string_view head) {
   if (!chunked_out_) close_after_ = true;
   finish_head(head);
   if (chunked_out_) out_head_.append("transfer-encoding: chunked\r\n");
-  out_head_.append(close_after_ ? "connection: close\r\n\r\n" : "\r\n");
+  end_head();
 }
 
 void ServerConnection::begin_sized(std::string_view head, std::uint64_t length) {
@@ -385,7 +401,7 @@ void ServerConnection::begin_sized(std::string_view head, std::uint64_t length) 
   chunked_out_ = false;
   finish_head(head);
   append_field(out_head_, "content-length", length);
-  out_head_.append(close_after_ ? "connection: close\r\n\r\n" : "\r\n");
+  end_head();
 }
 
 void ServerConnection::stream(std::string_view bytes) {

@@ -108,6 +108,7 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
   void write(const iovec* pieces, std::size_t count);
   void flush();
   void finish_head(std::string_view head);
+  void end_head();
   bool can_skip_rest() const;
   void answer_complete();
   void become_idle();

@@ -59,6 +59,9 @@ class Loop {
   // Listeners: readable only, and level-triggered, so that accept can stop where it likes.
   bool watch_listener(int fd, IoHandler& handler);
   void unwatch(int fd);
+  // Asks for the edges that are still true once more, in the next round: how a busy connection lets
+  // the others have their turn without losing its place.
+  void renotify(int fd, IoHandler& handler);
 
   // Destroys `object` once the events that were fetched with the current ones are handled.
   void retire(std::unique_ptr<Retirable> object) { retired_.push_back(std::move(object)); }

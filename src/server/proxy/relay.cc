@@ -54,6 +54,7 @@ Relay::Relay(Session& session, const Route& route, const http::RequestHead& head
 
 Relay::~Relay() {
   worker_.shared().ledger.sub(held_);
+  worker_.metrics().buffered_bytes.sub(held_);
 }
 
 std::int64_t Relay::now_ns() const {
@@ -63,6 +64,7 @@ std::int64_t Relay::now_ns() const {
 void Relay::hold(std::uint64_t bytes) {
   held_ += bytes;
   worker_.shared().ledger.add(bytes);
+  worker_.metrics().buffered_bytes.add(bytes);
 }
 
 // --- The request --------------------------------------------------------------------------------

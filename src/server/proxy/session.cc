@@ -225,7 +225,7 @@ void Session::on_gone() {
 
 void Session::on_closed() {
   if (relay_) relay_->on_gone();
-  worker_.forget(*this, peer_);
+  worker_.forget(*this, peer_, admin_);
 }
 
 void Session::relay_done() {

@@ -77,6 +77,7 @@ Shared::Shared(Settings settings_in, audit::Sink& audit_in, const Clock& clock_i
       admin_hosts({}, settings.admin_host),
       client_tls(std::move(client)),
       gate(settings.http.connections_max, settings.http.connections_per_peer_max),
+      admin_gate(64, 0),
       ledger(settings.http.buffered_bytes_max),
       in_flight(total_in_flight(settings), settings.http.in_flight_per_key_max) {}
 

@@ -79,6 +79,7 @@ struct Shared {
   std::unique_ptr<net::TlsContext> server_tls;  // null: plain listener
   net::Resolver resolver;
   net::ConnectionGate gate;
+  net::ConnectionGate admin_gate;  // its own: clients cannot shut the operator out
   MemoryLedger ledger;
   InFlight in_flight;
   AdminHandler admin;

@@ -44,7 +44,7 @@ void Worker::listen(int fd) {
 
 void Worker::listen_admin(int fd) {
   admin_listener_ = std::make_unique<net::Listener>(
-      loop_, shared_.gate, fd,
+      loop_, shared_.admin_gate, fd,
       [this](int accepted, const net::Address& peer) { accept(accepted, peer, true); },
       [this] { metrics_.refused_connections.add(); });
 }
@@ -64,20 +64,20 @@ void Worker::accept(int fd, const net::Address& peer, bool admin) {
   net::UniqueSsl ssl;
   if (shared_.server_tls && !admin) ssl = shared_.server_tls->accept_side();
   auto session = std::make_unique<Session>(*this, net::Stream(fd, std::move(ssl)), peer, admin);
-  if (!session->start()) return shared_.gate.leave(peer);
+  if (!session->start()) return gate(admin).leave(peer);
   metrics_.connections_open.add();
   metrics_.connections_total.add();
   Session* key = session.get();
   sessions_.emplace(key, std::move(session));
 }
 
-void Worker::forget(Session& session, const net::Address& peer) {
+void Worker::forget(Session& session, const net::Address& peer, bool admin) {
   const auto at = sessions_.find(&session);
   if (at == sessions_.end()) return;
   loop_.retire(std::move(at->second));
   sessions_.erase(at);
   metrics_.connections_open.sub();
-  shared_.gate.leave(peer);
+  gate(admin).leave(peer);
   stop_if_empty();
 }
 

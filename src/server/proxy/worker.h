@@ -47,11 +47,12 @@ class Worker final : public net::TimerHandler {
     return *providers_[static_cast<std::size_t>(which)];
   }
   const std::shared_ptr<const policy::Snapshot>& snapshot() const { return snapshot_; }
-  void forget(Session& session, const net::Address& peer);
+  void forget(Session& session, const net::Address& peer, bool admin);
 
  private:
   void on_timer(net::Timer& timer) override;
   void accept(int fd, const net::Address& peer, bool admin);
+  net::ConnectionGate& gate(bool admin) { return admin ? shared_.admin_gate : shared_.gate; }
   void begin_drain();
   void close_listeners();
   void end_everything();

@@ -173,7 +173,13 @@ void Call::connection_lost() {
 void Call::receive() {
   if (phase_ != Phase::Head && phase_ != Phase::Body && phase_ != Phase::Sending) return;
   const net::BufferPool::Lease lease(provider_.loop().buffers());
+  // A provider that sends faster than this loop can pass on must not keep it for itself.
+  int reads_left = 16;
   while (!paused_ && connection_ != nullptr && connection_->readable) {
+    if (reads_left-- == 0) {
+      provider_.loop().renotify(connection_->stream.fd(), *connection_);
+      return;
+    }
     const auto result = connection_->stream.read(lease.bytes());
     if (result.state == net::IoState::Blocked) {
       connection_->readable = false;
