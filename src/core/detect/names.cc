@@ -85,6 +85,9 @@ constexpr auto kHonorifics = std::to_array<std::string_view>(
     {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "madam", "mme", "herr", "frau"});
 constexpr auto kPlacePrepositions =
     std::to_array<std::string_view>({"in", "from", "near", "visit", "visiting"});
+// Before a single first name that is not among the commonest.
+constexpr auto kAddressing = std::to_array<std::string_view>(
+    {"hi", "hello", "hey", "dear", "thanks", "for", "to", "with", "by", "and", "ask", "tell", "met"});
 constexpr auto kParticles = std::to_array<std::string_view>(
     {"de", "da", "del", "della", "di", "van", "von", "der", "den", "la", "le", "bin", "al", "du"});
 
@@ -111,6 +114,12 @@ bool keyed(std::string_view s, std::size_t p) {
   if (p - i < 2 || i < 4) return false;
   const std::string_view key = s.substr(i - 4, 4);
   return fold(key[0]) == 'n' && key.substr(1) == "ame" && s.substr(i, p - i).find_first_of(":=") != std::string_view::npos;
+}
+
+// "Hi Elie", "ideas for Elie", "ideas, Elie".
+bool addressed(std::string_view s, std::size_t p, const Word& before) {
+  if (before && one_of(s, before, kAddressing)) return true;
+  return p >= 2 && s[p - 1] == ' ' && s[p - 2] == ',';
 }
 
 bool plain_first(const Word& w) {
@@ -196,8 +205,12 @@ Match match_person(std::string_view s, std::size_t p) {
       return end > first.end ? Match{end, kNameScore} : Match{};
     }
   }
-  const bool alone = (first.flags & kStrongFirstName) != 0 && !ambiguous &&
-                     (first.flags & kPlace) == 0;
+  if (second && !second.capital && !ambiguous) {
+    const std::size_t end = name_end(s, first);
+    if (end > second.end) return {end, kNameScore};
+  }
+  const bool common = (first.flags & kStrongFirstName) != 0 || addressed(s, p, before);
+  const bool alone = common && !ambiguous && (first.flags & kPlace) == 0;
   const bool in_title = (second && second.capital) || (before && before.capital);
   return alone && !in_title ? Match{first.end, kNameScore} : Match{};
 }
