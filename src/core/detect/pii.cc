@@ -7,6 +7,7 @@
 // last open chain.
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <memory>
 
 #include "core/detect/addresses.h"
@@ -69,6 +70,7 @@ std::size_t open_chain(std::string_view s) {
 }
 
 struct PiiScratch final : Scratch {
+  ContextMemo words;
   PhoneMemo phones;
 };
 
@@ -164,9 +166,13 @@ class SegmentScan {
       on_mixed(p);
       return;
     }
-    on_number_before(p);
-    if (!wanted(p)) return;
     const std::size_t end = digits_end(s_, p);
+    const char next = char_at(s_, end);
+    const bool goes_on = next == ' ' || next == '-' || next == '.' || next == '/' || next == ')';
+    // A short number by itself, the commonest kind: nothing begins here.
+    if (end - p < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
+    if (goes_on || end - p >= 8) on_number_before(p);
+    if (!wanted(p)) return;
     if (word_at(s_, end)) {
       on_token(p, end);
       if (plan_.has(EntityType::DateTime)) report(EntityType::DateTime, p, match_date_at_digit(s_, p));
@@ -191,9 +197,7 @@ class SegmentScan {
     const char next = char_at(s_, end);
     const bool grouped = (next == ' ' || next == '-' || next == '.' || next == '/') &&
                          end + 1 < s_.size() && is_alnum(s_[end + 1]);
-    if (size < 5 && !grouped && !(next != '\0' && is_alpha(next))) {
-      if (next != ' ') return;
-    }
+    if (size < 6 && !grouped) return;
     if (plan_.has(EntityType::CreditCard) && (size >= 12 || (size == 4 && grouped))) {
       report(EntityType::CreditCard, p, match_credit_card(s_, p));
     }
@@ -258,7 +262,7 @@ class SegmentScan {
   TypeMask context_at(std::size_t begin) {
     if (context_place_ != begin) {
       context_place_ = begin;
-      context_ = context_types(s_, begin);
+      context_ = context_types(s_, begin, scratch_.words);
     }
     return context_;
   }
@@ -301,7 +305,11 @@ class PiiDetector final : public Detector {
                            std::vector<Finding>& findings) const override {
     auto& own = static_cast<PiiScratch&>(scratch);
     const std::size_t first = findings.size();
-    std::size_t begin = window.from == 0 ? 0 : window.text.rfind('\0', window.from - 1) + 1;
+    std::size_t begin = 0;
+    const char* text = window.text.data();
+    if (const void* last = window.from == 0 ? nullptr : memrchr(text, '\0', window.from)) {
+      begin = static_cast<std::size_t>(static_cast<const char*>(last) - text) + 1;
+    }
     for (;;) {
       const std::size_t nul = window.text.find('\0', std::max(begin, window.from));
       const bool complete = nul != std::string_view::npos;
@@ -322,10 +330,10 @@ class PiiDetector final : public Detector {
 
  private:
   static void sort_by_begin(std::vector<Finding>& findings, std::size_t first) {
-    std::stable_sort(findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
-                     [](const Finding& a, const Finding& b) {
-                       return a.begin != b.begin ? a.begin < b.begin : a.rule < b.rule;
-                     });
+    std::sort(findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
+              [](const Finding& a, const Finding& b) {
+                return a.begin != b.begin ? a.begin < b.begin : a.rule < b.rule;
+              });
   }
 
   const Plan plan_;
