@@ -147,6 +147,24 @@ ContextMemo::Entry look_up(std::string_view text, std::size_t begin, std::size_t
 
 bool word_byte(char c) { return (class_of(c) & kWord) != 0 || is_continuation(c); }
 
+// The word that ends at `end`, cut at `floor`. A number counts as a keyword and names nothing.
+const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end, std::size_t floor,
+                                         ContextMemo& memo) {
+  auto& place = memo.places[end % memo.places.size()];
+  if (place.scan == memo.scan && place.end == end && place.begin > floor) return place;
+  std::size_t begin = end;
+  bool letters = false;
+  while (begin > floor && word_byte(text[begin - 1])) letters |= is_alpha(text[--begin]);
+  place = {memo.scan, begin, end, 0, false};
+  if (letters) {
+    const auto entry = look_up(text, begin, end, memo);
+    place.types = entry.types;
+    place.stop = entry.stop;
+  }
+  if (begin == floor) place.scan = 0;  // cut short: another window may see more of it
+  return place;
+}
+
 }  // namespace
 
 TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) {
@@ -162,15 +180,11 @@ TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) 
   std::size_t i = p;
   for (unsigned words = 0; words < kWindowWords;) {
     while (i > floor && !word_byte(text[i - 1])) --i;
-    const std::size_t word_end = i;
-    letters = false;
-    while (i > floor && word_byte(text[i - 1])) letters |= is_alpha(text[--i]);
-    if (i == word_end) break;
-    if (letters) {  // a number counts as a keyword and names nothing
-      const auto word = look_up(text, i, word_end, memo);
-      if (word.stop) continue;
-      types |= word.types;
-    }
+    if (i == floor) break;
+    const auto& word = word_ending_at(text, i, floor, memo);
+    i = word.begin;
+    if (word.stop) continue;
+    types |= word.types;
     ++words;
   }
   return types;

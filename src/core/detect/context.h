@@ -27,13 +27,22 @@ constexpr TypeMask bit_of(EntityType type) {
 
 // What was found in short words before: keys of JSON records come again with every record. Exact:
 // a word of up to eight bytes is its own key.
+// Windows of neighbouring numbers overlap: words are remembered by place, too, within one scan.
 struct ContextMemo {
   struct Entry {
     std::uint64_t word = 0;
     TypeMask types = 0;
     bool stop = false;
   };
+  struct Place {
+    std::uint64_t scan = 0;
+    std::size_t begin = 0, end = 0;
+    TypeMask types = 0;
+    bool stop = false;
+  };
   std::array<Entry, 256> entries;
+  std::array<Place, 64> places;
+  std::uint64_t scan = 0;  // raised by whoever scans another text
 };
 
 // Types whose context words stand before (or at) the match that begins at p.

@@ -145,7 +145,8 @@ Shape shape_at(std::string_view s, std::size_t begin) {
 bool plausible(const Shape& shape, std::size_t groups, std::string_view s, std::size_t begin) {
   const std::size_t n = shape.digits_to[groups - 1];
   if (n < kDigitsMin) return false;
-  if (!shape.plus && n < 8) return false;
+  // The national numbers that are asked for (valid_national) have a trunk prefix or 10-11 digits.
+  if (!shape.plus && (n < 8 || (shape.digit[0] != '0' && n != 10 && n != 11))) return false;
   const bool fraction = groups == 2 && char_at(s, shape.end[0]) == '.';
   return !fraction || shape.plus || s[begin] == '(';
 }

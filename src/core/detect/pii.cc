@@ -99,7 +99,9 @@ class SegmentScan {
   SegmentScan(const Plan& plan, std::string_view s, std::size_t from, std::size_t decided,
               std::uint64_t base, PiiScratch& scratch, std::vector<Finding>& findings)
       : plan_(plan), s_(s), from_(from), decided_(decided), base_(base), scratch_(scratch),
-        findings_(findings) {}
+        findings_(findings) {
+    ++scratch_.words.scan;
+  }
 
   void run() {
     const std::size_t end = std::min(s_.size(), decided_ + kTriggerMax);
@@ -171,6 +173,13 @@ class SegmentScan {
     const bool goes_on = next == ' ' || next == '-' || next == '.' || next == '/' || next == ')';
     // A short number by itself, the commonest kind: nothing begins here.
     if (end - p < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
+    // A date is not a card, an address or a telephone number as well.
+    if ((next == '-' || next == '/' || next == '.') && end - p <= 4) {
+      if (const Match date = match_date_at_digit(s_, p); date.score >= 0.5F) {
+        if (plan_.has(EntityType::DateTime) && wanted(p)) report(EntityType::DateTime, p, date);
+        return;
+      }
+    }
     if (goes_on || end - p >= 8) on_number_before(p);
     if (!wanted(p)) return;
     if (word_at(s_, end)) {
