@@ -81,15 +81,15 @@ constexpr std::array<std::uint8_t, 27> make_index() {
 constexpr auto kIndex = make_index();
 
 constexpr auto kStopWords = std::to_array<std::string_view>({
-    "a",    "about", "all",  "also", "am",   "an",   "and",  "any",  "are",  "as",    "at",
-    "be",   "been",  "but",  "by",   "can",  "did",  "do",   "does", "for",  "from",  "get",
-    "give", "had",   "has",  "have", "he",   "her",  "here", "his",  "how",  "i",     "if",
-    "in",   "into",  "is",   "it",   "its",  "just", "me",   "my",   "no",   "not",   "now",
-    "of",   "on",    "one",  "only", "or",   "our",  "out",  "over", "per",  "please", "s",
-    "she",  "should", "so",  "some", "than", "that", "the",  "their", "them", "then", "there",
-    "these", "they", "this", "to",   "too",  "under", "up",  "us",   "used", "using", "very",
-    "was",  "we",    "well", "were", "what", "when", "where", "which", "who", "will", "with",
-    "would", "you",  "your",
+    "a",     "about",  "all",  "also", "am",   "an",    "and",   "any",   "are",  "as",     "at",
+    "be",    "been",   "but",  "by",   "can",  "did",   "do",    "does",  "for",  "from",   "get",
+    "give",  "had",    "has",  "have", "he",   "her",   "here",  "his",   "how",  "i",      "if",
+    "in",    "into",   "is",   "it",   "its",  "just",  "me",    "my",    "no",   "not",    "now",
+    "of",    "on",     "one",  "only", "or",   "our",   "out",   "over",  "per",  "please", "s",
+    "she",   "should", "so",   "some", "than", "that",  "the",   "their", "them", "then",   "there",
+    "these", "they",   "this", "to",   "too",  "under", "up",    "us",    "used", "using",  "very",
+    "was",   "we",     "well", "were", "what", "when",  "where", "which", "who",  "will",   "with",
+    "would", "you",    "your",
 });
 static_assert(std::is_sorted(kStopWords.begin(), kStopWords.end()));
 
@@ -145,7 +145,9 @@ ContextMemo::Entry look_up(std::string_view text, std::size_t begin, std::size_t
   return entry;
 }
 
-bool word_byte(char c) { return (class_of(c) & kWord) != 0 || is_continuation(c); }
+bool word_byte(char c) {
+  return (class_of(c) & kWord) != 0 || is_continuation(c);
+}
 
 // The word that ends at `end`, cut at `floor`. A number counts as a keyword and names nothing.
 const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end, std::size_t floor,

@@ -30,7 +30,9 @@ static_assert(kHoldMax < kLookAhead);
 constexpr std::size_t kTriggerMax = kEmailLocalMax + 1;
 constexpr std::size_t kTokenMax = 64;  // longest letter-and-digit code, with room
 
-bool blob_before(std::string_view s, std::size_t p) { return (class_at(s, p - 1) & kBlob) != 0; }
+bool blob_before(std::string_view s, std::size_t p) {
+  return (class_at(s, p - 1) & kBlob) != 0;
+}
 
 std::size_t blob_begin(std::string_view s, std::size_t end, std::size_t floor) {
   while (end > floor && blob_before(s, end)) --end;
@@ -85,8 +87,8 @@ struct Plan {
       if (o.enabled[i]) enabled |= bit_of(static_cast<EntityType>(i));
     }
     if (o.context) with_context = types_with_context();
-    constexpr TypeMask not_digits = bit_of(EntityType::EmailAddress) |
-                                    bit_of(EntityType::Person) | bit_of(EntityType::Location);
+    constexpr TypeMask not_digits = bit_of(EntityType::EmailAddress) | bit_of(EntityType::Person) |
+                                    bit_of(EntityType::Location);
     digits = (enabled & ~not_digits) != 0;
     capitals = has(EntityType::Person) || has(EntityType::Location) || has(EntityType::DateTime);
   }
@@ -98,7 +100,12 @@ class SegmentScan {
  public:
   SegmentScan(const Plan& plan, std::string_view s, std::size_t from, std::size_t decided,
               std::uint64_t base, PiiScratch& scratch, std::vector<Finding>& findings)
-      : plan_(plan), s_(s), from_(from), decided_(decided), base_(base), scratch_(scratch),
+      : plan_(plan),
+        s_(s),
+        from_(from),
+        decided_(decided),
+        base_(base),
+        scratch_(scratch),
         findings_(findings) {
     ++scratch_.words.scan;
   }
@@ -158,7 +165,8 @@ class SegmentScan {
     if (!wanted(p) || word_before(s_, p)) return;
     if (plan_.has(EntityType::Person)) report(EntityType::Person, p, match_person(s_, p));
     if (plan_.has(EntityType::Location)) report(EntityType::Location, p, match_location(s_, p));
-    if (plan_.has(EntityType::DateTime)) report(EntityType::DateTime, p, match_date_at_month(s_, p));
+    if (plan_.has(EntityType::DateTime))
+      report(EntityType::DateTime, p, match_date_at_month(s_, p));
   }
 
   // s[p] is the first digit of a run.
@@ -184,7 +192,8 @@ class SegmentScan {
     if (!wanted(p)) return;
     if (word_at(s_, end)) {
       on_token(p, end);
-      if (plan_.has(EntityType::DateTime)) report(EntityType::DateTime, p, match_date_at_digit(s_, p));
+      if (plan_.has(EntityType::DateTime))
+        report(EntityType::DateTime, p, match_date_at_digit(s_, p));
       return;
     }
     if (end - p >= 6) on_token(p, end);
@@ -242,7 +251,8 @@ class SegmentScan {
   void on_token(std::size_t p, std::size_t end) {
     while (end < s_.size() && end - p <= kTokenMax && is_alnum(s_[end])) ++end;
     if (word_at(s_, end)) return;
-    if (plan_.has(EntityType::UsPassport)) report(EntityType::UsPassport, p, match_us_passport(s_, p, end));
+    if (plan_.has(EntityType::UsPassport))
+      report(EntityType::UsPassport, p, match_us_passport(s_, p, end));
     if (plan_.has(EntityType::UsDriverLicense)) {
       report(EntityType::UsDriverLicense, p, match_us_driver_license(s_, p, end));
     }
@@ -325,9 +335,8 @@ class PiiDetector final : public Detector {
       const std::size_t end = complete ? nul : window.text.size();
       const std::string_view segment = window.text.substr(begin, end - begin);
       const std::size_t from = std::max(begin, window.from) - begin;
-      const std::size_t decided = complete || window.last
-                                      ? segment.size()
-                                      : std::max(from, open_chain(segment));
+      const std::size_t decided =
+          complete || window.last ? segment.size() : std::max(from, open_chain(segment));
       SegmentScan(plan_, segment, from, decided, window.base + begin, own, findings).run();
       if (!complete) {
         sort_by_begin(findings, first);

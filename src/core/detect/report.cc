@@ -26,7 +26,11 @@ Catalog make_catalog(const ReportOptions& options) {
 // Length of the UTF-8 sequence at p, 1 where none is well formed.
 std::size_t sequence_size(std::string_view s, std::size_t p) {
   const auto lead = static_cast<unsigned char>(s[p]);
-  const std::size_t size = lead < 0xC2 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 1;
+  const std::size_t size = lead < 0xC2   ? 1
+                           : lead < 0xE0 ? 2
+                           : lead < 0xF0 ? 3
+                           : lead < 0xF5 ? 4
+                                         : 1;
   if (s.size() - p < size) return 1;
   for (std::size_t i = 1; i < size; ++i) {
     if (!is_continuation(s[p + i])) return 1;
@@ -65,7 +69,7 @@ Result<std::vector<ReportedFinding>> TextReporter::report(std::string_view text,
             [](const auto& a, const auto& b) { return a.byte_end < b.byte_end; });
   CodePointCounter ends(text);
   for (auto& f : out) f.end = ends.before(f.byte_end);
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
     return a.byte_start != b.byte_start ? a.byte_start < b.byte_start : a.byte_end < b.byte_end;
   });
   return out;

@@ -12,9 +12,9 @@
 namespace capsem::detect {
 
 struct ReportOptions {
-  float threshold = 0.5F;         // lower scores are left out
-  bool context = true;            // context words raise weak scores
-  std::vector<EntityType> only;   // empty: all types
+  float threshold = 0.5F;        // lower scores are left out
+  bool context = true;           // context words raise weak scores
+  std::vector<EntityType> only;  // empty: all types
 };
 
 // Half-open ranges: start and end in code points, byte_start and byte_end in UTF-8 bytes. Bytes

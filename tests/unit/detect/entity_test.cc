@@ -56,8 +56,10 @@ TEST(R29CreditCard, PassesLuhnInTheLayoutsCardsAreWrittenIn) {
 
 TEST(R29Crypto, HasAChecksum) {
   constexpr EntityCase cases[] = {
-      {"pay to public key hash", "to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa.", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa|1.00"},
-      {"bech32", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4|1.00"},
+      {"pay to public key hash", "to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa.",
+       "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa|1.00"},
+      {"bech32", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+       "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4|1.00"},
       {"one letter changed", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", ""},
       {"a bech32 letter changed", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", ""},
       {"a hash", "3b4c1a7d5e6f708192a3b4c5d6e7f801", ""},
@@ -182,7 +184,8 @@ TEST(R29Context, RaisesAWeakScoreWithinFiveKeywords) {
       {"over stop words", "phone me at the (415) 555-0132", "(415) 555-0132|0.75"},
       {"a JSON key", "{\"cellphone\":\"(415) 555-0132\"}", "(415) 555-0132|0.75"},
       {"five keywords back", "phone red green blue white (415) 555-0132", "(415) 555-0132|0.75"},
-      {"six keywords back", "phone red green blue white black (415) 555-0132", "(415) 555-0132|0.40"},
+      {"six keywords back", "phone red green blue white black (415) 555-0132",
+       "(415) 555-0132|0.40"},
       {"after it", "(415) 555-0132 is my phone", "(415) 555-0132|0.40"},
   };
   check(EntityType::PhoneNumber, cases, true);

@@ -65,7 +65,8 @@ TEST(Keyword, HoldsExactlyTheLongestBeginningOfOne) {
   const Catalog catalog = keyword_catalog({"secret", "retry", "x"});
   CatalogScratch scratch(catalog);
   const std::pair<std::string_view, std::size_t> cases[] = {
-      {"nothing", 0}, {"a sec", 3}, {"a secre", 5}, {"a secret", 3}, {"a secrets", 1}, {"box", 0}, {"S", 1}};
+      {"nothing", 0},   {"a sec", 3}, {"a secre", 5}, {"a secret", 3},
+      {"a secrets", 1}, {"box", 0},   {"S", 1}};
   for (const auto& [text, held] : cases) {
     Lane lane(catalog, 1);
     std::vector<Finding> found;
@@ -92,7 +93,9 @@ TEST(Keyword, FindsWhatNaiveSearchFindsHoweverTextIsCut) {
     for (auto& c : text) c = "abAB_ c"[random() % 7];
     const auto want = naive(words, catalog, text);
     ASSERT_EQ(show(catalog, block_scan(catalog, text)), want) << text;
-    ASSERT_EQ(show(catalog, scan_pieces(catalog, text, random_cuts(random, text.size(), 1 + random() % 20))), want)
+    ASSERT_EQ(show(catalog,
+                   scan_pieces(catalog, text, random_cuts(random, text.size(), 1 + random() % 20))),
+              want)
         << text;
   }
 }

@@ -18,15 +18,23 @@ Catalog pii_catalog(float score_min = 0) {
   return catalog;
 }
 
-const std::vector<std::string> kSamples = {
-    "phone: (415) 555-0132",       "John Smith",          "account number 12345678901",
-    "GB82 WEST 1234 5698 7654 32", "jane@example.org",    "2001:db8::1",
-    "4242 4242 4242 4242",         "3 March 2024",        "in Paris",
-    "Mr. Mayers",                  "my ssn is 536221234", "192.0.2.7"};
+const std::vector<std::string> kSamples = {"phone: (415) 555-0132",
+                                           "John Smith",
+                                           "account number 12345678901",
+                                           "GB82 WEST 1234 5698 7654 32",
+                                           "jane@example.org",
+                                           "2001:db8::1",
+                                           "4242 4242 4242 4242",
+                                           "3 March 2024",
+                                           "in Paris",
+                                           "Mr. Mayers",
+                                           "my ssn is 536221234",
+                                           "192.0.2.7"};
 
 std::string random_text(std::mt19937& random, std::size_t size) {
-  static constexpr std::string_view parts[] = {"the ", "Will ", "12 ", "4242 ", "a.b@", "::", "- ",
-                                               "John ", ", ", "x9", "(", "phone ", "of ", "\n"};
+  static constexpr std::string_view parts[] = {"the ", "Will ",  "12 ",   "4242 ", "a.b@",
+                                               "::",   "- ",     "John ", ", ",    "x9",
+                                               "(",    "phone ", "of ",   "\n"};
   std::string text;
   while (text.size() < size) text += parts[random() % std::size(parts)];
   text.resize(size);
@@ -37,7 +45,8 @@ TEST(Locality, TextFarAwayChangesNoFinding) {
   const Catalog catalog = pii_catalog();
   std::mt19937 random(5);
   for (int round = 0; round < 300; ++round) {
-    const std::string middle = random_text(random, kLookBehind) + kSamples[random() % kSamples.size()] +
+    const std::string middle = random_text(random, kLookBehind) +
+                               kSamples[random() % kSamples.size()] +
                                random_text(random, kLookAhead);
     const std::string before = random_text(random, 700), after = random_text(random, 700);
     const auto part = [&](std::size_t shift, const std::string& text) {
@@ -79,9 +88,17 @@ TEST(Nul, SeparatesTextsCompletely) {
 TEST(WorstCase, TimeGrowsWithTheTextOnly) {
   const Catalog catalog = pii_catalog(0.5F);
   CatalogScratch scratch(catalog);
-  for (const std::string_view unit :
-       {"a", "1", "A", "@", ":", "a@", "1.", "1 ", "John ", "a.", "f:", "::", "A1", "4242 ", "(", "+1",
-        "Van de ", "1-", "x@y.", "\xC3\xA9", "\x80", "phone 0123456789 "}) {
+  for (const std::string_view unit : {"a",       "1",
+                                      "A",       "@",
+                                      ":",       "a@",
+                                      "1.",      "1 ",
+                                      "John ",   "a.",
+                                      "f:",      "::",
+                                      "A1",      "4242 ",
+                                      "(",       "+1",
+                                      "Van de ", "1-",
+                                      "x@y.",    "\xC3\xA9",
+                                      "\x80",    "phone 0123456789 "}) {
     std::string text;
     while (text.size() < (1U << 18)) text += unit;
     std::vector<Finding> found;
@@ -98,7 +115,8 @@ TEST(WorstCase, TimeGrowsWithTheTextOnly) {
 
 TEST(Report, CountsCodePointsAndBytes) {
   TextReporter reporter(ReportOptions{});
-  const auto found = reporter.report("\xC3\xA9t\xC3\xA9 \xF0\x9F\x98\x80 jane@example.org, John Smith");
+  const auto found =
+      reporter.report("\xC3\xA9t\xC3\xA9 \xF0\x9F\x98\x80 jane@example.org, John Smith");
   ASSERT_TRUE(found);
   ASSERT_EQ(found->size(), 2U);
   const auto& mail = (*found)[0];
