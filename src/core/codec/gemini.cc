@@ -35,15 +35,15 @@ constexpr Row kParts[] = {
 
 constexpr Row kRequest[] = {
     {P, kText, Opaque, "{safetySettings,serviceTier,store}"},
-    {TD, kName, Text, "tools[]!.functionDeclarations[].name"},
-    {TD, kDesc, Text, "tools[]!.functionDeclarations[].description"},
-    {TD, kSchema, Json, "tools[]!.functionDeclarations[].{parameters,parametersJsonSchema,response,"
+    {TD, kName, Text, "tools[]!.functionDeclarations[]!.name"},
+    {TD, kDesc, Text, "tools[]!.functionDeclarations[]!.description"},
+    {TD, kSchema, Json, "tools[]!.functionDeclarations[]!.{parameters,parametersJsonSchema,response,"
                         "responseJsonSchema}"},
-    {TD, kSchema, Opaque, "tools[]!.functionDeclarations[].behavior"},
-    {TD, kName, Text, "tools[]!.mcpServers[].name"},
-    {TD, kSchema, Text, "tools[]!.mcpServers[].streamableHttpTransport.url"},
+    {TD, kSchema, Opaque, "tools[]!.functionDeclarations[]!.behavior"},
+    {TD, kName, Text, "tools[]!.mcpServers[]!server.name"},
+    {TD, kSchema, Text, "tools[]!.mcpServers[]!server.streamableHttpTransport.url"},
     // Header values are secrets: only what does not look like one is looked at.
-    {TD, kSchema, Opaque, "tools[]!.mcpServers[].streamableHttpTransport.{headers.**,timeout,"
+    {TD, kSchema, Opaque, "tools[]!.mcpServers[]!server.streamableHttpTransport.{headers.**,timeout,"
                           "sseReadTimeout,terminateOnClose}"},
     {TD, kSchema, Json, "tools[]!.{googleSearch,googleSearchRetrieval,urlContext,codeExecution,"
                         "computerUse,retrieval,googleMaps,fileSearch}.**"},
@@ -68,9 +68,9 @@ constexpr Row kEmbed[] = {
     {P, kText, Text, "title"},
 };
 
+// finishReason ends no scope: older models put "STOP" on every chunk of a stream.
 constexpr Row kCandidate[] = {
-    {MO, kText, End, "finishReason"},
-    {MO, kText, Opaque, "{index,safetyRatings,avgLogprobs,tokenCount}"},
+    {MO, kText, Opaque, "{finishReason,index,safetyRatings,avgLogprobs,tokenCount}"},
     {MO, kText, Text, "finishMessage", kAlone},
     {MO, kText, Text, "citationMetadata.{citations,citationSources}[].{uri,title,license}", kAlone},
     {MO, kText, Opaque, "citationMetadata.{citations,citationSources}[].{startIndex,endIndex,"

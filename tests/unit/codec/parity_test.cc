@@ -158,6 +158,7 @@ TEST_P(Parity, ends_every_scope_of_a_stream) {
   wire::SseParser parser;
   ASSERT_TRUE(parser.feed(file(GetParam(), "stream.sse"), streamed));
   if (GetParam() == Dialect::AnthropicComplete) return;  // one text and no scopes
+  if (GetParam() == Dialect::Gemini) return;             // nothing it says is a reliable end
   streamed.scopes.erase(0);
   EXPECT_FALSE(streamed.scopes.empty());
   for (const std::uint64_t scope : streamed.scopes) EXPECT_TRUE(streamed.ended.contains(scope));
