@@ -31,6 +31,8 @@ class BodyReader {
 
   State state() const { return state_; }
   std::uint64_t body_bytes() const { return body_bytes_; }
+  // Of a body whose length was declared.
+  std::uint64_t bytes_left() const { return framing_ == Framing::Length ? left_ : 0; }
   std::string_view reason() const { return reason_; }  // when Bad
 
  private:

@@ -69,7 +69,7 @@ void ServerConnection::pump() {
   if (state_ == State::Handshake) shake_hands();
   for (;;) {
     const bool wants = state_ == State::Idle || state_ == State::Head || state_ == State::Body ||
-                       state_ == State::Linger;
+                       state_ == State::Skip || state_ == State::Linger;
     if (!wants) break;
     if (!ahead_.empty() && state_ != State::Linger) {
       std::string bytes;
@@ -114,6 +114,7 @@ void ServerConnection::take(std::string_view bytes) {
         if (!take_head(bytes)) return;
         break;
       case State::Body:
+      case State::Skip:
         if (!take_body(bytes)) return;
         break;
       case State::Linger:
@@ -171,7 +172,7 @@ bool ServerConnection::take_head(std::string_view& bytes) {
   }
   target_.path.clear();
   if (head_.method == "OPTIONS" && head_.target == "*") {
-    target_.path = "*";
+    target_.path.push_back('*');
     target_.raw_path = target_.query = {};
   } else if (const Refusal refusal = parse_target(head_.target, target_)) {
     refuse(refusal);
@@ -214,6 +215,10 @@ bool ServerConnection::take_body(std::string_view& bytes) {
     refuse({400, body_.reason()});
     return false;
   }
+  if (state_ == State::Skip) {
+    if (body_state == BodyReader::State::Done) become_idle();
+    return true;
+  }
   if (!part.empty()) events_.on_body(part);
   if (state_ != State::Body) return state_ != State::Closed;
   if (body_state == BodyReader::State::Done) {
@@ -227,6 +232,7 @@ bool ServerConnection::take_body(std::string_view& bytes) {
 
 void ServerConnection::refuse(const Refusal& refusal) {
   close_after_ = true;
+  if (state_ == State::Skip) return end();
   // From here on nothing of what the client sends is read as HTTP.
   state_ = State::Working;
   request_complete_ = false;
@@ -252,6 +258,7 @@ void ServerConnection::on_timer(net::Timer&) {
     case State::Head:
       return refuse({408, "Request head not received in time"});
     case State::Body:
+    case State::Skip:
       return check_body_clock();
     case State::Working:
     case State::Flushing:
@@ -325,7 +332,7 @@ void ServerConnection::flush() {
   if (unsent() == 0) {
     pending_.clear();
     pending_sent_ = 0;
-    if (state_ != State::Body) timer_.cancel();
+    if (state_ == State::Working || state_ == State::Flushing) timer_.cancel();
     if (state_ == State::Flushing) return answer_complete();
   }
   if (draining_ && unsent() <= watermark_low_) {
@@ -336,8 +343,16 @@ void ServerConnection::flush() {
 
 void ServerConnection::finish_head(std::string_view head) {
   response_begun_ = true;
-  if (!request_complete_) close_after_ = true;
+  if (!request_complete_ && !can_skip_rest()) close_after_ = true;
   out_head_.assign(head);
+}
+
+// A short rest of known length is read and dropped, so that a refused request does not cost its
+// client the connection. Not while it still waits for a 100: it may never send that body.
+bool ServerConnection::can_skip_rest() const {
+  const std::uint64_t left = body_.bytes_left();
+  return state_ == State::Body && !head_.expects_continue && left > 0 &&
+         left <= limits_.linger_bytes;
 }
 
 void ServerConnection::respond(std::string_view head, std::string_view body) {
@@ -410,7 +425,9 @@ void ServerConnection::answer_complete() {
     return;
   }
   if (close_after_) return begin_linger();
-  become_idle();
+  if (request_complete_) return become_idle();
+  state_ = State::Skip;
+  loop_.timers().arm(timer_, std::min<std::int64_t>(limits_.body_gap_ms, 1'000));
 }
 
 void ServerConnection::become_idle() {

@@ -3,8 +3,9 @@
 //
 // Life of a request:  on_request()  on_body()*  on_request_end()   from the connection,
 //                     respond()  or  begin_stream() stream()* end_stream()   to it, at any time
-//                     after on_request(), and then go_on(). An answer that is complete before the request is read to
-//                     its end closes the connection (lingering, so that the answer is not lost).
+//                     after on_request(), and then go_on().
+// An answer that is complete before the request is read to its end: the rest is read and dropped
+// when it is short, and otherwise the connection closes (lingering, so that the answer is not lost).
 // on_gone() ends a request whose client left; on_closed() is the last call of all.
 //
 // Not thread-safe: belongs to its loop. Its owner retires it (Loop::retire) in on_closed().
@@ -80,7 +81,17 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
   std::int64_t request_begin_ns() const { return request_begin_ns_; }
 
  private:
-  enum class State : std::uint8_t { Handshake, Idle, Head, Body, Working, Flushing, Linger, Closed };
+  enum class State : std::uint8_t {
+    Handshake,
+    Idle,      // between requests
+    Head,
+    Body,
+    Skip,      // answered: the rest of the body is dropped
+    Working,   // read, not answered
+    Flushing,  // answered, not all sent
+    Linger,
+    Closed,
+  };
 
   void on_io(std::uint32_t events) override;
   void on_timer(net::Timer& timer) override;
@@ -97,6 +108,7 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
   void write(const iovec* pieces, std::size_t count);
   void flush();
   void finish_head(std::string_view head);
+  bool can_skip_rest() const;
   void answer_complete();
   void become_idle();
   void begin_linger();

@@ -14,6 +14,14 @@
 namespace capsem::proxy {
 
 struct Gateway::Impl {
+  Impl(Settings settings_in, std::shared_ptr<const policy::Snapshot> snapshot_in,
+       audit::Sink& audit_in, const Clock& clock_in, AdminHandler admin_in)
+      : settings(std::move(settings_in)),
+        snapshot(std::move(snapshot_in)),
+        audit(audit_in),
+        clock(clock_in),
+        admin(std::move(admin_in)) {}
+
   Settings settings;
   std::shared_ptr<const policy::Snapshot> snapshot;
   audit::Sink& audit;
@@ -31,13 +39,8 @@ struct Gateway::Impl {
 
 Gateway::Gateway(Settings settings, std::shared_ptr<const policy::Snapshot> snapshot,
                  audit::Sink& audit, const Clock& clock, AdminHandler admin)
-    : impl_(std::make_unique<Impl>(Impl{.settings = std::move(settings),
-                                        .snapshot = std::move(snapshot),
-                                        .audit = audit,
-                                        .clock = clock,
-                                        .admin = std::move(admin),
-                                        .shared = nullptr,
-                                        .workers = {}})) {}
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(snapshot), audit, clock,
+                                   std::move(admin))) {}
 
 Gateway::~Gateway() {
   stop_now();
@@ -73,6 +76,13 @@ Result<std::vector<int>> Gateway::Impl::open_ports(std::size_t count) {
 }
 
 Status Gateway::Impl::open(bool any_admin_port) {
+  for (const auto& [host, wanted] : {std::pair{settings.host, settings.port},
+                                     std::pair{settings.admin_host, settings.admin_port}}) {
+    if (net::port_taken(host, wanted)) {
+      return gateway_error("listen", "cannot listen on " + host + ":" + std::to_string(wanted) +
+                                         ": the address is in use");
+    }
+  }
   auto client_tls = net::TlsContext::client(settings.ca_file);
   if (!client_tls) return std::unexpected(client_tls.error());
   shared = std::make_unique<Shared>(settings, audit, clock, std::move(*client_tls));
@@ -87,9 +97,7 @@ Status Gateway::Impl::open(bool any_admin_port) {
   auto fds = open_ports(count);
   if (!fds) return std::unexpected(fds.error());
   for (std::size_t i = 0; i < count; ++i) {
-    const auto seed = static_cast<std::uint64_t>(clock.monotonic_ns()) ^
-                      (static_cast<std::uint64_t>(clock.wall_ms()) << 20) ^ (i << 56);
-    workers.push_back(std::make_unique<Worker>(*shared, snapshot, mix64(seed)));
+    workers.push_back(std::make_unique<Worker>(*shared, snapshot));
     workers.back()->listen((*fds)[i]);
   }
   if (admin && (settings.admin_port != 0 || any_admin_port)) {

@@ -279,6 +279,7 @@ void Relay::on_drained() {
 void Relay::on_call_failed(upstream::CallFault fault) {
   using upstream::CallFault;
   if (finished_) return;
+  last_byte_ns_ = now_ns();
   worker_.metrics().providers[static_cast<std::size_t>(route_.provider)].upstream_errors.add();
   const bool late = fault == CallFault::FirstByteTimeout || fault == CallFault::GapTimeout ||
                     fault == CallFault::TotalTimeout;

@@ -2,17 +2,26 @@
 
 #include <unistd.h>
 
+#include <random>
 #include <utility>
 
 #include "server/proxy/session.h"
 
 namespace capsem::proxy {
 
-Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot,
-               std::uint64_t id_seed)
+namespace {
+
+std::uint64_t random_word() {
+  std::random_device source;
+  return (std::uint64_t{source()} << 32) ^ source();
+}
+
+}  // namespace
+
+Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot)
     : shared_(shared),
       loop_(shared.clock),
-      workspace_(id_seed, shared.settings.json),
+      workspace_(random_word(), random_word(), shared.settings.json),
       snapshot_(std::move(snapshot)) {
   for (std::size_t i = 0; i < kProviderCount; ++i) {
     const BaseUrl& base = shared_.settings.base_urls[i];

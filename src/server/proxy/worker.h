@@ -23,7 +23,7 @@ class Session;
 
 class Worker final : public net::TimerHandler {
  public:
-  Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot, std::uint64_t id_seed);
+  Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot);
   ~Worker();
 
   // Before start(): takes the listening socket over.

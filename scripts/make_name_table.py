@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Writes src/core/detect/data/name_table.inc: fingerprints of names and places.
+
+usage: make_name_table.py NAMES_DIR NER_DIR OUTPUT
+
+Sources (not part of this repository; see NOTICE for the licences):
+  NAMES_DIR/us_census_male_first.txt, us_census_female_first.txt, us_census_last.txt
+      US Census Bureau name frequencies of 1990, as in github.com/treyhunner/names
+  NAMES_DIR/first_many_countries.txt, surnames_many_countries.txt
+      github.com/smashew/NameDatabases
+  NAMES_DIR/world_cities.csv
+      github.com/datasets/world-cities, from GeoNames
+  NER_DIR/*.conll
+      Broad Twitter Corpus, WNUT 2017, wikigold: only to see which names are also common words
+
+The table holds one 32-bit word per name: 26 bits of a hash and 6 flags. It is an open hash table,
+so that the program uses it as it is. The names cannot be read back from it.
+"""
+import csv
+import pathlib
+import re
+import sys
+
+FIRST, SURNAME, PLACE, COMMON, STRONG_FIRST, PLACE_SURE = 1, 2, 4, 8, 16, 32
+SLOTS = 1 << 17
+MASK64 = (1 << 64) - 1
+
+# Words that open sentences, titles and product names, and that name lists hold too.
+WORDS = """
+a about above access account action active after again agent ago all also always am an and any anyone
+api app april are art as ask assistant at august autumn available baby back bank bar be because been
+before begin best better big bill bird bit black blue book both box bread bring brown business but buy
+by call can card care case cash chance change charity chase check choice city class clear client close
+cloud code cold come coming company content cook cool copy core corner country course court cover
+create cross currently daily dark data date day days dear december default delete do does done door
+down dream drive early earth east easy edge email end english enter error eve even evening event ever
+every example faith fall false far fast february field file fill find fine fire first fish five flower
+forest for forever four fox free friday friend from full function game gay general get give go god
+gold good grace great green group grow guy hand happy hard have hazel he head health heart heather
+heaven hello help her here hey hi high hill his hit holiday holly home honey hope hour house how
+however i if image in index input instead into is island it its january job join joy joyful july june
+just keep key kind king kit know lake land large last late law let letter level liberty light like
+line link list little live long look lord love low luck main major make man many march mark market
+may maybe me meal melody mercy message method mind mine mission mode model modern monday money month
+moon more morning most mother mountain much music my name native near need never new news next nice
+night nine no none north not note november now number object october of off ok old olive on once one
+only open option or orange order other our out output over own page park part party pass past path
+patience peace pearl people phone place plan plant play please point police pond pool poor post power
+precious present price prince princess private problem product project promise prompt public pure
+queen question quick rain rate read reading real red remember request response rest result return rich
+right river road robin rock role room rose round royal ruby run safe sage said sale same saturday save
+say school science sea search second see select send september serenity server service set seven
+shade sharp she shop short should show side simple since sing single six size sky small snow so some
+something song soon sorry source south space spring star start state still stone stop storm story
+street string strong subject such summer sun sunday sunny sure system table take talk task team tell
+temple ten test text thanks thank that the their them then there these they thing think this those
+three thursday time tip title to today token tomorrow tonight too tool top total town tree true try
+tuesday turn two type under understand united until up update url us use user value version very view
+virtue visit voice wait walk wall want war ward water way we weather web wednesday week weekend
+welcome well were west what when where which while white who why wide will win wind window winter wish
+with within without wood word work world would write yes yesterday you young your zero
+anthropic apple azure chrome claude copilot docker excel firefox gemini github gitlab google java
+kafka kotlin linux meta microsoft mistral nginx openai oracle python react redis ruby rust safari
+slack swift ubuntu vertex windows llama grok bard alexa siri cortana amazon intel cisco dell sony
+honda ford mercedes tesla lincoln bible koran torah jesus christ god lord
+monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter
+american british french german italian spanish russian chinese japanese indian irish english dutch
+european african asian canadian mexican greek turkish polish swedish danish norwegian finnish
+""".split()
+
+# Cities that are recognised wherever they stand, besides all countries.
+CITIES = """
+Amsterdam Athens Atlanta Auckland Baghdad Baltimore Bangalore Bangkok Barcelona Basel Beijing Beirut
+Belfast Belgrade Bengaluru Bergen Berlin Bern Birmingham Bogota Bologna Bombay Bordeaux Boston
+Bratislava Brisbane Bristol Brooklyn Brussels Bucharest Budapest Cairo Calcutta Calgary Canberra
+Caracas Casablanca Chennai Chicago Cincinnati Cologne Copenhagen Dakar Dallas Damascus Delhi Denver
+Detroit Dhaka Dortmund Dresden Dubai Dublin Durban Edinburgh Edmonton Frankfurt Geneva Genoa Glasgow
+Gothenburg Grenoble Guangzhou Hamburg Hanoi Havana Helsinki Houston Hyderabad Istanbul Jakarta
+Jerusalem Johannesburg Kabul Karachi Kathmandu Kiev Kolkata Kyiv Kyoto Lagos Lahore Lausanne Leeds
+Leipzig Lille Lisbon Liverpool Ljubljana London Luxembourg Lyon Madrid Malmo Manchester Manhattan
+Manila Marseille Melbourne Miami Milan Milwaukee Minneapolis Minsk Montevideo Montreal Moscow Mumbai
+Munich Nairobi Nantes Naples Nashville Nottingham Nuremberg Oakland Orlando Osaka Oslo Ottawa Oxford
+Palermo Paris Perth Philadelphia Phoenix Pittsburgh Porto Prague Pretoria Quebec Quito Reykjavik Riga
+Rome Rotterdam Sacramento Salzburg Santiago Sarajevo Seattle Seoul Seville Shanghai Sheffield Shenzhen
+Singapore Sofia Stockholm Strasbourg Stuttgart Sydney Taipei Tallinn Tehran Tokyo Toronto Toulouse
+Tripoli Tunis Turin Utrecht Valencia Vancouver Venice Vienna Vilnius Warsaw Wellington Winnipeg Zagreb
+Zurich California Texas Florida Alaska Arizona Colorado Hawaii Illinois Kansas Kentucky Louisiana
+Maryland Massachusetts Michigan Minnesota Mississippi Missouri Montana Nebraska Nevada Ohio Oklahoma
+Oregon Pennsylvania Tennessee Utah Vermont Wisconsin Wyoming Ontario Bavaria Tuscany Normandy Brittany
+Catalonia Scotland Wales England Britain Europe Africa Asia Australia Antarctica USA UK America
+""".split()
+
+
+def fingerprint(name):
+    """FNV-1a over the lower-cased name, mixed: detect/names.cc computes the same."""
+    h = 0xCBF29CE484222325
+    for b in name.encode():
+        if 0x41 <= b <= 0x5A:
+            b |= 0x20
+        h = ((h ^ b) * 0x100000001B3) & MASK64
+    h ^= h >> 30
+    h = (h * 0xBF58476D1CE4E5B9) & MASK64
+    h ^= h >> 27
+    h = (h * 0x94D049BB133111EB) & MASK64
+    return h ^ (h >> 31)
+
+
+def census(path, most):
+    for line in path.read_text().splitlines()[:most]:
+        yield line.split()[0].title()
+
+
+def lines(path):
+    for line in path.read_text(encoding="utf-8-sig").splitlines():
+        line = line.strip()
+        if 2 < len(line) < 24 and re.fullmatch(r"[^\W\d_]+(?:['-][^\W\d_]+)*", line):
+            yield line
+
+
+def common_words(ner_dir):
+    seen = {}
+    for path in sorted(ner_dir.glob("*.conll")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            part = line.split()
+            if len(part) < 2 or part[-1] != "O":
+                continue
+            if part[0].isalpha() and part[0].islower():
+                seen[part[0]] = seen.get(part[0], 0) + 1
+    return {word for word, count in seen.items() if count >= 3}
+
+
+def main():
+    names, ner, output = (pathlib.Path(a) for a in sys.argv[1:4])
+    flags = {}
+
+    def add(name, flag):
+        # The parts of names with spaces are looked up joined by one space.
+        key = "".join(c.lower() if "A" <= c <= "Z" else c for c in name)
+        flags[key] = flags.get(key, 0) | flag
+
+    for name in census(names / "us_census_male_first.txt", 700):
+        add(name, FIRST | STRONG_FIRST)
+    for name in census(names / "us_census_female_first.txt", 1200):
+        add(name, FIRST | STRONG_FIRST)
+    for name in census(names / "us_census_male_first.txt", 1219):
+        add(name, FIRST)
+    for name in census(names / "us_census_female_first.txt", 4275):
+        add(name, FIRST)
+    for name in lines(names / "first_many_countries.txt"):
+        add(name, FIRST)
+    for name in census(names / "us_census_last.txt", 12000):
+        add(name, SURNAME)
+    surnames = list(lines(names / "surnames_many_countries.txt"))
+    for name in surnames[:: max(1, len(surnames) // 12000)]:
+        add(name, SURNAME)
+    for row in csv.DictReader((names / "world_cities.csv").open(encoding="utf-8")):
+        if len(row["name"]) > 3 and row["name"].count(" ") < 3:
+            add(row["name"], PLACE)
+        add(row["country"], PLACE | PLACE_SURE)
+    for name in CITIES:
+        add(name, PLACE | PLACE_SURE)
+    for name in ("United States", "United Kingdom", "New York", "New York City", "Los Angeles",
+                 "San Francisco", "San Diego", "Las Vegas", "Hong Kong", "Tel Aviv", "Rio de Janeiro",
+                 "Buenos Aires", "Mexico City", "Cape Town", "New Delhi", "New Zealand",
+                 "New Jersey", "New Mexico", "New Orleans", "North Carolina", "South Carolina",
+                 "West Virginia", "North Dakota", "South Dakota", "Rhode Island", "New Hampshire",
+                 "South Africa", "South Korea", "North Korea", "Saudi Arabia", "Costa Rica",
+                 "Puerto Rico", "Sri Lanka", "Kuala Lumpur", "Sao Paulo", "Salt Lake City",
+                 "San Antonio", "San Jose", "Silicon Valley", "British Columbia"):
+        add(name, PLACE | PLACE_SURE)
+    for word in set(WORDS) | common_words(ner):
+        if word in flags or word in WORDS:
+            add(word, COMMON)
+
+    assert len(flags) < SLOTS * 2 // 3, len(flags)
+    table = [0] * SLOTS
+    for key in sorted(flags):
+        h = fingerprint(key)
+        slot, word = h % SLOTS, (h >> 38) << 6 | flags[key]
+        assert word >> 6 != 0
+        while table[slot] != 0:
+            slot = (slot + 1) % SLOTS
+        table[slot] = word
+
+    rows = []
+    for i in range(0, SLOTS, 12):
+        rows.append(",".join(f"0x{w:x}" if w else "0" for w in table[i : i + 12]))
+    output.write_text(
+        "// Made by scripts/make_name_table.py; do not edit. Sources and licences: NOTICE.\n"
+        f"// {len(flags)} fingerprints in {SLOTS} slots.\n" + ",\n".join(rows) + "\n"
+    )
+    print(len(flags), "names")
+
+
+if __name__ == "__main__":
+    main()

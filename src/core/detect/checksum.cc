@@ -1,0 +1,98 @@
+#include "core/detect/checksum.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "core/base/sha256.h"
+#include "core/detect/chars.h"
+
+namespace capsem::detect {
+
+bool luhn_ok(std::string_view digits) {
+  unsigned sum = 0;
+  bool twice = false;
+  for (std::size_t i = digits.size(); i-- > 0; twice = !twice) {
+    unsigned d = static_cast<unsigned>(digits[i] - '0');
+    if (twice) d = d > 4 ? 2 * d - 9 : 2 * d;
+    sum += d;
+  }
+  return sum % 10 == 0;
+}
+
+bool mod97_ok(std::string_view iban) {
+  unsigned rest = 0;
+  for (std::size_t i = 0; i < iban.size(); ++i) {
+    const char c = iban[(i + 4) % iban.size()];
+    const unsigned value = static_cast<unsigned>(is_digit(c) ? c - '0' : c - 'A' + 10);
+    rest = (rest * (value > 9 ? 100 : 10) + value) % 97;
+  }
+  return rest == 1;
+}
+
+namespace {
+
+constexpr std::string_view kBase58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+constexpr std::string_view kBech32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+
+std::uint32_t bech32_step(std::uint32_t check, unsigned value) {
+  constexpr std::array<std::uint32_t, 5> kGenerator = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa,
+                                                       0x3d4233dd, 0x2a1462b3};
+  const std::uint32_t top = check >> 25;
+  check = (check & 0x1ffffff) << 5 ^ value;
+  for (unsigned i = 0; i < kGenerator.size(); ++i) {
+    if ((top >> i & 1) != 0) check ^= kGenerator[i];
+  }
+  return check;
+}
+
+}  // namespace
+
+bool base58check_ok(std::string_view text) {
+  std::array<std::uint8_t, 25> bytes{};
+  for (const char c : text) {
+    const auto digit = kBase58.find(c);
+    if (digit == std::string_view::npos) return false;
+    unsigned carry = static_cast<unsigned>(digit);
+    for (std::size_t i = bytes.size(); i-- > 0;) {
+      carry += 58U * bytes[i];
+      bytes[i] = static_cast<std::uint8_t>(carry);
+      carry >>= 8;
+    }
+    if (carry != 0) return false;
+  }
+  // Each leading zero byte is one leading '1': otherwise one address had many spellings.
+  const auto ones = std::min(text.find_first_not_of('1'), text.size());
+  std::size_t zeros = 0;
+  while (zeros < bytes.size() && bytes[zeros] == 0) ++zeros;
+  if (ones != zeros) return false;
+  const auto once = sha256(std::string_view(reinterpret_cast<const char*>(bytes.data()), 21));
+  const auto twice =
+      sha256(std::string_view(reinterpret_cast<const char*>(once.data()), once.size()));
+  return std::equal(twice.begin(), twice.begin() + 4, bytes.begin() + 21);
+}
+
+bool bech32_ok(std::string_view text) {
+  if (text.size() < 14 || text.size() > 90) return false;
+  const bool lower = std::none_of(text.begin(), text.end(), is_upper);
+  if (!lower && std::any_of(text.begin(), text.end(), is_lower)) return false;
+  const auto separator = text.rfind('1');
+  if (separator == std::string_view::npos || separator == 0) return false;
+  std::uint32_t check = 1;
+  for (std::size_t i = 0; i < separator; ++i) {
+    check = bech32_step(check, static_cast<unsigned char>(fold(text[i])) >> 5);
+  }
+  check = bech32_step(check, 0);
+  for (std::size_t i = 0; i < separator; ++i) {
+    check = bech32_step(check, static_cast<unsigned char>(fold(text[i])) & 31);
+  }
+  for (std::size_t i = separator + 1; i < text.size(); ++i) {
+    const auto value = kBech32.find(fold(text[i]));
+    if (value == std::string_view::npos) return false;
+    check = bech32_step(check, static_cast<unsigned>(value));
+  }
+  return check == (kBech32.find(fold(text[separator + 1])) == 0 ? 1U : 0x2bc830a3U);
+}
+
+}  // namespace capsem::detect

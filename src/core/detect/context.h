@@ -1,0 +1,35 @@
+// Context words: a weak score rises when a word that names the entity stands shortly before it.
+//
+// The window is the token at the match's beginning and the five nearest keywords before it; stop
+// words and punctuation are not counted, words end at ':' (detection.md 1.3's rule). A listed word
+// counts anywhere inside a window word ("card" in "creditcard"), except the two shortest ("us",
+// "lic"), which must begin the word: inside others they are noise.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/detect/entity.h"
+
+namespace capsem::detect {
+
+inline constexpr float kContextBoost = 0.35F, kContextMin = 0.4F;
+// A phrase that names the number ("account number", "passport no.") directly before it.
+inline constexpr float kPhraseScore = 0.65F;
+
+// Bit per EntityType.
+using TypeMask = std::uint16_t;
+constexpr TypeMask bit_of(EntityType type) {
+  return static_cast<TypeMask>(1U << static_cast<unsigned>(type));
+}
+
+// Types whose context words stand before (or at) the match that begins at p.
+TypeMask context_types(std::string_view text, std::size_t p);
+
+// Types whose number a phrase directly before p announces.
+TypeMask phrase_types(std::string_view text, std::size_t p);
+
+// Types that have context words at all.
+TypeMask types_with_context();
+
+}  // namespace capsem::detect

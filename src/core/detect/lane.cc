@@ -1,0 +1,72 @@
+#include "core/detect/lane.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace capsem::detect {
+namespace {
+// A lane lets history pile up to this before it moves the tail to the front: short pieces would
+// otherwise move kLookBehind bytes each.
+constexpr std::size_t kSlack = 256;
+constexpr std::size_t kKept = kLookBehind + kLookAhead;
+}  // namespace
+
+std::size_t Lane::undecided_max() const {
+  std::size_t most = 0;
+  for (DetectorMask rest = mask_; rest != 0; rest &= rest - 1) {
+    most = std::max<std::size_t>(most, undecided_[static_cast<unsigned>(std::countr_zero(rest))]);
+  }
+  return most;
+}
+
+Status Lane::scan(std::string_view text, std::size_t added, bool last, CatalogScratch& scratch,
+                  std::vector<Finding>& out) {
+  for (DetectorMask rest = mask_; rest != 0; rest &= rest - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(rest));
+    const std::size_t from = text.size() - added - undecided_[i];
+    const auto decided = catalog_->detector(i).scan(
+        {.text = text, .from = from, .base = base_, .last = last}, scratch[i], out);
+    if (!decided) return std::unexpected(decided.error());
+    undecided_[i] = static_cast<std::uint16_t>(text.size() - *decided);
+  }
+  return {};
+}
+
+// `text` ends with everything received; it may be text_ itself.
+void Lane::keep_tail(std::string_view text) {
+  const std::size_t keep = std::min(text.size(), kLookBehind + undecided_max());
+  const std::size_t drop = text.size() - keep;
+  const bool own = text.data() == text_.data();
+  if (own && text_.size() <= kLookBehind + kSlack) return;
+  base_ += drop;
+  if (own && text_.capacity() <= kKept + kSlack) {
+    text_.erase(0, drop);
+  } else {
+    text_ = std::string(text.substr(drop));
+  }
+}
+
+Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<Finding>& out) {
+  if (piece.empty()) return {};
+  if (mask_ == 0) {
+    base_ += piece.size();
+    return {};
+  }
+  if (text_.empty()) {  // the common case of a whole text in one piece: nothing is copied for it
+    auto done = scan(piece, piece.size(), false, scratch, out);
+    keep_tail(piece);
+    return done;
+  }
+  const std::size_t size = text_.size() + piece.size();
+  if (size > text_.capacity() && size <= kKept) text_.reserve(std::min(kKept, 2 * size));
+  text_.append(piece);
+  auto done = scan(text_, piece.size(), false, scratch, out);
+  keep_tail(text_);
+  return done;
+}
+
+Status Lane::finish(CatalogScratch& scratch, std::vector<Finding>& out) {
+  return scan(text_, 0, true, scratch, out);
+}
+
+}  // namespace capsem::detect

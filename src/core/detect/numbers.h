@@ -1,0 +1,25 @@
+// Entity types that are numbers or short codes. Each function looks at one place and says whether
+// its type begins there, without a word character before it; none looks further than 80 bytes on.
+// Scores are Presidio's (detection.md 1.4) before context.
+#pragma once
+
+#include <string_view>
+
+#include "core/detect/chars.h"
+
+namespace capsem::detect {
+
+// REQUIRES of all three: s[p] is the first digit of a token of digits.
+Match match_credit_card(std::string_view s, std::size_t p);
+Match match_us_ssn(std::string_view s, std::size_t p);
+Match match_us_bank_number(std::string_view s, std::size_t p);
+
+// REQUIRES: [p, end) is a whole token of ASCII letters and digits.
+Match match_us_passport(std::string_view s, std::size_t p, std::size_t end);
+Match match_us_driver_license(std::string_view s, std::size_t p, std::size_t end);
+Match match_crypto(std::string_view s, std::size_t p, std::size_t end);
+
+// REQUIRES: s[p] is the first character of a token.
+Match match_iban(std::string_view s, std::size_t p);
+
+}  // namespace capsem::detect
