@@ -107,9 +107,9 @@ constexpr std::string_view kResults =
     "text_editor_code_execution_tool_result|advisor_tool_result]!.";
 
 constexpr Row kDefinitions[] = {
-    {TD, kName, Text, "[type=tool_search_tool_result]!.content.tool_references[].tool_name"},
+    {TD, kName, Text, "[type=tool_search_tool_result]!.content.tool_references[]!.tool_name"},
     {TD, kSchema, Opaque, "[type=tool_search_tool_result]!.{type,tool_use_id,content.type,"
-                          "content.tool_references[].type}"},
+                          "content.tool_references[]!.type}"},
     {TD, kSchema, Json, "[type=mcp_tool_listing|tool_addition|tool_removal]!.**"},
 };
 

@@ -17,7 +17,8 @@
 //                   alternative matches when there is no k. `[+k=v]`: the same, continuing
 //   #index          the object's member `index` is part of the identity of what is below
 //   !               here a unit begins (one tool call, one tool result, one tool). `!word` keeps
-//                   units apart whose identities could be equal (`tools[]!` and `functions[]!fn`)
+//                   units apart whose identities could be equal (`tools[]!` and `functions[]!fn`);
+//                   `!word:name` those whose member `name` differs (streams without an index)
 //   @               here a scope begins (one choice, one item, one block)
 // Where an element is declared, a lone object or string in its place is read as one element.
 //

@@ -9,41 +9,42 @@ namespace {
 
 using enum Treat;
 
-// The parts of a content, wherever it stands; `{texts}` come from add_content().
+// Parts that are tools' business, wherever a content stands. Each comes whole, in one part: nothing
+// continues it, and in a stream, where positions say nothing, calls are told apart by their name.
 constexpr Row kParts[] = {
-    {TC, kName, Text, "parts[].functionCall!call.name"},
-    {TC, kArgs, Json, "parts[].functionCall!call.args"},
-    {TC, kArgs, Opaque, "parts[].functionCall!call.id"},
-    {TC, kName, Text, "parts[].toolCall!server.toolType"},
-    {TC, kArgs, Json, "parts[].toolCall!server.args"},
-    {TC, kArgs, Opaque, "parts[].toolCall!server.id"},
-    {TC, kArgs, Text, "parts[].executableCode!code.code"},
+    {TC, kName, Text, "parts[].functionCall!call:name.name", kAlone},
+    {TC, kArgs, Json, "parts[].functionCall!call:name.args", kAlone},
+    {TC, kArgs, Opaque, "parts[].functionCall!call:name.id"},
+    {TC, kName, Text, "parts[].toolCall!server:id.toolType", kAlone},
+    {TC, kArgs, Json, "parts[].toolCall!server:id.args", kAlone},
+    {TC, kArgs, Opaque, "parts[].toolCall!server:id.id"},
+    {TC, kArgs, Text, "parts[].executableCode!code.code", kAlone},
     {TC, kArgs, Opaque, "parts[].executableCode!code.{language,id}"},
-    {TR, kName, Text, "parts[].functionResponse!call.name"},
-    {TR, kText, Json, "parts[].functionResponse!call.response"},
-    {TR, kText, Text, "parts[].functionResponse!call.parts[+].text"},
-    {TR, kText, Media, "parts[].functionResponse!call.parts[+].inlineData.data"},
-    {TR, kText, Text, "parts[].functionResponse!call.parts[+].{inlineData,fileData}.displayName"},
-    {TR, kText, Opaque, "parts[].functionResponse!call.parts[+].{inlineData,fileData}.mimeType"},
-    {TR, kText, Media, "parts[].functionResponse!call.parts[+].fileData.fileUri"},
-    {TR, kText, Opaque, "parts[].functionResponse!call.{id,willContinue,scheduling}"},
-    {TR, kText, Json, "parts[].toolResponse!server.response"},
-    {TR, kText, Opaque, "parts[].toolResponse!server.{id,toolType}"},
-    {TR, kText, Text, "parts[].codeExecutionResult!code.output"},
+    {TR, kName, Text, "parts[].functionResponse!call:name.name", kAlone},
+    {TR, kText, Json, "parts[].functionResponse!call:name.response", kAlone},
+    {TR, kText, Text, "parts[].functionResponse!call:name.parts[+].text", kAlone},
+    {TR, kText, Media, "parts[].functionResponse!call:name.parts[+].inlineData.data", kAlone},
+    {TR, kText, Text, "parts[].functionResponse!call:name.parts[+].{inlineData,fileData}.displayName", kAlone},
+    {TR, kText, Opaque, "parts[].functionResponse!call:name.parts[+].{inlineData,fileData}.mimeType"},
+    {TR, kText, Media, "parts[].functionResponse!call:name.parts[+].fileData.fileUri", kAlone},
+    {TR, kText, Opaque, "parts[].functionResponse!call:name.{id,willContinue,scheduling}"},
+    {TR, kText, Json, "parts[].toolResponse!server:id.response", kAlone},
+    {TR, kText, Opaque, "parts[].toolResponse!server:id.{id,toolType}"},
+    {TR, kText, Text, "parts[].codeExecutionResult!code.output", kAlone},
     {TR, kText, Opaque, "parts[].codeExecutionResult!code.{outcome,id}"},
 };
 
 constexpr Row kRequest[] = {
     {P, kText, Opaque, "{safetySettings,serviceTier,store}"},
-    {TD, kName, Text, "tools[]!.functionDeclarations[].name"},
-    {TD, kDesc, Text, "tools[]!.functionDeclarations[].description"},
-    {TD, kSchema, Json, "tools[]!.functionDeclarations[].{parameters,parametersJsonSchema,response,"
+    {TD, kName, Text, "tools[]!.functionDeclarations[]!.name"},
+    {TD, kDesc, Text, "tools[]!.functionDeclarations[]!.description"},
+    {TD, kSchema, Json, "tools[]!.functionDeclarations[]!.{parameters,parametersJsonSchema,response,"
                         "responseJsonSchema}"},
-    {TD, kSchema, Opaque, "tools[]!.functionDeclarations[].behavior"},
-    {TD, kName, Text, "tools[]!.mcpServers[].name"},
-    {TD, kSchema, Text, "tools[]!.mcpServers[].streamableHttpTransport.url"},
+    {TD, kSchema, Opaque, "tools[]!.functionDeclarations[]!.behavior"},
+    {TD, kName, Text, "tools[]!.mcpServers[]!server.name"},
+    {TD, kSchema, Text, "tools[]!.mcpServers[]!server.streamableHttpTransport.url"},
     // Header values are secrets: only what does not look like one is looked at.
-    {TD, kSchema, Opaque, "tools[]!.mcpServers[].streamableHttpTransport.{headers.**,timeout,"
+    {TD, kSchema, Opaque, "tools[]!.mcpServers[]!server.streamableHttpTransport.{headers.**,timeout,"
                           "sseReadTimeout,terminateOnClose}"},
     {TD, kSchema, Json, "tools[]!.{googleSearch,googleSearchRetrieval,urlContext,codeExecution,"
                         "computerUse,retrieval,googleMaps,fileSearch}.**"},
@@ -68,9 +69,9 @@ constexpr Row kEmbed[] = {
     {P, kText, Text, "title"},
 };
 
+// finishReason ends no scope: older models put "STOP" on every chunk of a stream.
 constexpr Row kCandidate[] = {
-    {MO, kText, End, "finishReason"},
-    {MO, kText, Opaque, "{index,safetyRatings,avgLogprobs,tokenCount}"},
+    {MO, kText, Opaque, "{finishReason,index,safetyRatings,avgLogprobs,tokenCount}"},
     {MO, kText, Text, "finishMessage", kAlone},
     {MO, kText, Text, "citationMetadata.{citations,citationSources}[].{uri,title,license}", kAlone},
     {MO, kText, Opaque, "citationMetadata.{citations,citationSources}[].{startIndex,endIndex,"
@@ -85,11 +86,12 @@ constexpr Row kCandidate[] = {
                       "{title,uri,text,domain}", kAlone},
     {MO, kText, Text, "urlContextMetadata.urlMetadata[].retrievedUrl", kAlone},
     {MO, kText, Opaque, "urlContextMetadata.urlMetadata[].urlRetrievalStatus"},
-    {TC, kArgs, Opaque, "content.parts[].functionCall!call.{willContinue,"
-                        "partialArgs[].{jsonPath,willContinue,nullValue,boolValue}}"},
-    // Pieces of one argument continue each other; the JSON path is their key.
-    {TC, kArgs, Text, "content.parts[].functionCall!call.partialArgs[+]#jsonPath.stringValue"},
-    {TC, kArgs, Text, "content.parts[].functionCall!call.partialArgs[+]#jsonPath.numberValue"},
+    {TC, kArgs, Opaque, "content.parts[].functionCall!call:name.{willContinue,"
+                        "partialArgs!pieces[].{jsonPath,willContinue,nullValue,boolValue}}"},
+    // Pieces of one argument continue each other; the JSON path is their key. Only the first piece
+    // names the tool, so they are a unit without a name.
+    {TC, kArgs, Text, "content.parts[].functionCall!call:name.partialArgs!pieces[+]#jsonPath.stringValue"},
+    {TC, kArgs, Text, "content.parts[].functionCall!call:name.partialArgs!pieces[+]#jsonPath.numberValue"},
 };
 
 constexpr Row kCandidateRepeats[] = {

@@ -28,9 +28,10 @@ constexpr Row kRequest[] = {
     {P, kText, Opaque, "messages[].annotations[].type"},
     {P, kText, Opaque, "messages[].{role,id,tool_call_id}"},
 
-    {TC, kName, Text, "messages[].tool_calls[]!.{function,custom}.name"},
+    // `custom` is a unit of its own beside `function`: names are never glued together.
+    {TC, kName, Text, "messages[].tool_calls[]!.{function,custom!custom}.name"},
     {TC, kArgs, Json, "messages[].tool_calls[]!.function.arguments"},
-    {TC, kArgs, Text, "messages[].tool_calls[]!.custom.input"},
+    {TC, kArgs, Text, "messages[].tool_calls[]!.custom!custom.input"},
     {TC, kArgs, Opaque, "messages[].tool_calls[]!.{id,type,index}"},
     {TC, kName, Text, "messages[].function_call!legacy.name"},
     {TC, kArgs, Json, "messages[].function_call!legacy.arguments"},
@@ -44,19 +45,19 @@ constexpr Row kRequest[] = {
     {TR, kName, Text, "messages[role=tool|function]!.name"},
     {TR, kText, Opaque, "messages[role=tool|function]!.{role,tool_call_id}"},
 
-    {TD, kName, Text, "tools[]!.{function,custom}.name"},
-    {TD, kDesc, Text, "tools[]!.{function,custom}.description"},
+    {TD, kName, Text, "tools[]!.{function,custom!custom}.name"},
+    {TD, kDesc, Text, "tools[]!.{function,custom!custom}.description"},
     {TD, kSchema, Json, "tools[]!.function.parameters"},
-    {TD, kSchema, Opaque, "tools[]!.{type,function.strict,custom.format.type,"
-                          "custom.format.grammar.syntax}"},
-    {TD, kSchema, Text, "tools[]!.custom.format.grammar.definition"},
+    {TD, kSchema, Opaque, "tools[]!.{type,function.strict,custom!custom.format.type,"
+                          "custom!custom.format.grammar.syntax}"},
+    {TD, kSchema, Text, "tools[]!.custom!custom.format.grammar.definition"},
     {TD, kName, Text, "functions[]!legacy.name"},
     {TD, kDesc, Text, "functions[]!legacy.description"},
     {TD, kSchema, Json, "functions[]!legacy.parameters"},
     {TD, kName, Text, "function_call!choice"},
     {TD, kName, Text, "function_call!choice.name"},
     {TD, kName, Text, "tool_choice!choice"},
-    {TD, kName, Text, "tool_choice!choice.{function,custom}.name"},
+    {TD, kName, Text, "tool_choice!choice.{function,custom!custom}.name"},
     {TD, kSchema, Json, "tool_choice!choice.allowed_tools.tools.**"},
     {TD, kSchema, Opaque, "tool_choice!choice.{type,allowed_tools.mode}"},
 
@@ -83,16 +84,14 @@ constexpr Row kRequest[] = {
 
 // What an answer's message and a stream's delta have in common.
 constexpr Row kMessage[] = {
-    {MO, kText, Text, "content"},
-    {MO, kText, Text, "content[+].{text,refusal}"},
-    {MO, kText, Text, "content[+]"},
+    {MO, kText, Text, "{content,content[+],content[+].text}", "content"},
     {MO, kText, Opaque, "content[+].type"},
-    {MO, kText, Text, "refusal"},
+    {MO, kText, Text, "{refusal,content[+].refusal}", "refusal"},
     {TH, kText, Text, "{reasoning,reasoning_content,thinking}"},
     {MO, kText, Opaque, "role"},
-    {TC, kName, Text, "tool_calls[#index]!.{function,custom}.name"},
+    {TC, kName, Text, "tool_calls[#index]!.{function,custom!custom}.name"},
     {TC, kArgs, Json, "tool_calls[#index]!.function.arguments"},
-    {TC, kArgs, Text, "tool_calls[#index]!.custom.input"},
+    {TC, kArgs, Text, "tool_calls[#index]!.custom!custom.input"},
     {TC, kArgs, Opaque, "tool_calls[#index]!.{id,type,index}"},
     {TC, kName, Text, "function_call!legacy.name"},
     {TC, kArgs, Json, "function_call!legacy.arguments"},

@@ -81,9 +81,9 @@ constexpr Row kResults[] = {
 
 constexpr Row kDefinitions[] = {
     {TD, kSchema, Text, "[type=mcp_list_tools]!.{server_label,error}"},
-    {TD, kName, Text, "[type=mcp_list_tools]!.tools[].name"},
-    {TD, kDesc, Text, "[type=mcp_list_tools]!.tools[].description"},
-    {TD, kSchema, Json, "[type=mcp_list_tools]!.tools[].{input_schema,annotations}.**"},
+    {TD, kName, Text, "[type=mcp_list_tools]!.tools[]!.name"},
+    {TD, kDesc, Text, "[type=mcp_list_tools]!.tools[]!.description"},
+    {TD, kSchema, Json, "[type=mcp_list_tools]!.tools[]!.{input_schema,annotations}.**"},
     {TD, kSchema, Opaque, "[type=mcp_list_tools]!.{id,type}"},
     {TD, kSchema, Json, "[type=tool_search_output|additional_tools]!.tools.**"},
     {TD, kSchema, Opaque, "[type=tool_search_output|additional_tools]!.{id,type,status,call_id}"},
@@ -91,23 +91,23 @@ constexpr Row kDefinitions[] = {
 
 // A tool, but for its selector: they are told apart by what they hold.
 constexpr Row kTool[] = {
-    {TD, kName, Text, "{name,server_label}"},
+    {TD, kName, Text, "name"},
+    {TD, kSchema, Text, "server_label"},
     {TD, kDesc, Text, "{description,server_description}"},
     {TD, kSchema, Json, "{parameters,output_schema,allowed_tools,require_approval,filters,environment}"
                         ".**"},
     {TD, kSchema, Text, "server_url"},
     {TD, kSchema, Json, "user_location.**"},
-    {TD, kName, Text, "tools[].name"},
-    {TD, kDesc, Text, "tools[].description"},
-    {TD, kSchema, Json, "tools[].{parameters,format}.**"},
+    {TD, kName, Text, "tools[]!nested.name"},
+    {TD, kDesc, Text, "tools[]!nested.description"},
+    {TD, kSchema, Json, "tools[]!nested.{parameters,format}.**"},
     {TD, kSchema, Text, "format.definition"},
     {TD, kSchema, Opaque, "{type,strict,defer_loading,format.type,format.syntax,search_context_size,"
                           "display_width,display_height,connector_id,max_num_results,"
                           "vector_store_ids,ranking_options,size,quality,background,output_format,"
-                          "model,moderation,partial_images,tools[].type,tools[].strict}"},
+                          "model,moderation,partial_images,tools[]!nested.type,tools[]!nested.strict}"},
     // Secrets between client and provider: not looked at while they look like one, never logged.
-    {TD, kSchema, Opaque, "authorization"},
-    {TD, kSchema, Text, "headers.*"},
+    {TD, kSchema, Opaque, "{authorization,headers.**}"},
     {TD, kSchema, Json, "container.**"},
 };
 
