@@ -21,10 +21,10 @@
 namespace capsem::app {
 
 struct LogSinkOptions {
-  std::string path{};                   // empty: standard output
-  bool every_exchange = true;           // false: only those with a decision or a fault
-  std::size_t lines_max = 16'384;       // queued; more are dropped
-  std::int64_t flush_ms_max = 5'000;    // how long the destructor waits for a reader that is stuck
+  std::string path{};                 // empty: standard output
+  bool every_exchange = true;         // false: only those with a decision or a fault
+  std::size_t lines_max = 16'384;     // queued; more are dropped
+  std::int64_t flush_ms_max = 5'000;  // how long the destructor waits for a reader that is stuck
 };
 
 class LogSink final : public audit::Sink {
