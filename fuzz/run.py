@@ -9,6 +9,8 @@ found, which stays in <build>/corpus/<target>. An input that fails is kept in
 
 import argparse
 import concurrent.futures
+import glob
+import os
 import pathlib
 import re
 import subprocess
@@ -16,6 +18,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 
+SYMBOLIZER = next(iter(sorted(glob.glob("/usr/lib/llvm-*/bin/llvm-symbolizer"))), None)
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -42,8 +45,11 @@ def run(build: pathlib.Path, name: str, seeds: list[pathlib.Path], seconds: int)
     if dictionary.exists():
         command.insert(1, f"-dict={dictionary}")
     started = time.monotonic()
+    env = dict(os.environ)
+    if SYMBOLIZER:  # else a failure's frames are bare addresses
+        env.setdefault("ASAN_SYMBOLIZER_PATH", SYMBOLIZER)
     try:
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env,
                               errors="replace", timeout=seconds + 120)
         output, status = done.stderr + done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:

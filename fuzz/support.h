@@ -53,4 +53,19 @@ inline std::vector<std::string_view> cut(std::string_view text, std::uint64_t wa
   return pieces;
 }
 
+// The same for a text: no code point is cut, as no delta of a JSON string can cut one.
+inline std::vector<std::string_view> cut_text(std::string_view text, std::uint64_t way) {
+  std::vector<std::string_view> pieces;
+  for (const auto piece : cut(text, way)) {
+    const auto begin = static_cast<std::size_t>(piece.data() - text.data());
+    const bool inside = (static_cast<unsigned char>(piece[0]) & 0xC0) == 0x80;
+    std::size_t end = begin + piece.size();
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    std::size_t from = begin;
+    while (inside && from < end && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80) ++from;
+    if (from < end) pieces.push_back(text.substr(from, end - from));
+  }
+  return pieces;
+}
+
 }  // namespace capsem::fuzz

@@ -60,7 +60,7 @@ class Codec {
   // The frame that ends a stream of this dialect so that the official SDKs raise `message`
   // (wire-formats section 9), appended to `out`. `next_sequence` is the Responses API's
   // sequence_number; other dialects ignore it.
-  // JsonArray framing: `first` tells whether an element has been written before.
+  // JsonArray framing: `first` says that no element has been written, so the frame opens the array.
   virtual void write_stream_error(std::string_view message, std::string_view code, Framing framing,
                                   bool first, std::uint64_t next_sequence,
                                   std::string& out) const = 0;

@@ -101,10 +101,7 @@ constexpr Row kDeltaLogprobs[] = {
 
 // What comes once, and is not said by a delta.
 constexpr Row kOnce[] = {
-    {MO, kText, Text, "$[type=response.output_text.annotation.added].annotation."
-     "{title,url,filename,quote}", kAlone},
-    {MO, kText, Opaque, "$[type=response.output_text.annotation.added].{annotation_index,"
-     "annotation.{type,index,start_index,end_index,file_id,container_id}}"},
+    {MO, kText, Opaque, "$[type=response.output_text.annotation.added].annotation_index"},
     {TC, kName, Text, "$[type=response.function_call_arguments.done|"
      "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.name", kAlone},
     {TC, kArgs, Text, "$[type=response.shell_call_command.added]" CAPSEM_ITEM
@@ -148,9 +145,6 @@ constexpr Row kPart[] = {
     {MO, kText, Text, "part[type=output_text].text", "text"},
     {MO, kText, Text, "part[type=refusal].refusal", "refusal"},
     {TH, kText, Text, "part[type=reasoning_text].text", "reasoning"},
-    {MO, kText, Text, "part[type=output_text].annotations[].{title,url,filename,quote}", kAlone},
-    {MO, kText, Opaque, "part[type=output_text].annotations[].{type,index,start_index,end_index,"
-                        "file_id,container_id}"},
     {MO, kText, Opaque, "part[type=output_text|refusal|reasoning_text].type"},
 };
 
@@ -230,12 +224,18 @@ std::unique_ptr<Codec> make_openai_responses() {
                                         "]#output_index@#content_index.", kDeltaLogprobs);
   }
   rows.add(Where::Stream, "", kOnce);
+  add_annotation(rows, Where::Stream,
+                 "$[type=response.output_text.annotation.added]#output_index@#content_index"
+                 "#annotation_index.annotation.",
+                 {.text = MO, .thought = TH, .stream = true});
   rows.add_shared(Where::Stream, "", kDone, true);
   for (const std::string_view part : {"added", "done"}) {
     const std::string prefix = "$[type=response.content_part." + std::string(part) +
                                "]#output_index@#content_index.";
     rows.add_shared(Where::Stream, prefix, kPart, part == "done");
     rows.add_repeats(Where::Stream, prefix + "part[type=output_text].", kDeltaLogprobs);
+    add_annotation(rows, Where::Stream, prefix + "part[type=output_text].annotations[].",
+                   {.text = MO, .thought = TH, .stream = true, .repeat = part == "done"});
   }
   for (const std::string_view item : {"added", "done"}) {
     add_items(rows, Where::Stream,

@@ -119,10 +119,6 @@ std::vector<Row> spoken(const ItemsAre& are) {
       {T, kText, Text, "[type=message|].content", "message"},
       {T, kText, Text, "[type=message|].content[+]", "message"},
       {T, kText, Text, "[type=message|].content[type=refusal].refusal", "refusal"},
-      {T, kText, Text, "[type=message|].content[type=output_text].annotations[]."
-                       "{title,url,filename,quote}"},
-      {T, kText, Opaque, "[type=message|].content[type=output_text].annotations[]."
-                         "{type,index,start_index,end_index,file_id,container_id}"},
       {T, kText, Media, "[type=message|].content[type=input_image|computer_screenshot].image_url"},
       {T, kText, Unseen, "[type=message|].content[type=input_image|computer_screenshot|input_file]."
                          "file_id"},
@@ -155,17 +151,37 @@ constexpr std::string_view kTokens[] = {"token", "top_logprobs[].token"};
 
 }  // namespace
 
-void add_items(Table& rows, Where where, const std::string& prefix, const ItemsAre& are) {
-  const auto add = [&](std::span<const Row> some) {
-    if (are.echo) {
-      rows.add_echo(where, prefix, some);
-    } else if (are.stream) {
-      rows.add_shared(where, prefix, some, are.repeat);
-    } else {
-      rows.add(where, prefix, some);
-    }
+namespace {
+
+void add_rows(Table& rows, Where where, const std::string& prefix, const ItemsAre& are,
+              std::span<const Row> some) {
+  if (are.echo) {
+    rows.add_echo(where, prefix, some);
+  } else if (are.stream) {
+    rows.add_shared(where, prefix, some, are.repeat);
+  } else {
+    rows.add(where, prefix, some);
+  }
+}
+
+}  // namespace
+
+void add_annotation(Table& rows, Where where, const std::string& prefix, const ItemsAre& are) {
+  const Row annotation[] = {
+      {are.text, kText, Text, "title", "annotation.title"},
+      {are.text, kText, Text, "url", "annotation.url"},
+      {are.text, kText, Text, "filename", "annotation.filename"},
+      {are.text, kText, Text, "quote", "annotation.quote"},
+      {are.text, kText, Opaque, "{type,index,start_index,end_index,file_id,container_id}"},
   };
+  add_rows(rows, where, prefix, are, annotation);
+}
+
+void add_items(Table& rows, Where where, const std::string& prefix, const ItemsAre& are) {
+  const auto add = [&](std::span<const Row> some) { add_rows(rows, where, prefix, are, some); };
   add(spoken(are));
+  add_annotation(rows, where, prefix + "[type=message|].content[type=output_text].annotations[].",
+                 are);
   // Parts of a message that was sent continue each other; those of an answer are streamed apart.
   const bool sent = are.text == P;
   const Row texts[] = {{are.text, kText, Text,

@@ -19,6 +19,9 @@ struct ItemsAre {
 // Items at `prefix`, which is the path of their array (or of one item).
 void add_items(Table& rows, Where where, const std::string& prefix, const ItemsAre& are);
 
+// An annotation of an output text at `prefix`, which ends in a dot.
+void add_annotation(Table& rows, Where where, const std::string& prefix, const ItemsAre& are);
+
 // Tools at `prefix`, the path of their array.
 void add_tools(Table& rows, Where where, const std::string& prefix, bool echo);
 

@@ -86,23 +86,27 @@ class Trie::Builder {
   }
 
   void suffixes(std::string_view rest, std::uint32_t at, const Ending& ending) {
+    std::size_t identities_before = 0;  // of this segment
     while (!rest.empty()) {
       const char c = rest.front();
       rest.remove_prefix(1);
       if (c == '.') {
         rest = segment(rest, at);
         at = last_;
+        identities_before = 0;
       } else if (c == '@') {
         states_[at].begins_scope = true;
-        states_[at].scope_identities = states_[at].identities.size();
+        states_[at].scope_identities = identities_before;
       } else if (c == '!') {
         rest = begin_unit(rest, at);
+        states_[at].unit_identities = identities_before;
       } else if (c == '#') {
         const std::string_view name = word(rest);
         auto& identities = states_[at].identities;
         bool known = false;
         for (const std::string& other : identities) known = known || other == name;
         if (!known) identities.emplace_back(name);
+        ++identities_before;
         rest.remove_prefix(name.size());
       } else if (c == '[') {
         const std::size_t close = rest.find(']');
@@ -111,6 +115,7 @@ class Trie::Builder {
         rest.remove_prefix(close + 1);
         if (inside.find('=') != std::string_view::npos) return select(inside, rest, at, ending);
         at = element(at, inside);
+        identities_before = 0;
       } else {
         malformed(path_);
       }
@@ -129,7 +134,6 @@ class Trie::Builder {
     State& state = states_[at];
     if (!state.begins_unit) state.unknown_point = point_;
     state.begins_unit = true;
-    state.unit_identities = state.identities.size();
     state.unit_salt = salt.empty() ? 0 : hash_bytes(salt);
     return rest.substr(salt.size());
   }

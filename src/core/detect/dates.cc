@@ -110,6 +110,18 @@ std::size_t ordinal_end(std::string_view s, std::size_t p) {
   return ordinal ? p + 2 : p;
 }
 
+// "in May", "since March": the word before says that a month is meant.
+bool after_time_word(std::string_view s, std::size_t p) {
+  constexpr std::string_view kTimeWords[] = {"in",   "since", "until", "till",  "last", "next",
+                                             "this", "early", "late",  "during"};
+  if (char_before(s, p) != ' ') return false;
+  std::size_t begin = p - 1;
+  while (begin > 0 && p - begin < 8 && is_alpha(s[begin - 1])) --begin;
+  if (word_before(s, begin)) return false;
+  const std::string_view word = s.substr(begin, p - 1 - begin);
+  return std::find(std::begin(kTimeWords), std::end(kTimeWords), word) != std::end(kTimeWords);
+}
+
 }  // namespace
 
 unsigned month_name(std::string_view s, std::size_t p, std::size_t& end) {
@@ -155,6 +167,9 @@ Match match_date_at_month(std::string_view s, std::size_t p) {
   if (month_name(s, p, end) == 0) return {};
   if (char_at(s, end) == '.' && digit_at(s, end + 2)) ++end;  // "Sept. 12"
   const char gap = char_at(s, end);
+  if (is_upper(s[p]) && after_time_word(s, p) && !(gap == ' ' && digit_at(s, end + 1))) {
+    return {end, kNamedScore};
+  }
   if (gap != ' ' && gap != '-') return {};
   // "21-May-2024", "3 May 2024" and "12th of May 2024" began before.
   if (p >= 2 && (s[p - 1] == '-' || s[p - 1] == ' ')) {

@@ -126,6 +126,13 @@ bool ends_like_surname(const Word& w) {
   return w.capital && (w.flags & kCommonWord) == 0 && (w.flags & kSurePlace) == 0;
 }
 
+// "John Smith Mary Jones": `next`, after the `at` of another name, begins a name of its own.
+bool begins_anew(std::string_view s, const Word& at, const Word& next) {
+  if ((next.flags & kStrongFirstName) == 0 || (at.flags & kFirstName) != 0) return false;
+  const Word after = next_word(s, next);
+  return after && name_like(after);
+}
+
 // The end of the name whose first word is `first`.
 std::size_t name_end(std::string_view s, const Word& first) {
   Word last = first;
@@ -139,8 +146,7 @@ std::size_t name_end(std::string_view s, const Word& first) {
       if (!after || !name_like(after)) break;
       next = after;
     }
-    // "John Smith Mary Jones": a first name after something that is none begins the next person.
-    if (next.capital && plain_first(next) && at.capital && (at.flags & kFirstName) == 0) break;
+    if (next.capital && at.capital && begins_anew(s, at, next)) break;
     if (!next.initial && !name_like(next)) break;
     if (next.capital) last = next;
     at = next;
@@ -181,6 +187,7 @@ Match match_person(std::string_view s, std::size_t p) {
     return {name_end(s, first), kNameScore};
   }
   if ((first.flags & kFirstName) == 0 || continues_name(s, p)) return {};
+  if (before && before.capital && !begins_anew(s, before, first)) return {};
   const bool ambiguous = (first.flags & (kCommonWord | kSurePlace)) != 0;
   if (second && (second.capital || second.initial)) {
     const bool surname = (second.flags & kSurname) != 0 && ends_like_surname(second);

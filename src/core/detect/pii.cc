@@ -36,19 +36,19 @@ std::size_t blob_begin(std::string_view s, std::size_t end, std::size_t floor) {
   return end;
 }
 
-bool has_digit(std::string_view token) { return std::any_of(token.begin(), token.end(), is_digit); }
-
-// Whether a chain goes on over this token, towards its beginning.
-bool keeps_open(std::string_view token) {
-  const char first = token[0];
-  if (!is_lower(first) && first != '\'') return true;
-  return has_digit(token) || is_particle(token, false) || token == "of";
-}
-
-// The same of the last token, which may not be complete.
-bool may_keep_open(std::string_view token) {
-  if (!is_lower(token[0])) return true;
-  return has_digit(token) || is_particle(token, true) || token == "o" || token == "of";
+// Whether a chain goes on over this token, towards its beginning: it holds a digit, a capital or a
+// letter beyond ASCII, or ends in a particle. The last token of a text need not be complete.
+bool keeps_open(std::string_view token, bool complete) {
+  if (!std::all_of(token.begin(), token.end(), [](char c) {
+        return (class_of(c) & (kDigit | kUpper)) == 0 && static_cast<unsigned char>(c) < 0x80;
+      })) {
+    return true;
+  }
+  std::size_t begin = token.size();
+  while (begin > 0 && is_lower(token[begin - 1])) --begin;
+  const std::string_view word = token.substr(begin);
+  if (word.empty()) return !complete;  // a sign, as "(" before a number
+  return is_particle(word, !complete) || (complete ? word == "of" : word == "o" || word == "of");
 }
 
 // The beginning of the chain that is still open at the end of s, or s.size().
@@ -56,13 +56,13 @@ std::size_t open_chain(std::string_view s) {
   const std::size_t floor = s.size() > kHoldMax ? s.size() - kHoldMax : 0;
   std::size_t begin = blob_begin(s, s.size(), floor);
   std::size_t hold = begin;
-  if (begin < s.size() && !may_keep_open(s.substr(begin))) return hold;
+  if (begin < s.size() && !keeps_open(s.substr(begin), false)) return hold;
   while (begin > floor) {
     std::size_t end = begin;
     while (end > floor && begin - end < 2 && (s[end - 1] == ' ' || s[end - 1] == ',')) --end;
     if (end == begin || end == floor || !blob_before(s, end)) break;
     const std::size_t token = blob_begin(s, end, floor);
-    if (!keeps_open(s.substr(token, end - token))) break;
+    if (!keeps_open(s.substr(token, end - token), true)) break;
     hold = begin = token;
   }
   return hold;

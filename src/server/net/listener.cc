@@ -45,6 +45,18 @@ bool ConnectionGate::descriptors_left() const {
   return probe < descriptors_max_ - kReserve;
 }
 
+bool port_taken(const std::string& host, std::uint16_t port) {
+  const auto address = parse_address(host == "localhost" ? "127.0.0.1" : host, port);
+  if (!address || port == 0) return false;
+  const int fd = ::socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0) return false;
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool taken = ::bind(fd, address->get(), address->size) != 0 && errno == EADDRINUSE;
+  ::close(fd);
+  return taken;
+}
+
 Result<int> open_listener(const std::string& host, std::uint16_t port, std::uint32_t backlog) {
   auto address = parse_address(host == "localhost" ? "127.0.0.1" : host, port);
   const auto fail = [&](const char* what) {

@@ -76,6 +76,13 @@ Result<std::vector<int>> Gateway::Impl::open_ports(std::size_t count) {
 }
 
 Status Gateway::Impl::open(bool any_admin_port) {
+  for (const auto& [host, wanted] : {std::pair{settings.host, settings.port},
+                                     std::pair{settings.admin_host, settings.admin_port}}) {
+    if (net::port_taken(host, wanted)) {
+      return gateway_error("listen", "cannot listen on " + host + ":" + std::to_string(wanted) +
+                                         ": the address is in use");
+    }
+  }
   auto client_tls = net::TlsContext::client(settings.ca_file);
   if (!client_tls) return std::unexpected(client_tls.error());
   shared = std::make_unique<Shared>(settings, audit, clock, std::move(*client_tls));

@@ -1,0 +1,158 @@
+// Bytes per second of the detectors, one core. The texts are made here, from sentences and records
+// of the kinds that prompts, answers and tool results hold; nothing repeats word for word, so that
+// neither a memo nor the branch predictor learns them by heart.
+//
+// Prose holds a name, an address or a number every few sentences. DenseJson is numbers nearly
+// throughout: what digit scanners fear. The second argument of the PII benchmarks says whether
+// PERSON and LOCATION are looked for too; findings under 0.5 are not (the policies' threshold).
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/detect/entity.h"
+#include "core/detect/keyword.h"
+#include "core/detect/lane.h"
+
+namespace capsem::detect {
+namespace {
+
+std::string number(std::mt19937& random, std::size_t digits) {
+  std::string text;
+  for (std::size_t i = 0; i < digits; ++i) text += static_cast<char>('0' + (random() >> 8) % 10);
+  return text;
+}
+
+std::string prose(std::size_t size) {
+  static const std::vector<std::string> words = {
+      "the", "weather", "of", "a", "forecast", "that", "we", "saw", "is", "mild", "and", "dry",
+      "so", "people", "walk", "along", "river", "with", "their", "friends", "until", "evening",
+      "because", "nothing", "else", "happens", "in", "this", "quiet", "part", "country", "where",
+      "gateway", "inspects", "every", "prompt", "before", "model", "answers", "it", "slowly"};
+  static const std::vector<std::string> things = {
+      "Paris", "Elie Bursztein", "jane.doe@example.org", "John", "Monday", "The", "7-day", "20",
+      "However", "API", "We", "It", "(see above)", "\"quoted\"", "3.5"};
+  std::mt19937 random(3);
+  std::string text;
+  while (text.size() < size) {
+    text += (text.empty() || text.back() == '\n' || text[text.size() - 2] == '.') ? "This" : "";
+    const std::size_t sentence = 8 + random() % 12;
+    for (std::size_t i = 0; i < sentence; ++i) text += " " + words[(random() >> 4) % words.size()];
+    if (random() % 3 == 0) text += " " + things[(random() >> 4) % things.size()];
+    text += ". ";
+  }
+  text.resize(size);
+  return text;
+}
+
+std::string dense_json(std::size_t size) {
+  std::mt19937 random(5);
+  std::string text = "[";
+  while (text.size() < size) {
+    text += "{\"id\":" + number(random, 5 + random() % 5) + ",\"ts\":17" + number(random, 8) +
+            ",\"lat\":" + number(random, 2) + "." + number(random, 4) +
+            ",\"qty\":" + number(random, 1 + random() % 3) +
+            ",\"day\":\"2024-0" + std::to_string(1 + random() % 9) + "-1" + number(random, 1) +
+            "\",\"sku\":\"A" + number(random, 4) + "\"},";
+  }
+  text.resize(size);
+  return text;
+}
+
+// Text the size of what a chat client sends.
+std::string corpus(int kind, std::size_t size) { return kind == 0 ? prose(size) : dense_json(size); }
+
+Catalog pii_catalog(bool names, bool keywords, float score_min = 0.5F) {
+  Catalog catalog;
+  PiiOptions options;
+  options.score_min = score_min;
+  for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
+    options.rules[i] = catalog.add_rule(std::string(to_string(static_cast<EntityType>(i))));
+    options.enabled[i] = true;
+  }
+  options.enabled[static_cast<std::size_t>(EntityType::Person)] = names;
+  options.enabled[static_cast<std::size_t>(EntityType::Location)] = names;
+  catalog.add(make_pii_detector(options));
+  if (keywords) {
+    const std::vector<Keyword> words = {{"capsem_block", catalog.add_rule("capsem_block")}};
+    catalog.add(make_keyword_detector(words));
+  }
+  return catalog;
+}
+
+void count_bytes(benchmark::State& state, const std::string& text) {
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
+}
+
+void scan_block(benchmark::State& state, const Catalog& catalog, const std::string& text) {
+  CatalogScratch scratch(catalog);
+  std::vector<Finding> found;
+  for (auto _ : state) {
+    found.clear();
+    benchmark::DoNotOptimize(scan_all(catalog, ~DetectorMask{0}, scratch, text, found));
+  }
+  state.counters["findings_per_KB"] =
+      static_cast<double>(found.size()) * 1024.0 / static_cast<double>(text.size());
+  count_bytes(state, text);
+}
+
+// Args: corpus (0 prose, 1 dense JSON), names, bytes.
+void BM_PiiBlock(benchmark::State& state) {
+  scan_block(state, pii_catalog(state.range(1) != 0, false),
+             corpus(static_cast<int>(state.range(0)), static_cast<std::size_t>(state.range(2))));
+}
+BENCHMARK(BM_PiiBlock)->ArgsProduct({{0, 1}, {0, 1}, {1024, 1 << 14, 1 << 20}});
+
+// Every score wanted: context is worked out for every candidate, and phone numbers are asked for.
+void BM_PiiBlockAnyScore(benchmark::State& state) {
+  scan_block(state, pii_catalog(true, false, 0),
+             corpus(static_cast<int>(state.range(0)), 1 << 16));
+}
+BENCHMARK(BM_PiiBlockAnyScore)->Arg(0)->Arg(1);
+
+// Both policies' detectors over one chat prompt of 1.2 KB: the time per request.
+void BM_ChatPrompt(benchmark::State& state) {
+  scan_block(state, pii_catalog(true, true), prose(1200));
+}
+BENCHMARK(BM_ChatPrompt);
+
+// Args: corpus, bytes per piece. As an answer streams: a lane fed in pieces.
+void BM_StreamPieces(benchmark::State& state) {
+  const Catalog catalog = pii_catalog(true, true);
+  CatalogScratch scratch(catalog);
+  const std::string text = corpus(static_cast<int>(state.range(0)), 1 << 14);
+  const auto piece = static_cast<std::size_t>(state.range(1));
+  std::vector<Finding> found;
+  for (auto _ : state) {
+    found.clear();
+    Lane lane(catalog, 3);
+    for (std::size_t at = 0; at < text.size(); at += piece) {
+      benchmark::DoNotOptimize(lane.feed(std::string_view(text).substr(at, piece), scratch, found));
+    }
+    benchmark::DoNotOptimize(lane.finish(scratch, found));
+  }
+  count_bytes(state, text);
+}
+BENCHMARK(BM_StreamPieces)->ArgsProduct({{0, 1}, {4, 16, 64, 1024}});
+
+// Arg: keywords. A flat line means that they are matched in one pass.
+void BM_Keywords(benchmark::State& state) {
+  Catalog catalog;
+  std::vector<Keyword> words;
+  std::mt19937 random(9);
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    std::string word = i == 0 ? "capsem_block" : "";
+    while (word.size() < 8) word += static_cast<char>('a' + (random() >> 8) % 26);
+    words.push_back({word, catalog.add_rule(word)});
+  }
+  catalog.add(make_keyword_detector(words));
+  scan_block(state, catalog, prose(1 << 16));
+}
+BENCHMARK(BM_Keywords)->Arg(1)->Arg(5)->Arg(50)->Arg(500);
+
+}  // namespace
+}  // namespace capsem::detect
+
+BENCHMARK_MAIN();
