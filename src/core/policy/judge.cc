@@ -159,8 +159,10 @@ std::vector<Tally> tally_types(const PiiPolicy& policy, const Unit& unit) {
     if (tally.count == 0 && !repeats.empty()) tally = tally_repeats(tally.type, repeats);
     if (tally.count > 0) tallies.push_back(tally);
   }
-  std::ranges::stable_sort(
-      tallies, [](const Tally& a, const Tally& b) { return reported_before(*a.first, *b.first); });
+  std::ranges::sort(tallies, [](const Tally& a, const Tally& b) {
+    if (reported_before(*a.first, *b.first)) return true;
+    return !reported_before(*b.first, *a.first) && a.type < b.type;
+  });
   return tallies;
 }
 

@@ -63,6 +63,7 @@ class LogSink final : public audit::Sink {
 
   // The writer thread's alone.
   int descriptor_;
+  bool is_file_;
   std::uint64_t told_dropped_ = 0;
   std::thread writer_;
 };
