@@ -195,25 +195,19 @@ Refusal parse_request_head(std::string_view text, const ReaderLimits& limits, Re
   HeadReader<true> reader(head, limits);
   head.fields.reserve(24);
   if (!run_beast(reader, text)) return {400, "Malformed request head"};
-  if (head.minor_version != 0 && head.minor_version != 1) {
-    return {505, "HTTP version not supported"};
-  }
   if (const Refusal refusal = check_framing(head)) return refusal;
   return check_request_semantics(head);
 }
 
 Refusal parse_response_head(std::string_view text, const ReaderLimits& limits,
                             bool request_was_head, ResponseHead& head) {
-  if (const Refusal refusal = check_lines(text, limits, false)) return refusal;
+  // Whatever is wrong with it, to the client it is a bad gateway.
+  if (const Refusal refusal = check_lines(text, limits, false)) return {502, refusal.reason};
   HeadReader<false> reader(head, limits);
   reader.skip(request_was_head);
   head.fields.reserve(32);
   if (!run_beast(reader, text)) return {502, "Malformed response head"};
-  if (head.minor_version != 0 && head.minor_version != 1) return {502, "HTTP version not supported"};
-  if (Refusal refusal = check_framing(head)) {
-    refusal.status = 502;
-    return refusal;
-  }
+  if (const Refusal refusal = check_framing(head)) return {502, refusal.reason};
   return {};
 }
 

@@ -140,6 +140,9 @@ bool find_models(std::string_view method, std::string_view path, bool anthropic,
     std::string_view rest = path;
     if (!take_prefix(rest, version) || !take_prefix(rest, "models")) continue;
     if (!rest.empty() && (!take_prefix(rest, "/") || !is_model(rest))) return false;
+    // A colon is a verb at Gemini, and part of a fine-tuned model's name at OpenAI.
+    const bool verb = rest.find(':') != std::string_view::npos;
+    if (verb && (version != "/v1/" || method != "GET")) return false;
     if (method != "GET") {
       if (method == "DELETE") return false;  // deletes a fine-tuned model: no harmless read
       route = wrong_method("GET");

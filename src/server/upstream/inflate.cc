@@ -25,8 +25,7 @@ class Zlib final : public Inflater {
 
  private:
   bool decode(std::string_view input, std::string& out) override {
-    if (complete_) return input.empty();
-    if (input.empty()) return true;
+    if (complete_) return false;
     // "deflate" means zlib's format, but some servers send the raw one; the first byte tells.
     if (kind_ == Kind::Deflate && !begun_ && (input[0] & 0x0f) != 8) {
       inflateEnd(&stream_);
@@ -66,7 +65,7 @@ class Brotli final : public Inflater {
 
  private:
   bool decode(std::string_view input, std::string& out) override {
-    if (complete_) return input.empty();
+    if (complete_) return false;
     const auto* next_in = reinterpret_cast<const std::uint8_t*>(input.data());
     std::size_t left_in = input.size();
     std::array<std::uint8_t, kBlock> block;
@@ -126,6 +125,7 @@ std::unique_ptr<Inflater> Inflater::make(std::string_view encoding, const Inflat
 }
 
 bool Inflater::feed(std::string_view input, std::string& out) {
+  if (input.empty()) return true;
   in_ += input.size();
   return decode(input, out);
 }

@@ -28,7 +28,7 @@ class Inflater {
 
  protected:
   explicit Inflater(const InflateLimits& limits) : limits_(limits) {}
-  // False: damaged. Calls over_cap() after each block of output.
+  // `input` is not empty. False: damaged. Calls over_cap() after each block of output.
   virtual bool decode(std::string_view input, std::string& out) = 0;
   bool over_cap(std::uint64_t produced);
   bool complete_ = false;

@@ -91,7 +91,9 @@ TEST(BodyReader, T01_ChunkedIsReadStrictlyHoweverItIsCut) {
                                        {c.input.substr(0, cut), c.input.substr(cut)});
       EXPECT_EQ(read.state, c.state);
       EXPECT_EQ(read.body, c.body);
-      if (c.state == State::Done) EXPECT_EQ(read.left, c.left);
+      if (c.state == State::Done) {
+        EXPECT_EQ(read.left, c.left);
+      }
     }
   }
 }

@@ -52,7 +52,9 @@ TEST(Target, T04_IsDecodedOnceAndAmbiguousFormsAreRefused) {
     Target target;
     const Refusal refusal = parse_target(c.target, target);
     EXPECT_EQ(refusal.status, c.path == nullptr ? 400 : 0);
-    if (c.path != nullptr) EXPECT_EQ(target.path, c.path);
+    if (c.path != nullptr) {
+      EXPECT_EQ(target.path, c.path);
+    }
   }
 }
 

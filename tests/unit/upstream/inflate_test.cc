@@ -30,8 +30,8 @@ std::string zstd_packed(const std::string& text) {
   return packed;
 }
 
-// "{}" in one uncompressed brotli meta-block and an empty last one.
-const std::string kBrotli("\x0b\x00\x80{}\x03", 6);
+// "[1,2]" in one uncompressed brotli meta-block and an empty last one.
+const std::string kBrotli("\x0b\x02\x80[1,2]\x03", 9);
 
 const std::string kText = R"({"answer":"a text that is long enough to be packed, packed, packed"})";
 
@@ -47,7 +47,7 @@ std::vector<Case> cases() {
           {"deflate", zlib_packed(kText, 15), kText},
           {"deflate", zlib_packed(kText, -15), kText},  // the raw form some servers send
           {"zstd", zstd_packed(kText), kText},
-          {"br", kBrotli, "{}"}};
+          {"br", kBrotli, "[1,2]"}};
 }
 
 TEST(Inflater, DecodesEveryEncodingHoweverItIsCut) {

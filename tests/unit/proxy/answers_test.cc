@@ -1,0 +1,136 @@
+#include "server/proxy/answers.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/http/head_parser.h"
+#include "server/proxy/hosts.h"
+#include "server/proxy/shared.h"
+
+namespace capsem::proxy {
+namespace {
+
+struct Request {
+  explicit Request(std::string_view fields)
+      : text("OPTIONS /v1/x HTTP/1.1\r\nHost: h\r\n" + std::string(fields) + "\r\n") {
+    EXPECT_FALSE(http::parse_request_head(text, {}, head));
+  }
+  std::string text;
+  http::RequestHead head;
+};
+
+TEST(Answers, R14_APreflightIsAnsweredWithWhatItAsksFor) {
+  const Request request(
+      "Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"
+      "Access-Control-Request-Headers: authorization, x-custom\r\n");
+  const LocalAnswer answer = options_answer(request.head);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.fields.find("access-control-max-age: 600\r\n"), std::string::npos);
+  EXPECT_NE(answer.fields.find("access-control-allow-headers: authorization, x-custom\r\n"),
+            std::string::npos);
+  std::string cors;
+  append_cors_fields(cors, request.head);
+  EXPECT_NE(cors.find("access-control-allow-origin: https://a.example\r\n"), std::string::npos);
+  EXPECT_NE(cors.find("access-control-allow-credentials: true\r\n"), std::string::npos);
+  EXPECT_NE(cors.find("vary: Origin\r\n"), std::string::npos);
+}
+
+TEST(Answers, R14_APlainOptionsIsOk) {
+  const LocalAnswer answer = options_answer(Request("").head);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, R"({"status":"ok"})");
+  std::string cors;
+  append_cors_fields(cors, Request("").head);
+  EXPECT_EQ(cors, "");
+}
+
+TEST(Answers, R11_AMissingHeaderIsTheOriginalsValidationError) {
+  const IdentityError error{IdentityError::Kind::Missing, "Authorization"};
+  const LocalAnswer answer = identity_answer(codec::ErrorBody::Detail, error);
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(answer.body,
+            R"({"detail":[{"type":"missing","loc":["header","Authorization"],)"
+            R"("msg":"Field required","input":null}]})");
+  const LocalAnswer both = identity_answer(codec::ErrorBody::Unified, error);
+  EXPECT_TRUE(both.body.starts_with(R"({"detail":[{)"));
+  EXPECT_NE(both.body.find(R"("error":{)"), std::string::npos);
+}
+
+TEST(Answers, R12_AMalformedHeaderIsNamed) {
+  const LocalAnswer answer = identity_answer(
+      codec::ErrorBody::Detail, {IdentityError::Kind::Malformed, "Authorization"});
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.body,
+            R"({"detail":"Invalid Authorization header format. Expected: Bearer <key>"})");
+}
+
+TEST(Answers, X1_TheErrorFormatHeaderOutranksTheSetting) {
+  using codec::ErrorBody;
+  EXPECT_EQ(error_body_for(ErrorBody::Unified, Request("").head), ErrorBody::Unified);
+  EXPECT_EQ(error_body_for(ErrorBody::Unified, Request("X-Capsem-Error-Format: capsem\r\n").head),
+            ErrorBody::Detail);
+  EXPECT_EQ(error_body_for(ErrorBody::Auto, Request("X-Capsem-Error-Format: openai\r\n").head),
+            ErrorBody::OpenAi);
+  EXPECT_EQ(error_body_for(ErrorBody::Auto, Request("X-Capsem-Error-Format: both\r\n").head),
+            ErrorBody::Unified);
+}
+
+TEST(Answers, ARequestIdIsTakenOverOnlyWhenHarmless) {
+  EXPECT_TRUE(usable_request_id("req_0123-ab.c:d"));
+  EXPECT_FALSE(usable_request_id(""));
+  EXPECT_FALSE(usable_request_id("a b"));
+  EXPECT_FALSE(usable_request_id("a\"b"));
+  EXPECT_FALSE(usable_request_id(std::string(129, 'a')));
+}
+
+TEST(Hosts, T33_ALoopbackListenerAnswersToLoopbackNamesOnly) {
+  const HostList hosts({}, "127.0.0.1");
+  for (const char* fine : {"localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000",
+                           "[::1]:8000", "x.localhost", ""}) {
+    EXPECT_TRUE(hosts.allows(fine)) << fine;
+  }
+  for (const char* bad : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example",
+                          "10.0.0.1", "localhost:80x", "localhost:123456", "a@localhost", "[::1",
+                          "localhost/x", "evil.example:8000"}) {
+    EXPECT_FALSE(hosts.allows(bad)) << bad;
+  }
+}
+
+TEST(Hosts, T33_AListReplacesTheDefault) {
+  const HostList hosts({"gateway.internal", "other:9000"}, "127.0.0.1");
+  EXPECT_TRUE(hosts.allows("gateway.internal:8000"));
+  EXPECT_TRUE(hosts.allows("Gateway.Internal"));
+  EXPECT_TRUE(hosts.allows("other:9000"));
+  EXPECT_FALSE(hosts.allows("other:9001"));
+  EXPECT_FALSE(hosts.allows("localhost"));
+  EXPECT_TRUE(HostList({}, "0.0.0.0").allows("any.example"));
+}
+
+TEST(InFlight, LimitsTheTotalAndEachKey) {
+  InFlight counts(3, 2);
+  using Entry = InFlight::Entry;
+  EXPECT_EQ(counts.enter("a"), Entry::Entered);
+  EXPECT_EQ(counts.enter("a"), Entry::Entered);
+  EXPECT_EQ(counts.enter("a"), Entry::TooManyOfKey);
+  EXPECT_EQ(counts.enter("b"), Entry::Entered);
+  EXPECT_EQ(counts.enter("c"), Entry::TooMany);
+  counts.leave("a");
+  EXPECT_EQ(counts.enter("c"), Entry::Entered);
+}
+
+TEST(MemoryLedger, RefusesLargeBodiesBeforeSmallOnes) {
+  MemoryLedger ledger(100u << 20);
+  EXPECT_TRUE(ledger.admits(80u << 20));
+  EXPECT_FALSE(ledger.admits(86u << 20));
+  ledger.add(84u << 20);
+  EXPECT_FALSE(ledger.admits(2u << 20));
+  EXPECT_TRUE(ledger.admits(1'000));
+  ledger.add(12u << 20);
+  EXPECT_FALSE(ledger.admits(0));
+  ledger.sub(96u << 20);
+  EXPECT_TRUE(ledger.admits(80u << 20));
+}
+
+}  // namespace
+}  // namespace capsem::proxy
