@@ -53,6 +53,8 @@ def leaf(treatment: str, word: str):
         return {word: -0.5}
     if treatment == "bytes":
         return list(word.encode())
+    if treatment == "media":
+        return f"https://example.org/{word}.png"  # a bare word would pass for base64
     if treatment in ("opaque", "blob", "end"):
         return f"not opaque: {word}!"  # while it looks opaque it is not inspected
     return word

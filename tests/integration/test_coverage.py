@@ -46,6 +46,10 @@ def is_refused(response) -> bool:
     return f"Detected '{WORD}'" in text and WORD not in text.replace(f"Detected '{WORD}'", "")
 
 
+def shown(passed) -> str:
+    return f"{len(passed)} fields let it pass, among them:\n" + "\n".join(map(str, passed[:12]))
+
+
 def test_every_dialect_has_rows():
     listed = {row["dialect"] for row in rows()}
     assert set(ROUTES) <= listed
@@ -68,7 +72,7 @@ def test_t17_the_keyword_in_every_request_field_is_refused(debug_gateway, mock, 
         response = debug_gateway.http.post(path.replace("{model}", "m"), json=body, headers=headers)
         if response.status_code != 403 or not is_refused(response):
             passed.append((field, alternative, response.status_code, response.text[:200]))
-    assert not passed, "\n".join(map(str, passed))
+    assert not passed, shown(passed)
     assert mock.count() == before
 
 
@@ -82,7 +86,7 @@ def test_t17_the_keyword_in_every_answer_field_is_refused(debug_gateway, mock, d
                                            headers=headers)
         if response.status_code != 403 or not is_refused(response):
             passed.append((field, alternative, response.status_code, response.text[:200]))
-    assert not passed, "\n".join(map(str, passed))
+    assert not passed, shown(passed)
 
 
 @pytest.mark.parametrize("dialect", [d for d in ROUTES if d != "openai_embeddings"])
@@ -97,7 +101,7 @@ def test_t17_the_keyword_in_every_stream_field_is_refused(debug_gateway, mock, d
         response = debug_gateway.http.post((stream_path or path).replace("{model}", model), json=body, headers=headers)
         if not is_refused(response):
             passed.append((field, alternative, response.status_code, response.text[:200]))
-    assert not passed, "\n".join(map(str, passed))
+    assert not passed, shown(passed)
 
 
 @pytest.mark.parametrize("dialect", ROUTES)

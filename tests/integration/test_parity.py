@@ -107,10 +107,27 @@ def test_a_stream_request_answered_with_json_is_judged_like_a_body(gateway, mock
     assert response.status_code == 200 and "fine" in response.text
 
 
-def test_item18_what_cannot_be_read_is_not_passed_on(gateway, mock):
-    for model in (mock.streams(["data: {not json\n\n"]), mock.model("bad-json"),
-                  mock.model('say="x" type=text/plain'), mock.streams(["data: \xff\xfe\n\n"])):
-        for stream in (False, True):
-            response = CHAT.ask(gateway, "hi", model, stream)
-            assert response.status_code >= 400 or '"error"' in response.text, (stream, response.text)
-            assert "not json" not in response.text
+JUNK = [": capsem_block\n\n", "capsem_block: x\n\n", "capsem_block\n\n", "id: capsem_block\n\n",
+        "event: capsem_block\n", "retry: capsem_block\n\n", '{"a": "capsem_block"}']
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_item17_what_clients_ignore_in_a_stream_is_inspected_too(gateway, mock, junk):
+    chunk = json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                        "choices": [{"index": 0, "delta": {"content": "hi "}, "finish_reason": None}]})
+    event = f"data: {chunk}\n\n"
+    for pieces in ([event, junk], [junk, event], [event, junk, "data: [DONE]\n\n"]):
+        response = CHAT.ask(gateway, "hi", mock.streams(pieces), True)
+        assert refusal_of(CHAT, response) == BLOCKED + "Detected 'capsem_block' in model response"
+        assert "capsem_block" not in response.text.replace("'capsem_block'", "")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["body", "stream"])
+def test_item18_what_cannot_be_read_is_not_passed_on(gateway, mock, stream):
+    models = [mock.streams(["data: {not json\n\n"]), mock.streams(["data: \xff\xfe\n\n"])]
+    # Of a body the content counts, whatever it calls itself; of a stream the framing.
+    models.append(mock.model('say="x" type=text/plain' if stream else "bad-json"))
+    for model in models:
+        response = CHAT.ask(gateway, "hi", model, stream)
+        assert response.status_code >= 400 or '"error"' in response.text, response.text
+        assert "not json" not in response.text
