@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 
 namespace capsem::mock {
@@ -282,6 +283,7 @@ void Session::watch_peer() {
     if (error) return;
     char byte = 0;
     const auto n = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return self->watch_peer();  // woken for nothing
     if (n <= 0) {
       self->release_slot();
       return self->stop();
