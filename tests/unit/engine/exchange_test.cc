@@ -162,7 +162,7 @@ const RequestCase kRequestCases[] = {
      R"({"model":"m","messages":[{"role":"user","content":"x","capsem_block":1}]})",
      "Request blocked by security policy: Detected 'capsem_block' in prompt"},
     {"X7 CONFIRM holds the request", Dialect::OpenAiChat,
-     R"({"model":"m","messages":[{"role":"user","content":"my phone number is (212) 555-0123, call 212-456-7890"}]})",
+     R"({"model":"m","messages":[{"role":"user","content":"please phone me, call 212-456-7890"}]})",
      "Request held for review: PII detected in prompt: PHONE_NUMBER(count=1, score=0.75, "
      "action=CONFIRM)"},
     {"R13 not JSON", Dialect::OpenAiChat, "{nope", "Invalid JSON in request body: "},

@@ -8,6 +8,7 @@
 #include "core/policy/toml_source.h"
 #include "server/app/subcommand.h"
 #include "server/app/version.h"
+#include "server/mock/demo.h"
 #include "server/mock/upstream.h"
 
 namespace {
@@ -16,6 +17,8 @@ using capsem::app::Subcommand;
 
 constexpr Subcommand kSubcommands[] = {
     {"serve", "the gateway", capsem::app::run_serve},
+    {"demo", "play the founding demo against itself; needs no key and no network",
+     capsem::mock::run_demo},
     {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic",
      capsem::mock::run_mock_upstream},
     {"scan", "what the PII detectors find in a text", capsem::app::run_scan},
