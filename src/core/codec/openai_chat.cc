@@ -18,8 +18,9 @@ constexpr Row kRequest[] = {
     {P, kText, Text, "messages[].content[+].{text,refusal}"},
     {P, kText, Text, "messages[].content[+]"},
     {P, kText, Opaque, "messages[].content[+].{type,id,image_url.detail,input_audio.format}"},
-    {P, kText, Media, "messages[].content[+].{image_url,image_url.url,input_audio.data,"
-                      "video_url.url,audio_url.url,file.file_data}"},
+    {P, kText, Media,
+     "messages[].content[+].{image_url,image_url.url,input_audio.data,"
+     "video_url.url,audio_url.url,file.file_data}"},
     {P, kText, Text, "messages[].content[+].file.filename"},
     {P, kText, Unseen, "messages[].content[+].file.file_id"},
     {P, kText, Text, "messages[].{refusal,name,reasoning,reasoning_content,thinking}"},
@@ -40,16 +41,18 @@ constexpr Row kRequest[] = {
     {TR, kText, Text, "messages[role=tool|function]!.content[+].{text,refusal}"},
     {TR, kText, Text, "messages[role=tool|function]!.content[+]"},
     {TR, kText, Opaque, "messages[role=tool|function]!.content[+].type"},
-    {TR, kText, Media, "messages[role=tool|function]!.content[+].{image_url,image_url.url,"
-                       "input_audio.data,file.file_data}"},
+    {TR, kText, Media,
+     "messages[role=tool|function]!.content[+].{image_url,image_url.url,"
+     "input_audio.data,file.file_data}"},
     {TR, kName, Text, "messages[role=tool|function]!.name"},
     {TR, kText, Opaque, "messages[role=tool|function]!.{role,tool_call_id}"},
 
     {TD, kName, Text, "tools[]!.{function,custom!custom}.name"},
     {TD, kDesc, Text, "tools[]!.{function,custom!custom}.description"},
     {TD, kSchema, Json, "tools[]!.function.parameters"},
-    {TD, kSchema, Opaque, "tools[]!.{type,function.strict,custom!custom.format.type,"
-                          "custom!custom.format.grammar.syntax}"},
+    {TD, kSchema, Opaque,
+     "tools[]!.{type,function.strict,custom!custom.format.type,"
+     "custom!custom.format.grammar.syntax}"},
     {TD, kSchema, Text, "tools[]!.custom!custom.format.grammar.definition"},
     {TD, kName, Text, "functions[]!legacy.name"},
     {TD, kDesc, Text, "functions[]!legacy.description"},
@@ -77,8 +80,9 @@ constexpr Row kRequest[] = {
     {P, kText, Unseen, "audio.voice.id"},
     {P, kText, Opaque, "audio.format"},
     // Compatible servers.
-    {P, kText, Json, "{documents,chat_template_kwargs,structured_outputs,guided_json,guided_choice,"
-                     "bad_words,extra_body,data_sources}.**"},
+    {P, kText, Json,
+     "{documents,chat_template_kwargs,structured_outputs,guided_json,guided_choice,"
+     "bad_words,extra_body,data_sources}.**"},
     {P, kText, Text, "{chat_template,guided_regex,guided_grammar}"},
 };
 
@@ -119,8 +123,9 @@ constexpr Row kChoice[] = {
 };
 
 constexpr Row kEnvelope[] = {
-    {MO, kText, Opaque, "{id,object,created,model,service_tier,system_fingerprint,usage,obfuscation,"
-                        "prompt_filter_results,prompt_token_ids}"},
+    {MO, kText, Opaque,
+     "{id,object,created,model,service_tier,system_fingerprint,usage,obfuscation,"
+     "prompt_filter_results,prompt_token_ids}"},
     {MO, kText, Json, "metadata.**", kAlone},
     {MO, kText, Text, "{prompt_text,detail}", kAlone},
     {MO, kText, Json, "{prompt_logprobs,moderation}.**", kAlone},
