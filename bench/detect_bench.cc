@@ -169,5 +169,3 @@ BENCHMARK(BM_Keywords)->Arg(1)->Arg(5)->Arg(50)->Arg(500);
 
 }  // namespace
 }  // namespace capsem::detect
-
-BENCHMARK_MAIN();

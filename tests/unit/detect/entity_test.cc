@@ -1,7 +1,7 @@
 // What is and what is not an entity, one table per type. `want` lists "matched text|score".
 #include "core/detect/entity.h"
 
-#include "unit/detect/helpers.h"
+#include "tests/unit/detect/helpers.h"
 
 namespace capsem::detect {
 namespace {

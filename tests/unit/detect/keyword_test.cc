@@ -1,7 +1,7 @@
 // Keywords: everywhere, letter case ignored, all of them, held back only while one is under way.
 #include "core/detect/keyword.h"
 
-#include "unit/detect/helpers.h"
+#include "tests/unit/detect/helpers.h"
 
 namespace capsem::detect {
 namespace {

@@ -1,7 +1,7 @@
 // However a text is cut, a lane finds what one block scan finds, and holds back only what is open.
 #include "core/detect/lane.h"
 
-#include "unit/detect/helpers.h"
+#include "tests/unit/detect/helpers.h"
 
 namespace capsem::detect {
 namespace {

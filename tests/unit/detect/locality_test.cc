@@ -3,7 +3,7 @@
 
 #include "core/detect/entity.h"
 #include "core/detect/report.h"
-#include "unit/detect/helpers.h"
+#include "tests/unit/detect/helpers.h"
 
 namespace capsem::detect {
 namespace {
