@@ -18,7 +18,9 @@ bool is_token_byte(unsigned char c) {
          kOther.find(static_cast<char>(c)) != std::string_view::npos;
 }
 
-bool is_control(unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; }
+bool is_control(unsigned char c) {
+  return (c < 0x20 && c != '\t') || c == 0x7f;
+}
 
 }  // namespace
 
@@ -43,9 +45,10 @@ BodyReader::State BodyReader::next(std::string_view& input, std::string_view& bo
   body = {};
   if (state_ != State::More) return state_;
   if (framing_ == Framing::Chunked) return next_chunked(input, body);
-  const std::size_t take = framing_ == Framing::UntilClose
-                               ? input.size()
-                               : static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size()));
+  const std::size_t take =
+      framing_ == Framing::UntilClose
+          ? input.size()
+          : static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size()));
   body = input.substr(0, take);
   input.remove_prefix(take);
   body_bytes_ += take;

@@ -1,6 +1,6 @@
 // The body of a message after its head: by length, chunked, or until the connection ends. Chunked
-// framing is read here and not by Beast, which lets extensions and trailers grow and merges trailers
-// into the head. Trailers are checked and dropped.
+// framing is read here and not by Beast, which lets extensions and trailers grow and merges
+// trailers into the head. Trailers are checked and dropped.
 //
 // Split invariance: however the input is cut, the same body and the same verdict come out.
 #pragma once
@@ -37,8 +37,18 @@ class BodyReader {
 
  private:
   enum class Part : std::uint8_t {
-    SizeFirst, Size, SizeBlank, Extension, SizeLf, Data, DataCr, DataLf,
-    TrailerStart, Trailer, TrailerLf, EndLf,
+    SizeFirst,
+    Size,
+    SizeBlank,
+    Extension,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf,
+    TrailerStart,
+    Trailer,
+    TrailerLf,
+    EndLf,
   };
 
   State next_chunked(std::string_view& input, std::string_view& body);
@@ -50,9 +60,9 @@ class BodyReader {
   Framing framing_ = Framing::None;
   State state_ = State::Done;
   Part part_ = Part::SizeFirst;
-  bool quoted_ = false, escaped_ = false;     // in an extension's quoted string
-  bool trailer_named_ = false;                // the trailer line's colon was seen
-  std::uint64_t left_ = 0;                    // bytes of this body or chunk
+  bool quoted_ = false, escaped_ = false;  // in an extension's quoted string
+  bool trailer_named_ = false;             // the trailer line's colon was seen
+  std::uint64_t left_ = 0;                 // bytes of this body or chunk
   std::uint64_t body_bytes_ = 0;
   std::uint32_t line_bytes_ = 0, trailer_bytes_ = 0, trailers_ = 0, size_digits_ = 0;
   ReaderLimits limits_{};

@@ -11,7 +11,9 @@ namespace {
 namespace beast = boost::beast;
 using beast::error_code;
 
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(beast::string_view text) {
+  return {text.data(), text.size()};
+}
 
 // Takes Beast's callbacks into a Head. Bodies never get here.
 template <bool kRequest>
@@ -131,8 +133,7 @@ Refusal check_framing(Head& head) {
   }
   if (has_te && head.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   head.chunked = has_te;
-  head.keep_alive =
-      !connection_close && (head.minor_version >= 1 || connection_keep_alive);
+  head.keep_alive = !connection_close && (head.minor_version >= 1 || connection_keep_alive);
   return {};
 }
 
@@ -182,7 +183,8 @@ Refusal check_partial_request(std::string_view text, const ReaderLimits& limits)
   if (line_end != std::string_view::npos && (line_end == 0 || text[line_end - 1] != '\r')) {
     return {400, "Malformed line ending in the message head"};
   }
-  // "\n\n" and "\n\r\n" without CR would leave us waiting for a blank line the client thinks it sent.
+  // "\n\n" and "\n\r\n" without CR would leave us waiting for a blank line the client thinks it
+  // sent.
   if (text.find("\n\n") != std::string_view::npos) {
     return {400, "Malformed line ending in the message head"};
   }

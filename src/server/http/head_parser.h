@@ -12,7 +12,7 @@ namespace capsem::http {
 
 // Why a message was refused. The connection cannot be used any more.
 struct Refusal {
-  int status = 0;  // 0: not refused
+  int status = 0;           // 0: not refused
   std::string_view reason;  // for the caller; names no content
   explicit operator bool() const { return status != 0; }
 };

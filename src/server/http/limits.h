@@ -21,7 +21,7 @@ struct ServerLimits {
   std::uint32_t header_read_ms = 10'000;  // absolute, from the first byte
   std::uint32_t tls_handshake_ms = 10'000;
   std::uint32_t body_gap_ms = 30'000;
-  std::uint32_t body_rate_min = 1024;     // bytes per second on average, after body_rate_after_ms
+  std::uint32_t body_rate_min = 1024;  // bytes per second on average, after body_rate_after_ms
   std::uint32_t body_rate_after_ms = 10'000;
   std::uint32_t idle_ms = 75'000;
   std::uint32_t write_gap_ms = 60'000;

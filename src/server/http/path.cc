@@ -80,8 +80,8 @@ Refusal parse_target(std::string_view target, Target& out) {
       const int byte = escaped_byte(out.raw_path, i);
       // An escaped slash, dot, percent or control byte reads differently after one decoding more
       // or less.
-      if (byte < 0x20 || byte == '/' || byte == '\\' || byte == '.' || byte == '%' ||
-          byte == ';' || byte == '?' || byte == '#' || byte == 0x7f) {
+      if (byte < 0x20 || byte == '/' || byte == '\\' || byte == '.' || byte == '%' || byte == ';' ||
+          byte == '?' || byte == '#' || byte == 0x7f) {
         return kBadPath;
       }
       c = static_cast<char>(byte);
@@ -108,11 +108,10 @@ std::string query_without(std::string_view query, std::string_view name) {
 std::string query_value(std::string_view query, std::string_view name, int& count) {
   std::string value;
   count = 0;
-  for_each_parameter(query,
-                     [&](std::string_view, std::string_view found, std::string_view raw) {
-                       if (found != name || ++count > 1) return;
-                       if (!decode_query_text(raw, value)) value.clear();
-                     });
+  for_each_parameter(query, [&](std::string_view, std::string_view found, std::string_view raw) {
+    if (found != name || ++count > 1) return;
+    if (!decode_query_text(raw, value)) value.clear();
+  });
   return value;
 }
 

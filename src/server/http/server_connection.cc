@@ -9,7 +9,9 @@
 namespace capsem::http {
 namespace {
 
-iovec piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
+iovec piece(std::string_view text) {
+  return {const_cast<char*>(text.data()), text.size()};
+}
 
 // Buffers of a connection that has been idle this long are given back.
 constexpr std::int64_t kCoolDownMs = 1'000;
@@ -83,7 +85,8 @@ void ServerConnection::pump() {
     }
   }
   pumping_ = false;
-  // The request is complete and the client is not there any more: whatever is done for it is in vain.
+  // The request is complete and the client is not there any more: whatever is done for it is in
+  // vain.
   if (hung_up_ && state_ == State::Working) client_left();
 }
 
@@ -149,7 +152,8 @@ bool ServerConnection::take_head(std::string_view& bytes) {
     head_text_.assign(bytes.substr(0, in_bytes));
     bytes.remove_prefix(in_bytes);
   } else {
-    const std::size_t take_bytes = std::min(bytes.size(), room + 4 > before ? room + 4 - before : 0);
+    const std::size_t take_bytes =
+        std::min(bytes.size(), room + 4 > before ? room + 4 - before : 0);
     head_text_.append(bytes.data(), take_bytes);
     const std::size_t end = find_head_end(head_text_, before);
     if (end == std::string_view::npos) {
@@ -275,10 +279,9 @@ void ServerConnection::on_timer(net::Timer&) {
 void ServerConnection::check_body_clock() {
   const std::int64_t now = loop_.now_ms();
   const std::int64_t elapsed = now - body_begin_ms_;
-  const bool too_slow =
-      elapsed > limits_.body_rate_after_ms &&
-      body_.body_bytes() * 1'000 <
-          static_cast<std::uint64_t>(elapsed) * std::uint64_t{limits_.body_rate_min};
+  const bool too_slow = elapsed > limits_.body_rate_after_ms &&
+                        body_.body_bytes() * 1'000 < static_cast<std::uint64_t>(elapsed) *
+                                                         std::uint64_t{limits_.body_rate_min};
   if (too_slow || now - last_read_ms_ >= limits_.body_gap_ms) {
     return refuse({408, "Request body not received in time"});
   }
@@ -435,7 +438,9 @@ void ServerConnection::become_idle() {
   loop_.timers().arm(timer_, kCoolDownMs);
 }
 
-void ServerConnection::go_on() { pump(); }
+void ServerConnection::go_on() {
+  pump();
+}
 
 // Closing with unread input would reset the connection and could take the answer away from a client
 // that is still sending: its bytes are read and dropped for a while.
@@ -467,7 +472,9 @@ void ServerConnection::client_left() {
   events_.on_closed();
 }
 
-void ServerConnection::close() { client_left(); }
+void ServerConnection::close() {
+  client_left();
+}
 
 void ServerConnection::end() {
   if (state_ == State::Closed) return;

@@ -1,12 +1,12 @@
-// A client's connection: reads requests strictly and one at a time, with a clock in every state, and
-// writes their answers. Pipelined requests wait unread until the answer before them is out.
+// A client's connection: reads requests strictly and one at a time, with a clock in every state,
+// and writes their answers. Pipelined requests wait unread until the answer before them is out.
 //
 // Life of a request:  on_request()  on_body()*  on_request_end()   from the connection,
 //                     respond()  or  begin_stream() stream()* end_stream()   to it, at any time
 //                     after on_request(), and then go_on().
 // An answer that is complete before the request is read to its end: the rest is read and dropped
-// when it is short, and otherwise the connection closes (lingering, so that the answer is not lost).
-// on_gone() ends a request whose client left; on_closed() is the last call of all.
+// when it is short, and otherwise the connection closes (lingering, so that the answer is not
+// lost). on_gone() ends a request whose client left; on_closed() is the last call of all.
 //
 // Not thread-safe: belongs to its loop. Its owner retires it (Loop::retire) in on_closed().
 #pragma once
@@ -83,7 +83,7 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
  private:
   enum class State : std::uint8_t {
     Handshake,
-    Idle,      // between requests
+    Idle,  // between requests
     Head,
     Body,
     Skip,      // answered: the rest of the body is dropped
@@ -125,10 +125,10 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
 
   State state_ = State::Idle;
   bool readable_ = true, writable_ = true, hung_up_ = false;
-  bool pumping_ = false;       // take() is on the stack: it goes on with what is left
-  bool close_after_ = false;   // no further request on this connection
+  bool pumping_ = false;      // take() is on the stack: it goes on with what is left
+  bool close_after_ = false;  // no further request on this connection
   bool request_complete_ = false, response_begun_ = false, chunked_out_ = false;
-  bool draining_ = false;      // unsent() has passed the watermark since the last on_drained()
+  bool draining_ = false;  // unsent() has passed the watermark since the last on_drained()
   std::uint32_t requests_ = 0;
   std::uint32_t lingered_ = 0;
   std::int64_t opened_ms_ = 0, body_begin_ms_ = 0, last_read_ms_ = 0, request_begin_ns_ = 0;
@@ -138,9 +138,9 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
   RequestHead head_;
   Target target_;
   BodyReader body_;
-  std::string ahead_;          // read, but belonging to the next request
-  std::string out_head_;       // an answer's head that waits for its first bytes
-  std::string pending_;        // unsent from pending_sent_ on
+  std::string ahead_;     // read, but belonging to the next request
+  std::string out_head_;  // an answer's head that waits for its first bytes
+  std::string pending_;   // unsent from pending_sent_ on
   std::size_t pending_sent_ = 0;
 };
 

@@ -1,9 +1,8 @@
 #include "server/http/writer.h"
 
-#include <ostream>  // before Beast's header, which forgets it
-
 #include <boost/beast/http/status.hpp>
 #include <charconv>
+#include <ostream>  // before Beast's header, which forgets it
 
 namespace capsem::http {
 

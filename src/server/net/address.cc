@@ -30,8 +30,8 @@ bool Address::loopback() const {
 }
 
 std::uint64_t Address::host_hash() const {
-  static const std::uint64_t seed = (std::uint64_t{std::random_device{}()} << 32) ^
-                                    std::random_device{}();
+  static const std::uint64_t seed =
+      (std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}();
   const bool v6 = family() == AF_INET6;
   const void* bytes = v6 ? static_cast<const void*>(&as_v6(raw).sin6_addr)
                          : static_cast<const void*>(&as_v4(raw).sin_addr);

@@ -95,7 +95,9 @@ Listener::Listener(Loop& loop, ConnectionGate& gate, int fd, Accepted accepted, 
   loop_.watch_listener(fd_, *this);
 }
 
-Listener::~Listener() { close(); }
+Listener::~Listener() {
+  close();
+}
 
 void Listener::close() {
   resume_.cancel();

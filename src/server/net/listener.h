@@ -40,7 +40,8 @@ class ConnectionGate {
 // A listening socket with SO_REUSEPORT, so that each loop has its own. Port 0: any free one.
 Result<int> open_listener(const std::string& host, std::uint16_t port, std::uint32_t backlog);
 std::uint16_t bound_port(int fd);
-// Another process listens there. SO_REUSEPORT would let both have it, each with half of the clients.
+// Another process listens there. SO_REUSEPORT would let both have it, each with half of the
+// clients.
 bool port_taken(const std::string& host, std::uint16_t port);
 
 class Listener final : public IoHandler, public TimerHandler {

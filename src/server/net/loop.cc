@@ -77,13 +77,14 @@ bool Loop::watch_listener(int fd, IoHandler& handler) {
   return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-void Loop::unwatch(int fd) { epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr); }
+void Loop::unwatch(int fd) {
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void Loop::wait_and_dispatch() {
   std::array<epoll_event, 256> events;
   const int timeout = static_cast<int>(std::max<std::int64_t>(timers_.wait_ms(), 0));
-  const int count =
-      epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout);
+  const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout);
   const std::int64_t now_ms = clock_.monotonic_ns() / 1'000'000;
   timers_.set_now(now_ms);
   bool mail = false;

@@ -57,10 +57,10 @@ void Resolver::work() {
     questions_.pop_front();
     lock.unlock();
     auto addresses = look_up(question.host, question.port);
-    question.loop->post([answer = std::move(question.answer),
-                         addresses = std::move(addresses)]() mutable {
-      answer(std::move(addresses));
-    });
+    question.loop->post(
+        [answer = std::move(question.answer), addresses = std::move(addresses)]() mutable {
+          answer(std::move(addresses));
+        });
     lock.lock();
   }
 }

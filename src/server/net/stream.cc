@@ -15,7 +15,9 @@
 
 namespace capsem::net {
 
-void SslFree::operator()(SSL* ssl) const { SSL_free(ssl); }
+void SslFree::operator()(SSL* ssl) const {
+  SSL_free(ssl);
+}
 
 Stream::Stream(int fd, UniqueSsl ssl) : fd_(fd), ssl_(std::move(ssl)) {
   if (ssl_) SSL_set_fd(ssl_.get(), fd_);

@@ -12,7 +12,9 @@ Nobody nobody;
 
 }  // namespace
 
-TimerWheel::Slot::Slot() : head(nobody) { head.prev_ = head.next_ = &head; }
+TimerWheel::Slot::Slot() : head(nobody) {
+  head.prev_ = head.next_ = &head;
+}
 
 TimerWheel::TimerWheel() = default;
 

@@ -1,5 +1,5 @@
-// Coarse timers for one loop: arming costs a few stores, so that every state of every connection can
-// have a clock. A timer fires up to one tick late, never early.
+// Coarse timers for one loop: arming costs a few stores, so that every state of every connection
+// can have a clock. A timer fires up to one tick late, never early.
 //
 // Not thread-safe: a wheel belongs to one loop. A Timer may die while armed.
 #pragma once
@@ -57,8 +57,8 @@ class TimerWheel {
 
   TimerWheel();
 
-  // (Re)arms `timer` to fire `delay_ms` after now_ms(). Postponing, the usual case, only changes the
-  // due tick; the timer moves to its new slot when the old one comes by.
+  // (Re)arms `timer` to fire `delay_ms` after now_ms(). Postponing, the usual case, only changes
+  // the due tick; the timer moves to its new slot when the old one comes by.
   void arm(Timer& timer, std::int64_t delay_ms);
 
   // Fires what is due at `now_ms` (monotonic). Handlers may arm and cancel any timer.

@@ -33,14 +33,17 @@ bool is_address(const std::string& host) {
 
 }  // namespace
 
-void SslCtxFree::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+void SslCtxFree::operator()(SSL_CTX* context) const {
+  SSL_CTX_free(context);
+}
 
 Result<TlsContext> TlsContext::server(const std::string& cert_file, const std::string& key_file) {
   TlsContext made(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* context = made.context_.get();
   common_options(context);
   if (SSL_CTX_use_certificate_chain_file(context, cert_file.c_str()) != 1) {
-    return gateway_error("tls_cert", "cannot use certificate " + cert_file + ": " + openssl_reason());
+    return gateway_error("tls_cert",
+                         "cannot use certificate " + cert_file + ": " + openssl_reason());
   }
   if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context) != 1) {

@@ -16,9 +16,9 @@ namespace capsem::proxy {
 struct LocalAnswer {
   int status = 500;
   std::string body;
-  std::string fields;        // further header lines, each ended
+  std::string fields;  // further header lines, each ended
   std::string_view type = "application/json";
-  std::string_view code;     // for the record: "body_too_large", ...
+  std::string_view code;  // for the record: "body_too_large", ...
   std::string_view outcome = "refused";
 };
 

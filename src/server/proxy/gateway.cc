@@ -129,9 +129,15 @@ void Gateway::wait() {
   for (auto& worker : impl_->workers) worker->join();
 }
 
-bool Gateway::ready() const { return impl_->started && !impl_->shared->draining; }
-std::uint16_t Gateway::port() const { return impl_->port; }
-std::uint16_t Gateway::admin_port() const { return impl_->admin_port; }
+bool Gateway::ready() const {
+  return impl_->started && !impl_->shared->draining;
+}
+std::uint16_t Gateway::port() const {
+  return impl_->port;
+}
+std::uint16_t Gateway::admin_port() const {
+  return impl_->admin_port;
+}
 
 std::vector<const MetricShard*> Gateway::metrics() const {
   std::vector<const MetricShard*> shards;

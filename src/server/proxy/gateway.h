@@ -1,5 +1,5 @@
-// The gateway as one object: loops, listeners, routes, relay. app/main builds it from settings and a
-// policy snapshot, starts it, and turns signals into drain().
+// The gateway as one object: loops, listeners, routes, relay. app/main builds it from settings and
+// a policy snapshot, starts it, and turns signals into drain().
 //
 // Thread-safe: every public function may be called from any thread.
 #pragma once
@@ -57,9 +57,9 @@ class Gateway {
   // Returns when every loop has ended.
   void wait();
 
-  bool ready() const;                  // listeners open and not draining
-  std::uint16_t port() const;          // the bound port; 0 before start()
-  std::uint16_t admin_port() const;    // 0: no admin listener
+  bool ready() const;                // listeners open and not draining
+  std::uint16_t port() const;        // the bound port; 0 before start()
+  std::uint16_t admin_port() const;  // 0: no admin listener
   // One shard per loop. Valid as long as the gateway.
   std::vector<const MetricShard*> metrics() const;
 

@@ -21,8 +21,8 @@ std::string_view host_name(std::string_view field) {
   }
   if (!port.empty()) {
     if (port.front() != ':' || port.size() > 6) return {};
-    const bool digits = std::all_of(port.begin() + 1, port.end(),
-                                    [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits =
+        std::all_of(port.begin() + 1, port.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!digits) return {};
   }
   const bool fine = std::all_of(name.begin(), name.end(), [](char c) {
@@ -34,7 +34,8 @@ std::string_view host_name(std::string_view field) {
 
 bool loopback_name(std::string_view name) {
   if (name == "127.0.0.1" || http::equals_ignoring_case(name, "localhost") ||
-      (name.size() > 10 && http::equals_ignoring_case(name.substr(name.size() - 10), ".localhost"))) {
+      (name.size() > 10 &&
+       http::equals_ignoring_case(name.substr(name.size() - 10), ".localhost"))) {
     return true;
   }
   const auto address = net::parse_address(std::string(name), 0);

@@ -21,11 +21,16 @@ Form form_of(const http::Field& field) {
 
 bool reads(Provider provider, Form form) {
   switch (form) {
-    case Form::Authorization: return true;
-    case Form::XApiKey: return provider == Provider::Anthropic;
-    case Form::XGoogApiKey: return provider == Provider::Gemini;
-    case Form::ApiKey: return provider == Provider::OpenAi;
-    case Form::None: return false;
+    case Form::Authorization:
+      return true;
+    case Form::XApiKey:
+      return provider == Provider::Anthropic;
+    case Form::XGoogApiKey:
+      return provider == Provider::Gemini;
+    case Form::ApiKey:
+      return provider == Provider::OpenAi;
+    case Form::None:
+      return false;
   }
   return false;
 }
@@ -42,9 +47,12 @@ std::optional<std::string_view> bearer_key(std::string_view value) {
 
 std::string_view wanted_header(Provider provider) {
   switch (provider) {
-    case Provider::OpenAi: return "Authorization";
-    case Provider::Gemini: return "x-goog-api-key";
-    case Provider::Anthropic: return "x-api-key";
+    case Provider::OpenAi:
+      return "Authorization";
+    case Provider::Gemini:
+      return "x-goog-api-key";
+    case Provider::Anthropic:
+      return "x-api-key";
   }
   return "Authorization";
 }
@@ -90,7 +98,9 @@ std::expected<Identity, IdentityError> identify(const http::RequestHead& head,
   return Identity{Secret(key)};
 }
 
-std::string user_id_of(const Secret& key) { return sha256_hex(key.reveal(), 16); }
+std::string user_id_of(const Secret& key) {
+  return sha256_hex(key.reveal(), 16);
+}
 
 bool foreign_credential(const http::Field& field, Provider provider) {
   const Form form = form_of(field);

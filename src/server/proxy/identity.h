@@ -1,5 +1,5 @@
-// Who asks: all credential headers reduced to one key before anything is checked (T28). The key goes
-// to the provider as it came and is known here by its hash alone (R9, R10).
+// Who asks: all credential headers reduced to one key before anything is checked (T28). The key
+// goes to the provider as it came and is known here by its hash alone (R9, R10).
 #pragma once
 
 #include <expected>
@@ -28,8 +28,8 @@ std::expected<Identity, IdentityError> identify(const http::RequestHead& head,
 // R10: the first 16 hexadecimal digits of the key's SHA-256.
 std::string user_id_of(const Secret& key);
 
-// Is this header one of those that carry credentials, but not one `provider` reads? Such a header is
-// not forwarded.
+// Is this header one of those that carry credentials, but not one `provider` reads? Such a header
+// is not forwarded.
 bool foreign_credential(const http::Field& field, Provider provider);
 
 }  // namespace capsem::proxy

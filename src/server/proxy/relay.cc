@@ -52,9 +52,13 @@ Relay::Relay(Session& session, const Route& route, const http::RequestHead& head
   }
 }
 
-Relay::~Relay() { worker_.shared().ledger.sub(held_); }
+Relay::~Relay() {
+  worker_.shared().ledger.sub(held_);
+}
 
-std::int64_t Relay::now_ns() const { return worker_.shared().clock.monotonic_ns(); }
+std::int64_t Relay::now_ns() const {
+  return worker_.shared().clock.monotonic_ns();
+}
 
 void Relay::hold(std::uint64_t bytes) {
   held_ += bytes;
@@ -96,8 +100,8 @@ void Relay::on_body(std::string_view bytes) {
     return;
   }
   if (request_bytes_ > worker_.shared().settings.engine.limits.request_bytes_max) {
-    return refuse(error_answer(error_shape_, 413, "Request body too large",
-                               "invalid_request_error", "body_too_large"));
+    return refuse(error_answer(error_shape_, 413, "Request body too large", "invalid_request_error",
+                               "body_too_large"));
   }
   // Only an unlisted path that is relayed on the operator's word has a body to forward.
   if (route_.action == Action::Unlisted) plain_body_.append(bytes);
@@ -125,10 +129,10 @@ void Relay::start_call() {
   const std::string_view body = inspected ? exchange_->request_body() : plain_body_;
   const bool reads = head_.method == "GET" || head_.method == "HEAD";
   upstream::CallRequest request;
-  request.head = upstream_head(head_, target_, route_.provider,
-                               worker_.shared().settings.base_urls[static_cast<std::size_t>(
-                                   route_.provider)],
-                               reads ? -1 : static_cast<std::int64_t>(body.size()));
+  request.head =
+      upstream_head(head_, target_, route_.provider,
+                    worker_.shared().settings.base_urls[static_cast<std::size_t>(route_.provider)],
+                    reads ? -1 : static_cast<std::int64_t>(body.size()));
   request.body = body;
   request.stream = (exchange_ && exchange_->wants_stream()) || !inspected;
   request.repeatable = reads;
@@ -143,8 +147,8 @@ Answer Relay::kind_of(const http::ResponseHead& head) const {
   const std::string_view type = head.get(http::FieldId::content_type);
   if (has_media_type(type, "text/event-stream")) return Answer::Sse;
   if (!is_json(type)) return Answer::Opaque;
-  const bool array = route_.profile.stream_by_path && head.status < 300 &&
-                     !asks_for_sse(target_.query);
+  const bool array =
+      route_.profile.stream_by_path && head.status < 300 && !asks_for_sse(target_.query);
   return array ? Answer::JsonArray : Answer::Body;
 }
 
@@ -285,9 +289,9 @@ void Relay::on_call_failed(upstream::CallFault fault) {
                     fault == CallFault::TotalTimeout;
   const std::string_view code = upstream::code_of(fault);
   if (begun_) {
-    return end_with_fault(late ? "Upstream provider stopped responding"
-                               : "Upstream provider connection failed",
-                          code, "upstream_error");
+    return end_with_fault(
+        late ? "Upstream provider stopped responding" : "Upstream provider connection failed", code,
+        "upstream_error");
   }
   auto answer = error_answer(error_shape_, late ? 504 : 502,
                              late ? "Gateway timeout" : "Bad gateway", "server_error", code);
@@ -399,8 +403,8 @@ void Relay::write_record(int status, std::string_view outcome, std::string_view 
   }
   // From the request's last byte to the provider, and from the answer's last byte to the client.
   const std::int64_t ready_ns = request_end_ns_ == 0 ? began_ns_ : request_end_ns_;
-  const std::int64_t own_ns = call_ ? (call_ns_ - ready_ns) + (end_ns - last_byte_ns_)
-                                    : end_ns - ready_ns;
+  const std::int64_t own_ns =
+      call_ ? (call_ns_ - ready_ns) + (end_ns - last_byte_ns_) : end_ns - ready_ns;
   metrics.overhead_us.observe(static_cast<std::uint64_t>(own_ns / 1'000), kOverheadBoundsUs);
   metrics.inspection_us.observe(static_cast<std::uint64_t>(record.inspection_us),
                                 kOverheadBoundsUs);
@@ -408,9 +412,10 @@ void Relay::write_record(int status, std::string_view outcome, std::string_view 
     metrics.inspected_bytes[i].add(record.inspected[i].bytes);
   }
   for (const policy::Decision& decision : record.decisions) {
-    metrics.verdicts[static_cast<std::size_t>(decision.point)]
-                    [static_cast<std::size_t>(decision.verdict)]
-                        .add();
+    metrics
+        .verdicts[static_cast<std::size_t>(decision.point)]
+                 [static_cast<std::size_t>(decision.verdict)]
+        .add();
   }
   if (record.error_code == "inspection_failed") metrics.inspection_failed.add();
   if (counted_stream_) metrics.streams_open.sub();

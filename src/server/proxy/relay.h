@@ -1,6 +1,6 @@
-// One exchange on its way: the request into the engine, the call to the provider, the answer through
-// the engine to the client. The answer's head is withheld until the engine lets the first byte go,
-// so that a refusal before that is a plain error answer.
+// One exchange on its way: the request into the engine, the call to the provider, the answer
+// through the engine to the client. The answer's head is withheld until the engine lets the first
+// byte go, so that a refusal before that is a plain error answer.
 //
 // Every path ends in complete(), once: one audit record per exchange.
 // Thread: its worker's loop.
@@ -69,15 +69,15 @@ class Relay final : public upstream::CallEvents, public net::Retirable {
   const codec::ErrorBody error_shape_;
 
   std::optional<engine::Exchange> exchange_;
-  std::string plain_body_;               // of a request that is relayed unread
+  std::string plain_body_;  // of a request that is relayed unread
   std::unique_ptr<upstream::Call> call_;
-  std::string answer_head_;              // for the client, waiting for the first byte
+  std::string answer_head_;  // for the client, waiting for the first byte
   std::string request_id_;
   engine::Answer kind_ = engine::Answer::Body;
-  bool streams_ = false;                 // the answer leaves piece by piece
-  bool direct_ = false;                  // ... without passing the engine
-  bool masked_ = false;                  // R15's masked provider error
-  bool begun_ = false;                   // the answer's head has been handed over
+  bool streams_ = false;  // the answer leaves piece by piece
+  bool direct_ = false;   // ... without passing the engine
+  bool masked_ = false;   // R15's masked provider error
+  bool begun_ = false;    // the answer's head has been handed over
   bool finished_ = false;
   bool counted_stream_ = false;
   int status_ = 0, upstream_status_ = 0;

@@ -17,8 +17,8 @@ enum class Action : std::uint8_t {
   Health,
   Live,
   Ready,
-  WrongMethod,    // the path is known; `allow` names its methods
-  Unlisted,       // looks like a provider's path, but no row names it
+  WrongMethod,  // the path is known; `allow` names its methods
+  Unlisted,     // looks like a provider's path, but no row names it
   Unknown,
 };
 
@@ -26,9 +26,9 @@ struct Route {
   Action action = Action::Unknown;
   Provider provider = Provider::OpenAi;
   engine::RouteProfile profile;
-  std::string_view model;    // from the path (Gemini); a view of it
-  std::string_view allow;    // with WrongMethod
-  bool original_405 = false; // R13's text
+  std::string_view model;     // from the path (Gemini); a view of it
+  std::string_view allow;     // with WrongMethod
+  bool original_405 = false;  // R13's text
 };
 
 // `anthropic`: the request carries anthropic-version, which decides the paths that OpenAI and

@@ -82,8 +82,7 @@ void Session::on_request(const http::RequestHead& head, const http::Target& targ
   }
   if (admin_) return;  // answered once the body, if any, has come
   if (head.method == "OPTIONS") return answer(options_answer(head));
-  route_ = find_route(head.method, target.path,
-                      !head.get("anthropic-version").empty());
+  route_ = find_route(head.method, target.path, !head.get("anthropic-version").empty());
   if (answered_locally(route_) || refused(route_) || !identified(route_) || !admitted()) return;
   worker_.metrics().requests_in_flight.add();
   in_flight_ = true;
@@ -251,8 +250,8 @@ void Session::answer(LocalAnswer answer) {
   std::string request_id;
   if (!quiet) {
     const std::string_view sent = head_->get("x-request-id");
-    request_id = usable_request_id(sent) ? std::string(sent)
-                                         : "req_" + worker_.workspace().ids.hex(24);
+    request_id =
+        usable_request_id(sent) ? std::string(sent) : "req_" + worker_.workspace().ids.hex(24);
     http::append_field(head, "x-request-id", request_id);
     http::append_field(head, "request-id", request_id);
   }

@@ -65,7 +65,8 @@ class InFlight {
 };
 
 struct Shared {
-  Shared(Settings settings_in, audit::Sink& audit_in, const Clock& clock_in, net::TlsContext client);
+  Shared(Settings settings_in, audit::Sink& audit_in, const Clock& clock_in,
+         net::TlsContext client);
 
   const Settings settings;
   audit::Sink& audit;

@@ -31,7 +31,9 @@ Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot)
   }
 }
 
-Worker::~Worker() { join(); }
+Worker::~Worker() {
+  join();
+}
 
 void Worker::listen(int fd) {
   listener_ = std::make_unique<net::Listener>(
@@ -61,8 +63,7 @@ void Worker::join() {
 void Worker::accept(int fd, const net::Address& peer, bool admin) {
   net::UniqueSsl ssl;
   if (shared_.server_tls && !admin) ssl = shared_.server_tls->accept_side();
-  auto session =
-      std::make_unique<Session>(*this, net::Stream(fd, std::move(ssl)), peer, admin);
+  auto session = std::make_unique<Session>(*this, net::Stream(fd, std::move(ssl)), peer, admin);
   if (!session->start()) return shared_.gate.leave(peer);
   metrics_.connections_open.add();
   metrics_.connections_total.add();

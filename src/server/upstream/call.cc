@@ -9,15 +9,24 @@ namespace capsem::upstream {
 
 std::string_view code_of(CallFault fault) {
   switch (fault) {
-    case CallFault::Connect: return "upstream_connect";
-    case CallFault::Tls: return "upstream_tls";
-    case CallFault::ConnectTimeout: return "upstream_connect_timeout";
-    case CallFault::FirstByteTimeout: return "upstream_first_byte_timeout";
-    case CallFault::GapTimeout: return "upstream_gap_timeout";
-    case CallFault::TotalTimeout: return "upstream_total_timeout";
-    case CallFault::Closed: return "upstream_closed";
-    case CallFault::BadAnswer: return "upstream_bad_answer";
-    case CallFault::Encoding: return "upstream_encoding";
+    case CallFault::Connect:
+      return "upstream_connect";
+    case CallFault::Tls:
+      return "upstream_tls";
+    case CallFault::ConnectTimeout:
+      return "upstream_connect_timeout";
+    case CallFault::FirstByteTimeout:
+      return "upstream_first_byte_timeout";
+    case CallFault::GapTimeout:
+      return "upstream_gap_timeout";
+    case CallFault::TotalTimeout:
+      return "upstream_total_timeout";
+    case CallFault::Closed:
+      return "upstream_closed";
+    case CallFault::BadAnswer:
+      return "upstream_bad_answer";
+    case CallFault::Encoding:
+      return "upstream_encoding";
   }
   return "upstream_error";
 }
@@ -25,8 +34,8 @@ std::string_view code_of(CallFault fault) {
 void Call::start(CallRequest request) {
   request_ = std::move(request);
   const Limits& limits = provider_.limits();
-  deadline_ms_ = provider_.loop().now_ms() +
-                 (request_.stream ? limits.total_stream_ms : limits.total_ms);
+  deadline_ms_ =
+      provider_.loop().now_ms() + (request_.stream ? limits.total_stream_ms : limits.total_ms);
   phase_ = Phase::Waiting;
   arm(limits.connect_ms);
   provider_.obtain(*this, false);

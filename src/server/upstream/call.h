@@ -23,10 +23,15 @@
 namespace capsem::upstream {
 
 enum class CallFault : std::uint8_t {
-  Connect, Tls, ConnectTimeout, FirstByteTimeout, GapTimeout, TotalTimeout,
-  Closed,      // the provider ended the connection before the answer's end
-  BadAnswer,   // not HTTP as it should be
-  Encoding,    // compressed in a way that cannot be decoded, or over the caps
+  Connect,
+  Tls,
+  ConnectTimeout,
+  FirstByteTimeout,
+  GapTimeout,
+  TotalTimeout,
+  Closed,     // the provider ended the connection before the answer's end
+  BadAnswer,  // not HTTP as it should be
+  Encoding,   // compressed in a way that cannot be decoded, or over the caps
 };
 // Stable names for records: "upstream_connect", "upstream_tls", "upstream_timeout", ...
 std::string_view code_of(CallFault fault);
@@ -45,10 +50,10 @@ class CallEvents {
 };
 
 struct CallRequest {
-  std::string head;        // request line, fields and blank line
-  std::string_view body;   // outlives the call
-  bool stream = false;     // which set of clocks
-  bool repeatable = false; // GET: may be sent again when a kept connection was dead
+  std::string head;         // request line, fields and blank line
+  std::string_view body;    // outlives the call
+  bool stream = false;      // which set of clocks
+  bool repeatable = false;  // GET: may be sent again when a kept connection was dead
 };
 
 class Call final : public net::TimerHandler, public net::Retirable {

@@ -17,12 +17,12 @@ class Connection final : public net::IoHandler, public net::Retirable {
       : stream(std::move(socket)), provider_(provider) {}
 
   net::Stream stream;
-  Call* call = nullptr;          // nullptr: idle in the pool
-  bool connected = false;        // TCP and TLS are up
-  bool readable = false;         // there may be bytes to read
+  Call* call = nullptr;    // nullptr: idle in the pool
+  bool connected = false;  // TCP and TLS are up
+  bool readable = false;   // there may be bytes to read
   bool writable = false;
   bool hung_up = false;
-  bool used = false;             // has served a call before
+  bool used = false;  // has served a call before
   std::int64_t idle_since_ms = 0;
 
  private:

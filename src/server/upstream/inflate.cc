@@ -72,8 +72,8 @@ class Brotli final : public Inflater {
     for (;;) {
       std::uint8_t* next_out = block.data();
       std::size_t left_out = block.size();
-      const auto result = BrotliDecoderDecompressStream(state_, &left_in, &next_in, &left_out,
-                                                        &next_out, nullptr);
+      const auto result =
+          BrotliDecoderDecompressStream(state_, &left_in, &next_in, &left_out, &next_out, nullptr);
       const std::size_t produced = block.size() - left_out;
       out.append(reinterpret_cast<const char*>(block.data()), produced);
       if (over_cap(produced) || result == BROTLI_DECODER_RESULT_ERROR) return false;

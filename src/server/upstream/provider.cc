@@ -29,7 +29,9 @@ Provider::Provider(net::Loop& loop, net::Resolver& resolver, const net::TlsConte
   }
 }
 
-Provider::~Provider() { *alive_ = false; }
+Provider::~Provider() {
+  *alive_ = false;
+}
 
 void Provider::obtain(Call& call, bool fresh) {
   if (!fresh) {
@@ -166,8 +168,7 @@ void Provider::on_timer(net::Timer&) {
     destroy(oldest);
   }
   if (!idle_.empty()) {
-    loop_.timers().arm(idle_timer_,
-                       limits_.pool_idle_ms - (now - idle_.front()->idle_since_ms));
+    loop_.timers().arm(idle_timer_, limits_.pool_idle_ms - (now - idle_.front()->idle_since_ms));
   }
 }
 

@@ -25,8 +25,8 @@ class Provider final : public net::TimerHandler {
            const Limits& limits);
   ~Provider();
 
-  // For Call. Gives `call` a connection, now or later, through Call::attach(), or tells it that there
-  // is none through Call::no_connection(). `fresh`: not one from the pool.
+  // For Call. Gives `call` a connection, now or later, through Call::attach(), or tells it that
+  // there is none through Call::no_connection(). `fresh`: not one from the pool.
   void obtain(Call& call, bool fresh);
   // `call` waits no longer.
   void forget(Call& call);
@@ -60,9 +60,9 @@ class Provider final : public net::TimerHandler {
   const Limits& limits_;
 
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<Connection*> idle_;  // the one used last is at the back and is used first
-  std::deque<Call*> waiting_;            // for a place in the pool
-  std::vector<Call*> without_address_;   // for the resolver
+  std::vector<Connection*> idle_;       // the one used last is at the back and is used first
+  std::deque<Call*> waiting_;           // for a place in the pool
+  std::vector<Call*> without_address_;  // for the resolver
   std::vector<net::Address> addresses_;
   std::size_t next_address_ = 0;
   std::int64_t addresses_at_ms_ = 0;

@@ -87,8 +87,8 @@ TEST(BodyReader, T01_ChunkedIsReadStrictlyHoweverItIsCut) {
   for (const Case& c : kChunked) {
     for (std::size_t cut = 0; cut <= c.input.size(); ++cut) {
       SCOPED_TRACE(testing::Message() << c.name << ", cut at byte " << cut);
-      const Read read = read_in_pieces(Framing::Chunked, 0,
-                                       {c.input.substr(0, cut), c.input.substr(cut)});
+      const Read read =
+          read_in_pieces(Framing::Chunked, 0, {c.input.substr(0, cut), c.input.substr(cut)});
       EXPECT_EQ(read.state, c.state);
       EXPECT_EQ(read.body, c.body);
       if (c.state == State::Done) {

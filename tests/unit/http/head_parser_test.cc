@@ -57,8 +57,8 @@ const Case kCases[] = {
     {"chunked with a parameter", with_fields("Transfer-Encoding: chunked;q=1\r\n"), 400},
     {"quoted chunked", with_fields("Transfer-Encoding: \"chunked\"\r\n"), 400},
     {"xchunked", with_fields("Transfer-Encoding: xchunked\r\n"), 400},
-    {"chunked in HTTP/1.0",
-     "POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+    {"chunked in HTTP/1.0", "POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+     400},
     {"folded line", with_fields("X-A: b\r\n c\r\n"), 400},
     {"folded line by tab", with_fields("X-A: b\r\n\tc\r\n"), 400},
     {"folded first field", "GET / HTTP/1.1\r\n X: y\r\nHost: h\r\n\r\n", 400},
@@ -118,16 +118,16 @@ TEST(RequestHead, IsReadAsItWasWritten) {
 
 TEST(RequestHead, T03_AnUpgradeIsSeen) {
   RequestHead head;
-  ASSERT_FALSE(parse_request_head(
-      with_fields("Connection: Upgrade\r\nUpgrade: websocket\r\n"), {}, head));
+  ASSERT_FALSE(
+      parse_request_head(with_fields("Connection: Upgrade\r\nUpgrade: websocket\r\n"), {}, head));
   EXPECT_TRUE(head.wants_upgrade);
 }
 
 TEST(RequestHead, KeepAliveFollowsTheVersionAndTheField) {
   const auto keeps = [](std::string_view version, std::string_view fields) {
     RequestHead head;
-    const std::string text = "GET / HTTP/" + std::string(version) + "\r\nHost: h\r\n" +
-                             std::string(fields) + "\r\n";
+    const std::string text =
+        "GET / HTTP/" + std::string(version) + "\r\nHost: h\r\n" + std::string(fields) + "\r\n";
     EXPECT_FALSE(parse_request_head(text, {}, head));
     return head.keep_alive;
   };
@@ -170,8 +170,8 @@ TEST(ResponseHead, T02_AmbiguityIsRefused) {
   EXPECT_EQ(status_of("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n"), 502);
   EXPECT_EQ(status_of("HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\n"), 0);
   EXPECT_EQ(status_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n"), 502);
-  EXPECT_EQ(
-      status_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"), 502);
+  EXPECT_EQ(status_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            502);
   EXPECT_EQ(status_of("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n"), 502);
   EXPECT_EQ(status_of("ICY 200 OK\r\n\r\n"), 502);
 }

@@ -30,8 +30,8 @@ struct Bench {
 };
 
 TEST(TimerWheel, FiresAtMostOneTickLateAndNeverEarly) {
-  for (const std::int64_t delay : {0, 1, 99, 100, 101, 999, 10'000, 51'199, 51'200, 51'201, 75'000,
-                                   600'000}) {
+  for (const std::int64_t delay :
+       {0, 1, 99, 100, 101, 999, 10'000, 51'199, 51'200, 51'201, 75'000, 600'000}) {
     SCOPED_TRACE(delay);
     Bench bench;
     bench.wheel.arm(bench.timer, delay);

@@ -49,17 +49,16 @@ TEST(Answers, R11_AMissingHeaderIsTheOriginalsValidationError) {
   const IdentityError error{IdentityError::Kind::Missing, "Authorization"};
   const LocalAnswer answer = identity_answer(codec::ErrorBody::Detail, error);
   EXPECT_EQ(answer.status, 422);
-  EXPECT_EQ(answer.body,
-            R"({"detail":[{"type":"missing","loc":["header","Authorization"],)"
-            R"("msg":"Field required","input":null}]})");
+  EXPECT_EQ(answer.body, R"({"detail":[{"type":"missing","loc":["header","Authorization"],)"
+                         R"("msg":"Field required","input":null}]})");
   const LocalAnswer both = identity_answer(codec::ErrorBody::Unified, error);
   EXPECT_TRUE(both.body.starts_with(R"({"detail":[{)"));
   EXPECT_NE(both.body.find(R"("error":{)"), std::string::npos);
 }
 
 TEST(Answers, R12_AMalformedHeaderIsNamed) {
-  const LocalAnswer answer = identity_answer(
-      codec::ErrorBody::Detail, {IdentityError::Kind::Malformed, "Authorization"});
+  const LocalAnswer answer =
+      identity_answer(codec::ErrorBody::Detail, {IdentityError::Kind::Malformed, "Authorization"});
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.body,
             R"({"detail":"Invalid Authorization header format. Expected: Bearer <key>"})");

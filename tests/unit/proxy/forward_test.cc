@@ -48,15 +48,32 @@ TEST(UpstreamHead, EndToEndFieldsAreForwarded) {
 }
 
 TEST(UpstreamHead, T29_T30_HopsCookiesAndTrustHeadersStayHere) {
-  for (const char* field :
-       {"Keep-Alive: timeout=5", "Proxy-Connection: keep-alive", "TE: trailers", "Trailer: x",
-        "Proxy-Authorization: Basic abc", "Proxy-Authenticate: x", "Proxy-Whatever: x",
-        "Cookie: session=1", "Forwarded: for=1.2.3.4", "Via: 1.1 x", "X-Forwarded-For: 1.2.3.4",
-        "X-Forwarded-Host: evil", "X-Real-IP: 1.2.3.4", "X-User-Id: admin", "True-Client-IP: 1",
-        "CF-Connecting-IP: 1", "X-Capsem-Agent: a", "x-capsem-error-format: both",
-        "Accept-Encoding: gzip", "Expect: 100-continue", "Content-Encoding: identity",
-        "Origin: https://a", "Referer: https://a/b", "X-Original-URL: /admin",
-        "x-goog-api-key: k", "x-api-key: k"}) {
+  for (const char* field : {"Keep-Alive: timeout=5",
+                            "Proxy-Connection: keep-alive",
+                            "TE: trailers",
+                            "Trailer: x",
+                            "Proxy-Authorization: Basic abc",
+                            "Proxy-Authenticate: x",
+                            "Proxy-Whatever: x",
+                            "Cookie: session=1",
+                            "Forwarded: for=1.2.3.4",
+                            "Via: 1.1 x",
+                            "X-Forwarded-For: 1.2.3.4",
+                            "X-Forwarded-Host: evil",
+                            "X-Real-IP: 1.2.3.4",
+                            "X-User-Id: admin",
+                            "True-Client-IP: 1",
+                            "CF-Connecting-IP: 1",
+                            "X-Capsem-Agent: a",
+                            "x-capsem-error-format: both",
+                            "Accept-Encoding: gzip",
+                            "Expect: 100-continue",
+                            "Content-Encoding: identity",
+                            "Origin: https://a",
+                            "Referer: https://a/b",
+                            "X-Original-URL: /admin",
+                            "x-goog-api-key: k",
+                            "x-api-key: k"}) {
     const std::string head = forwarded(std::string(field) + "\r\n");
     const std::string name(field, std::string_view(field).find(':') + 1);
     if (name == "Accept-Encoding:") {

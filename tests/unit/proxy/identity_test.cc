@@ -16,8 +16,8 @@ struct Request {
 };
 
 void make(Request& request, std::string_view fields, std::string_view target = "/v1/x") {
-  request.text = "POST " + std::string(target) + " HTTP/1.1\r\nHost: h\r\n" + std::string(fields) +
-                 "\r\n";
+  request.text =
+      "POST " + std::string(target) + " HTTP/1.1\r\nHost: h\r\n" + std::string(fields) + "\r\n";
   ASSERT_FALSE(http::parse_request_head(request.text, {}, request.head));
   ASSERT_FALSE(http::parse_target(request.head.target, request.target));
 }
