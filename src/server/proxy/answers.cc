@@ -25,8 +25,7 @@ LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view me
 }
 
 LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial) {
-  LocalAnswer answer =
-      error_answer(shape, denial.status, denial.message, denial.type, denial.code);
+  LocalAnswer answer = error_answer(shape, denial.status, denial.message, denial.type, denial.code);
   if (denial.status == 403) answer.outcome = "blocked";
   if (denial.status >= 500) answer.outcome = "upstream_error";
   answer.fields = "x-should-retry: false\r\n";
@@ -51,9 +50,8 @@ LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error) 
   std::string detail = R"("detail":[{"type":"missing","loc":["header",")";
   detail.append(error.header).append(R"("],"msg":"Field required","input":null}])");
   const std::string object =
-      codec::error_body(codec::ErrorBody::OpenAi,
-                        std::string(error.header) + ": Field required", "invalid_request_error",
-                        answer.code);
+      codec::error_body(codec::ErrorBody::OpenAi, std::string(error.header) + ": Field required",
+                        "invalid_request_error", answer.code);
   if (shape == codec::ErrorBody::OpenAi) {
     answer.body = object;
   } else if (shape == codec::ErrorBody::Unified) {
