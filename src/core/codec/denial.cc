@@ -58,7 +58,8 @@ bool shows_message_alone(std::string_view version) {
   std::size_t at = 0;
   for (unsigned& part : parts) {
     const std::size_t begin = at;
-    for (; at < version.size() && at < begin + 6 && version[at] >= '0' && version[at] <= '9'; ++at) {
+    for (; at < version.size() && at < begin + 6 && version[at] >= '0' && version[at] <= '9';
+         ++at) {
       part = part * 10 + static_cast<unsigned>(version[at] - '0');
     }
     if (at == begin) return false;

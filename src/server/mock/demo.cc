@@ -48,7 +48,8 @@ class NoAudit final : public audit::Sink {
 class Stage {
  public:
   Status start() {
-    if (!upstream_.start()) return gateway_error("no_port", "no loopback port for the mock provider");
+    if (!upstream_.start())
+      return gateway_error("no_port", "no loopback port for the mock provider");
     const policy::SourceFile files[] = {{"debug.toml", std::string(kShippedDebug)},
                                         {"pii.toml", std::string(kShippedPii)}};
     auto loaded = policy::load_directory(files);
@@ -133,9 +134,9 @@ std::string second_turn(const Scene& scene, std::uint16_t port, element first) {
           .str("tool_call_id", call["id"].get_string().value_unsafe())
           .str("content", scene.tool_result)
           .take();
-  const HttpAnswer answer =
-      ask(port, request_body(scene, {user_message(scene), simdjson::minify(message), result_message},
-                             false, false));
+  const HttpAnswer answer = ask(
+      port, request_body(scene, {user_message(scene), simdjson::minify(message), result_message},
+                         false, false));
   if (answer.status != 200) return blocked(scene, answer);
   simdjson::dom::parser answer_parser, result_parser;
   element json, result;
