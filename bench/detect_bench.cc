@@ -27,13 +27,27 @@ std::string number(std::mt19937& random, std::size_t digits) {
 
 std::string prose(std::size_t size) {
   static const std::vector<std::string> words = {
-      "the", "weather", "of", "a", "forecast", "that", "we", "saw", "is", "mild", "and", "dry",
-      "so", "people", "walk", "along", "river", "with", "their", "friends", "until", "evening",
-      "because", "nothing", "else", "happens", "in", "this", "quiet", "part", "country", "where",
-      "gateway", "inspects", "every", "prompt", "before", "model", "answers", "it", "slowly"};
-  static const std::vector<std::string> things = {
-      "Paris", "Elie Bursztein", "jane.doe@example.org", "John", "Monday", "The", "7-day", "20",
-      "However", "API", "We", "It", "(see above)", "\"quoted\"", "3.5"};
+      "the",     "weather", "of",      "a",       "forecast", "that",     "we",
+      "saw",     "is",      "mild",    "and",     "dry",      "so",       "people",
+      "walk",    "along",   "river",   "with",    "their",    "friends",  "until",
+      "evening", "because", "nothing", "else",    "happens",  "in",       "this",
+      "quiet",   "part",    "country", "where",   "gateway",  "inspects", "every",
+      "prompt",  "before",  "model",   "answers", "it",       "slowly"};
+  static const std::vector<std::string> things = {"Paris",
+                                                  "Elie Bursztein",
+                                                  "jane.doe@example.org",
+                                                  "John",
+                                                  "Monday",
+                                                  "The",
+                                                  "7-day",
+                                                  "20",
+                                                  "However",
+                                                  "API",
+                                                  "We",
+                                                  "It",
+                                                  "(see above)",
+                                                  "\"quoted\"",
+                                                  "3.5"};
   std::mt19937 random(3);
   std::string text;
   while (text.size() < size) {
@@ -53,16 +67,18 @@ std::string dense_json(std::size_t size) {
   while (text.size() < size) {
     text += "{\"id\":" + number(random, 5 + random() % 5) + ",\"ts\":17" + number(random, 8) +
             ",\"lat\":" + number(random, 2) + "." + number(random, 4) +
-            ",\"qty\":" + number(random, 1 + random() % 3) +
-            ",\"day\":\"2024-0" + std::to_string(1 + random() % 9) + "-1" + number(random, 1) +
-            "\",\"sku\":\"A" + number(random, 4) + "\"},";
+            ",\"qty\":" + number(random, 1 + random() % 3) + ",\"day\":\"2024-0" +
+            std::to_string(1 + random() % 9) + "-1" + number(random, 1) + "\",\"sku\":\"A" +
+            number(random, 4) + "\"},";
   }
   text.resize(size);
   return text;
 }
 
 // Text the size of what a chat client sends.
-std::string corpus(int kind, std::size_t size) { return kind == 0 ? prose(size) : dense_json(size); }
+std::string corpus(int kind, std::size_t size) {
+  return kind == 0 ? prose(size) : dense_json(size);
+}
 
 Catalog pii_catalog(bool names, bool keywords, float score_min = 0.5F) {
   Catalog catalog;
@@ -107,8 +123,7 @@ BENCHMARK(BM_PiiBlock)->ArgsProduct({{0, 1}, {0, 1}, {1024, 1 << 14, 1 << 20}});
 
 // Every score wanted: context is worked out for every candidate, and phone numbers are asked for.
 void BM_PiiBlockAnyScore(benchmark::State& state) {
-  scan_block(state, pii_catalog(true, false, 0),
-             corpus(static_cast<int>(state.range(0)), 1 << 16));
+  scan_block(state, pii_catalog(true, false, 0), corpus(static_cast<int>(state.range(0)), 1 << 16));
 }
 BENCHMARK(BM_PiiBlockAnyScore)->Arg(0)->Arg(1);
 
@@ -154,5 +169,3 @@ BENCHMARK(BM_Keywords)->Arg(1)->Arg(5)->Arg(50)->Arg(500);
 
 }  // namespace
 }  // namespace capsem::detect
-
-BENCHMARK_MAIN();

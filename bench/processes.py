@@ -65,13 +65,13 @@ def file_limit() -> int:
 class Process:
     """A child and what /proc says of it."""
 
-    def __init__(self, command: list, log: pathlib.Path, pid_of=None, env=None):
+    def __init__(self, command: list, log: pathlib.Path, pid_of=None):
         self.name = pathlib.Path(str(command[0])).name
         self.log = log
         self.started = time.monotonic()
         with open(log, "wb") as out:
             self.child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=out,
-                                          stdin=subprocess.DEVNULL, env=env)
+                                          stdin=subprocess.DEVNULL)
         self.pid_of = pid_of or (lambda child: child.pid)
 
     @property
@@ -155,12 +155,11 @@ def ready(port: int) -> bool:
 def start_gateway(build: pathlib.Path, folder: pathlib.Path, upstream: int, config: pathlib.Path):
     """(process, port, seconds from start to ready), or None while the program cannot serve."""
     port = free_port()
-    env = dict(os.environ, CAPSEM_SERVER__ACCESS_LOG="false")
     gateway = Process([build / "capsem", "serve", "--host", "127.0.0.1", "--port", port,
-                       "--admin-port", free_port(), "--workers", 1, "--log-level", "warn",
+                       "--admin-port", free_port(), "--workers", 1, "--log-level", "warning",
                        "--config-dir", config, "--data-dir", folder / "data",
                        "--openai-base-url", f"http://127.0.0.1:{upstream}"],
-                      folder / "gateway.log", env=env)
+                      folder / "gateway.log")
     while time.monotonic() - gateway.started < 10:
         if gateway.child.poll() is not None:
             return None

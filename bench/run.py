@@ -29,12 +29,14 @@ WORDS = ("the river turns slowly under an old stone bridge while birds drift ove
 
 # Limits that stand in the way of a load from one machine; the policies are the shipped ones.
 GATEWAY_LIMITS = """
+[server]
+access_log = false
 [http]
 connections_max = 30000
 connections_per_peer_max = 0
 in_flight_max = 20000
 in_flight_per_key_max = 20000
-requests_per_connection_max = 100000000
+requests_per_connection_max = 10000000
 [upstream]
 pool_max = 20000
 """

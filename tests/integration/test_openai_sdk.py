@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import agents
 import openai
 import pytest
 from openai import OpenAI
@@ -191,34 +192,26 @@ def test_completions_and_embeddings(client):
     assert "in prompt" in str(raised(lambda: client.embeddings.create(model="m", input=["a", "capsem_block"])))
 
 
-# The Agents SDK
-
-@pytest.fixture
-def agents_setup(gateway):
-    import agents
-    client = openai.AsyncOpenAI(api_key=KEY, base_url=f"{gateway.url}/v1", max_retries=0)
+def run_agent(gateway, text, tools=(), stream=False, model="gpt-5-nano"):
+    """Each run has an event loop and a client of its own."""
     agents.set_tracing_disabled(True)
-    agents.set_default_openai_client(client, use_for_tracing=False)
-    return agents
-
-
-def run_agent(agents, text, tools=(), stream=False, model="gpt-5-nano", model_class=None):
-    agent = agents.Agent(name="test", instructions="Be brief.", model=model, tools=list(tools))
 
     async def go():
-        if not stream:
-            return (await agents.Runner.run(agent, text)).final_output
-        result = agents.Runner.run_streamed(agent, text)
-        async for _ in result.stream_events():
-            pass
-        return result.final_output
+        client = openai.AsyncOpenAI(api_key=KEY, base_url=f"{gateway.url}/v1", max_retries=0)
+        agent = agents.Agent(name="test", instructions="Be brief.", tools=list(tools),
+                             model=agents.OpenAIResponsesModel(model, client))
+        async with client:
+            if not stream:
+                return (await agents.Runner.run(agent, text)).final_output
+            result = agents.Runner.run_streamed(agent, text)
+            async for _ in result.stream_events():
+                pass
+            return result.final_output
     return asyncio.run(go())
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["body", "stream"])
-def test_agents_sdk_runs_tools_and_shows_refusals(agents_setup, mock, stream):
-    agents = agents_setup
-
+def test_agents_sdk_runs_tools_and_shows_refusals(gateway, mock, stream):
     @agents.function_tool
     def get_weather(location: str) -> str:
         """Get the weather."""
@@ -229,14 +222,14 @@ def test_agents_sdk_runs_tools_and_shows_refusals(agents_setup, mock, stream):
         """Returns an address."""
         return "write to test@gmail.com"
 
-    output = run_agent(agents, "What's the weather in Paris?", [get_weather], stream)
+    output = run_agent(gateway, "What's the weather in Paris?", [get_weather], stream)
     assert output.startswith("Currently in Paris: sunny, about 20°C.")
     for text, tools, reason in (
             ("Tell me about capsem_block", [], f"{BLOCKED}Detected 'capsem_block' in prompt"),
             ("call the leak tool", [leak], f"{BLOCKED}PII detected in tool 'unknown' response: {EMAIL}")):
         with pytest.raises(openai.APIError) as error:
-            run_agent(agents, text, tools, stream)
+            run_agent(gateway, text, tools, stream)
         assert reason in str(error.value)
     with pytest.raises(openai.APIError) as error:
-        run_agent(agents, "hi", [], stream, model=mock.says("then capsem_block"))
+        run_agent(gateway, "hi", [], stream, model=mock.says("then capsem_block"))
     assert "in model response" in str(error.value)

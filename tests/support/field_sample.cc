@@ -98,13 +98,18 @@ std::vector<Layer> layers_of(std::string_view path, Spelling spelling, std::size
   return layers;
 }
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) {
+  return "\"" + std::string(text) + "\"";
+}
 
 std::string value_of(const Field& field, std::string_view word) {
   switch (field.treat) {
-    case Treat::Json: return R"({"a key":["x",)" + quoted(word) + "]}";
-    case Treat::Keys: return "{" + quoted(word) + ":-0.5}";
-    case Treat::Tokens: return "[1,2,3]";
+    case Treat::Json:
+      return R"({"a key":["x",)" + quoted(word) + "]}";
+    case Treat::Keys:
+      return "{" + quoted(word) + ":-0.5}";
+    case Treat::Tokens:
+      return "[1,2,3]";
     case Treat::Bytes: {
       std::string out = "[";
       for (const char c : word) {
@@ -113,7 +118,8 @@ std::string value_of(const Field& field, std::string_view word) {
       }
       return out + "]";
     }
-    default: return quoted(word);
+    default:
+      return quoted(word);
   }
 }
 
@@ -133,8 +139,8 @@ std::string wrap(const std::vector<Layer>& layers, std::string inner, std::strin
             const bool is_the_field = next->name == own;
             const bool literal = next->value == "true";
             if (!next->value.empty() && !is_the_field) {
-              inner = quoted(next->name) + ":" + (literal ? next->value : quoted(next->value)) + "," +
-                      inner;
+              inner = quoted(next->name) + ":" + (literal ? next->value : quoted(next->value)) +
+                      "," + inner;
             }
           } else if (next->kind == Layer::Index) {
             const bool is_the_field = next->name == own;
@@ -150,9 +156,12 @@ std::string wrap(const std::vector<Layer>& layers, std::string inner, std::strin
         layer = next - 1;
         break;
       }
-      case Layer::Element: inner = "[" + inner + "]"; break;
+      case Layer::Element:
+        inner = "[" + inner + "]";
+        break;
       case Layer::Select:
-      case Layer::Index: std::abort();  // a selector with nothing below it
+      case Layer::Index:
+        std::abort();  // a selector with nothing below it
     }
   }
   return inner;

@@ -31,6 +31,11 @@ Decoded decode(std::string_view text) {
   return {code, size};
 }
 
+// Printable ASCII that JSON takes as it is: nearly all of nearly every text.
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
 bool must_escape(char32_t code) {
   return code < 0x20 || code == '"' || code == '\\' || (code >= 0x7F && code < 0xA0) ||
          code == 0x2028 || code == 0x2029 || code == 0x200E || code == 0x200F || code == 0x061C ||
@@ -39,12 +44,23 @@ bool must_escape(char32_t code) {
 
 void append_escape(std::string& out, char32_t code) {
   switch (code) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(code));
 }
@@ -55,6 +71,10 @@ void append_escaped(std::string& out, std::string_view text, std::size_t bytes_m
   out += '"';
   std::size_t at = 0;
   while (at < text.size()) {
+    const std::size_t begin = at;
+    while (at < text.size() && at < bytes_max && is_plain(text[at])) ++at;
+    out += text.substr(begin, at - begin);
+    if (at == text.size()) break;
     const Decoded next = decode(text.substr(at));
     if (at + next.size > bytes_max) {
       out += "...";

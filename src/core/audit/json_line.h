@@ -17,7 +17,9 @@ void append_escaped(std::string& out, std::string_view text, std::size_t bytes_m
 // Calls must nest properly; keys are literals of the program and are not escaped.
 class JsonLine {
  public:
-  explicit JsonLine(std::size_t text_bytes_max) : text_bytes_max_(text_bytes_max) {}
+  explicit JsonLine(std::size_t text_bytes_max) : text_bytes_max_(text_bytes_max) {
+    out_.reserve(kUsualBytes);
+  }
 
   void open_object(std::string_view key = {}) { open(key, '{'); }
   void open_array(std::string_view key = {}) { open(key, '['); }
@@ -31,6 +33,8 @@ class JsonLine {
   std::string take() { return std::move(out_); }
 
  private:
+  static constexpr std::size_t kUsualBytes = 1024;
+
   void open(std::string_view key, char bracket);
   void close(char bracket);
   void begin(std::string_view key);

@@ -28,7 +28,9 @@ std::string timestamp(std::int64_t wall_ms) {
 }
 
 // Gemini clients may put their key into the query string, which is never recorded (R9).
-std::string_view without_query(std::string_view path) { return path.substr(0, path.find('?')); }
+std::string_view without_query(std::string_view path) {
+  return path.substr(0, path.find('?'));
+}
 
 void write_request(JsonLine& line, const Record& r) {
   line.text("ts", timestamp(r.started_wall_ms));

@@ -26,8 +26,9 @@ constexpr Row kRequest[] = {
     {TD, kName, Text, "mcp_servers[]!server.name"},
     {TD, kSchema, Text, "mcp_servers[]!server.{url,tool_configuration.allowed_tools[]}"},
     // A secret between client and provider: never looked at, so that it is in no finding.
-    {TD, kSchema, Opaque, "mcp_servers[]!server.{type,authorization_token,"
-                          "tool_configuration.enabled}"},
+    {TD, kSchema, Opaque,
+     "mcp_servers[]!server.{type,authorization_token,"
+     "tool_configuration.enabled}"},
     {TD, kName, Text, "tool_choice!choice.name"},
     {TD, kSchema, Opaque, "tool_choice!choice.{type,disable_parallel_tool_use}"},
 
@@ -53,7 +54,8 @@ constexpr Readable kReadable[] = {
     {"[+type=text].citations[].{cited_text,title,document_title,source,url}", Text},
     {"[+type=text].citations[].{type,start_char_index,end_char_index,document_index,file_id,"
      "encrypted_index,start_page_number,end_page_number,start_block_index,end_block_index,"
-     "search_result_index}", Opaque},
+     "search_result_index}",
+     Opaque},
     {"[type=image].source.{url,data}", Media},
     {"[type=image].source.{type,media_type}", Opaque},
     {"[type=image].source.file_id", Unseen},
@@ -63,7 +65,8 @@ constexpr Readable kReadable[] = {
     {"[type=document].source.content[+]", Text},
     {"[type=document].source.content[+].text", Text},
     {"[type=document].source.content[+].source.{url,data}", Media},
-    {"[type=document].source.content[+].{type,source.type,source.media_type,cache_control}", Opaque},
+    {"[type=document].source.content[+].{type,source.type,source.media_type,cache_control}",
+     Opaque},
     {"[type=document].source.{type,media_type}", Opaque},
     {"[type=document].source.file_id", Unseen},
     {"[type=document].citations", Opaque},
@@ -107,9 +110,10 @@ constexpr std::string_view kResults =
     "text_editor_code_execution_tool_result|advisor_tool_result]!.";
 
 constexpr Row kDefinitions[] = {
-    {TD, kName, Text, "[type=tool_search_tool_result]!.content.tool_references[].tool_name"},
-    {TD, kSchema, Opaque, "[type=tool_search_tool_result]!.{type,tool_use_id,content.type,"
-                          "content.tool_references[].type}"},
+    {TD, kName, Text, "[type=tool_search_tool_result]!.content.tool_references[]!.tool_name"},
+    {TD, kSchema, Opaque,
+     "[type=tool_search_tool_result]!.{type,tool_use_id,content.type,"
+     "content.tool_references[]!.type}"},
     {TD, kSchema, Json, "[type=mcp_tool_listing|tool_addition|tool_removal]!.**"},
 };
 
@@ -141,14 +145,16 @@ constexpr Row kDelta[] = {
     {TH, kText, Text, "[type=thinking_delta].thinking", "thinking"},
     {TC, kArgs, Json, "[type=input_json_delta]!.partial_json", "input"},
     {MO, kText, Opaque, "[type=signature_delta].signature"},
-    {MO, kText, Text, "[type=citations_delta].citation.{cited_text,title,document_title,source,url}",
-     kAlone},
-    {MO, kText, Opaque, "[type=citations_delta].citation.{type,start_char_index,end_char_index,"
-                        "document_index,file_id,encrypted_index,start_page_number,end_page_number,"
-                        "start_block_index,end_block_index,search_result_index}"},
+    {MO, kText, Text,
+     "[type=citations_delta].citation.{cited_text,title,document_title,source,url}", kAlone},
+    {MO, kText, Opaque,
+     "[type=citations_delta].citation.{type,start_char_index,end_char_index,"
+     "document_index,file_id,encrypted_index,start_page_number,end_page_number,"
+     "start_block_index,end_block_index,search_result_index}"},
     {MO, kText, Text, "[type=compaction_delta].content", "compaction"},
-    {MO, kText, Opaque, "[type=text_delta|thinking_delta|input_json_delta|signature_delta|"
-                        "citations_delta|compaction_delta].type"},
+    {MO, kText, Opaque,
+     "[type=text_delta|thinking_delta|input_json_delta|signature_delta|"
+     "citations_delta|compaction_delta].type"},
 };
 
 constexpr FactRow kFacts[] = {
@@ -202,7 +208,9 @@ void add_blocks(Table& rows, Where where, const std::string& prefix, event::Poin
 
 void write_anthropic_stream_error(std::string_view message, std::string_view, Framing, bool,
                                   std::uint64_t, std::string& out) {
-  out += "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"permission_error\",\"message\":";
+  out +=
+      "event: error\ndata: "
+      "{\"type\":\"error\",\"error\":{\"type\":\"permission_error\",\"message\":";
   append_json_string(out, message);
   out += "}}\n\n";
 }

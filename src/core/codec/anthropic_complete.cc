@@ -1,7 +1,7 @@
 // Anthropic's legacy completions: POST /v1/complete.
+#include "core/codec/anthropic_error.h"
 #include "core/codec/dialects.h"
 #include "core/codec/table_codec.h"
-#include "core/codec/anthropic_error.h"
 
 namespace capsem::codec {
 namespace {
@@ -23,12 +23,9 @@ constexpr Row kAnswer[] = {
 };
 
 constexpr FactRow kFacts[] = {
-    {Where::Request, Fact::Model, "model"},
-    {Where::Request, Fact::Stream, "stream"},
-    {Where::Response, Fact::Model, "model"},
-    {Where::Response, Fact::Finish, "stop_reason"},
-    {Where::Stream, Fact::Model, "model"},
-    {Where::Stream, Fact::Finish, "stop_reason"},
+    {Where::Request, Fact::Model, "model"},  {Where::Request, Fact::Stream, "stream"},
+    {Where::Response, Fact::Model, "model"}, {Where::Response, Fact::Finish, "stop_reason"},
+    {Where::Stream, Fact::Model, "model"},   {Where::Stream, Fact::Finish, "stop_reason"},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // A dialect: where the text is in one provider API's requests, answers and stream events, and how a
-// refusal looks there. A codec turns a parsed JSON text into event::Text pieces; it knows nothing of
-// policy, so it cannot decide that something need not be inspected.
+// refusal looks there. A codec turns a parsed JSON text into event::Text pieces; it knows nothing
+// of policy, so it cannot decide that something need not be inspected.
 //
 // Codecs are immutable and shared by all threads.
 #pragma once

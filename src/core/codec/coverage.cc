@@ -10,11 +10,16 @@ namespace {
 
 std::string_view name_of(event::Part part) {
   switch (part) {
-    case event::Part::Text: return "text";
-    case event::Part::ToolName: return "tool_name";
-    case event::Part::Arguments: return "arguments";
-    case event::Part::Description: return "description";
-    case event::Part::Schema: return "schema";
+    case event::Part::Text:
+      return "text";
+    case event::Part::ToolName:
+      return "tool_name";
+    case event::Part::Arguments:
+      return "arguments";
+    case event::Part::Description:
+      return "description";
+    case event::Part::Schema:
+      return "schema";
   }
   return "";
 }

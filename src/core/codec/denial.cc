@@ -52,16 +52,35 @@ std::size_t separator_at(std::string_view text, std::size_t at, unsigned& code) 
   return 0;
 }
 
+// Is this a version of OpenAI's Python client of 3.38 or later? Other texts are not.
+bool shows_message_alone(std::string_view version) {
+  unsigned parts[2] = {0, 0};
+  std::size_t at = 0;
+  for (unsigned& part : parts) {
+    const std::size_t begin = at;
+    for (; at < version.size() && at < begin + 6 && version[at] >= '0' && version[at] <= '9';
+         ++at) {
+      part = part * 10 + static_cast<unsigned>(version[at] - '0');
+    }
+    if (at == begin) return false;
+    ++at;
+  }
+  return parts[0] > 3 || (parts[0] == 3 && parts[1] >= 38);
+}
+
 }  // namespace
 
 ErrorBody resolve_error_body(ErrorBody setting, std::string_view stainless_lang,
-                             std::string_view user_agent) {
+                             std::string_view user_agent, std::string_view package_version) {
   if (setting != ErrorBody::Auto) return setting;
   if (equals_ignoring_case(stainless_lang, "js")) return ErrorBody::Unified;
   for (const std::string_view sdk : {"openai/js", "agents/javascript", "anthropic/js"}) {
     if (contains_ignoring_case(user_agent, sdk)) return ErrorBody::Unified;
   }
-  return ErrorBody::Detail;
+  const bool is_openai_python = contains_ignoring_case(user_agent, "openai/python") ||
+                                contains_ignoring_case(user_agent, "agents/python");
+  return is_openai_python && shows_message_alone(package_version) ? ErrorBody::Unified
+                                                                  : ErrorBody::Detail;
 }
 
 std::string error_body(ErrorBody body, std::string_view message, std::string_view type,

@@ -16,9 +16,11 @@ enum class ErrorBody : std::uint8_t {
   OpenAi,   // {"error": {...}} alone
 };
 
-// Resolves Auto from the request's x-stainless-lang and user-agent headers (empty when absent).
+// Resolves Auto from the request's x-stainless-lang, user-agent and x-stainless-package-version
+// headers (empty when absent). OpenAI's Python client shows the whole body up to 3.37; from 3.38 on
+// it shows a `message` alone, so that {"detail": M} by itself would lose the reason.
 ErrorBody resolve_error_body(ErrorBody setting, std::string_view stainless_lang,
-                             std::string_view user_agent);
+                             std::string_view user_agent, std::string_view package_version = {});
 
 // The JSON body. `body` must not be Auto. `type` e.g. "policy_violation", `code` e.g.
 // "request_blocked".

@@ -11,13 +11,15 @@
 // Suffixes of a segment:
 //   []              any element of an array; each element's text is a lane of its own
 //   [+]             any element; the texts of all elements continue each other (one lane)
-//   [#index]        any element; its own member `index` is its identity (stream deltas), or, without
+//   [#index]        any element; its own member `index` is its identity (stream deltas), or,
+//   without
 //                   that member, its position
 //   [k=v|w]         an element, or an object in this very place, whose member k is v or w; an empty
 //                   alternative matches when there is no k. `[+k=v]`: the same, continuing
 //   #index          the object's member `index` is part of the identity of what is below
 //   !               here a unit begins (one tool call, one tool result, one tool). `!word` keeps
-//                   units apart whose identities could be equal (`tools[]!` and `functions[]!fn`)
+//                   units apart whose identities could be equal (`tools[]!` and `functions[]!fn`);
+//                   `!word:name` those whose member `name` differs (streams without an index)
 //   @               here a scope begins (one choice, one item, one block)
 // Where an element is declared, a lone object or string in its place is read as one element.
 //
@@ -55,7 +57,7 @@ struct Field {
   event::Point point;
   event::Part part;
   Treat treat;
-  bool repeat;            // repeats text that stands elsewhere in the same answer
+  bool repeat;  // repeats text that stands elsewhere in the same answer
   std::string_view path;
   // Which lane the text belongs to, beside the identities in its path: fields with the same word
   // continue each other (a delta and the block it belongs to), and a repeat repeats the lane of

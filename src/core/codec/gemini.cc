@@ -9,47 +9,54 @@ namespace {
 
 using enum Treat;
 
-// The parts of a content, wherever it stands; `{texts}` come from add_content().
+// Parts that are tools' business, wherever a content stands. Each comes whole, in one part: nothing
+// continues it, and in a stream, where positions say nothing, calls are told apart by their name.
 constexpr Row kParts[] = {
-    {TC, kName, Text, "parts[].functionCall!call.name"},
-    {TC, kArgs, Json, "parts[].functionCall!call.args"},
-    {TC, kArgs, Opaque, "parts[].functionCall!call.id"},
-    {TC, kName, Text, "parts[].toolCall!server.toolType"},
-    {TC, kArgs, Json, "parts[].toolCall!server.args"},
-    {TC, kArgs, Opaque, "parts[].toolCall!server.id"},
-    {TC, kArgs, Text, "parts[].executableCode!code.code"},
+    {TC, kName, Text, "parts[].functionCall!call:name.name", kAlone},
+    {TC, kArgs, Json, "parts[].functionCall!call:name.args", kAlone},
+    {TC, kArgs, Opaque, "parts[].functionCall!call:name.id"},
+    {TC, kName, Text, "parts[].toolCall!server:id.toolType", kAlone},
+    {TC, kArgs, Json, "parts[].toolCall!server:id.args", kAlone},
+    {TC, kArgs, Opaque, "parts[].toolCall!server:id.id"},
+    {TC, kArgs, Text, "parts[].executableCode!code.code", kAlone},
     {TC, kArgs, Opaque, "parts[].executableCode!code.{language,id}"},
-    {TR, kName, Text, "parts[].functionResponse!call.name"},
-    {TR, kText, Json, "parts[].functionResponse!call.response"},
-    {TR, kText, Text, "parts[].functionResponse!call.parts[+].text"},
-    {TR, kText, Media, "parts[].functionResponse!call.parts[+].inlineData.data"},
-    {TR, kText, Text, "parts[].functionResponse!call.parts[+].{inlineData,fileData}.displayName"},
-    {TR, kText, Opaque, "parts[].functionResponse!call.parts[+].{inlineData,fileData}.mimeType"},
-    {TR, kText, Media, "parts[].functionResponse!call.parts[+].fileData.fileUri"},
-    {TR, kText, Opaque, "parts[].functionResponse!call.{id,willContinue,scheduling}"},
-    {TR, kText, Json, "parts[].toolResponse!server.response"},
-    {TR, kText, Opaque, "parts[].toolResponse!server.{id,toolType}"},
-    {TR, kText, Text, "parts[].codeExecutionResult!code.output"},
+    {TR, kName, Text, "parts[].functionResponse!call:name.name", kAlone},
+    {TR, kText, Json, "parts[].functionResponse!call:name.response", kAlone},
+    {TR, kText, Text, "parts[].functionResponse!call:name.parts[+].text", kAlone},
+    {TR, kText, Media, "parts[].functionResponse!call:name.parts[+].inlineData.data", kAlone},
+    {TR, kText, Text,
+     "parts[].functionResponse!call:name.parts[+].{inlineData,fileData}.displayName", kAlone},
+    {TR, kText, Opaque,
+     "parts[].functionResponse!call:name.parts[+].{inlineData,fileData}.mimeType"},
+    {TR, kText, Media, "parts[].functionResponse!call:name.parts[+].fileData.fileUri", kAlone},
+    {TR, kText, Opaque, "parts[].functionResponse!call:name.{id,willContinue,scheduling}"},
+    {TR, kText, Json, "parts[].toolResponse!server:id.response", kAlone},
+    {TR, kText, Opaque, "parts[].toolResponse!server:id.{id,toolType}"},
+    {TR, kText, Text, "parts[].codeExecutionResult!code.output", kAlone},
     {TR, kText, Opaque, "parts[].codeExecutionResult!code.{outcome,id}"},
 };
 
 constexpr Row kRequest[] = {
     {P, kText, Opaque, "{safetySettings,serviceTier,store}"},
-    {TD, kName, Text, "tools[]!.functionDeclarations[].name"},
-    {TD, kDesc, Text, "tools[]!.functionDeclarations[].description"},
-    {TD, kSchema, Json, "tools[]!.functionDeclarations[].{parameters,parametersJsonSchema,response,"
-                        "responseJsonSchema}"},
-    {TD, kSchema, Opaque, "tools[]!.functionDeclarations[].behavior"},
-    {TD, kName, Text, "tools[]!.mcpServers[].name"},
-    {TD, kSchema, Text, "tools[]!.mcpServers[].streamableHttpTransport.url"},
+    {TD, kName, Text, "tools[]!.functionDeclarations[]!.name"},
+    {TD, kDesc, Text, "tools[]!.functionDeclarations[]!.description"},
+    {TD, kSchema, Json,
+     "tools[]!.functionDeclarations[]!.{parameters,parametersJsonSchema,response,"
+     "responseJsonSchema}"},
+    {TD, kSchema, Opaque, "tools[]!.functionDeclarations[]!.behavior"},
+    {TD, kName, Text, "tools[]!.mcpServers[]!server.name"},
+    {TD, kSchema, Text, "tools[]!.mcpServers[]!server.streamableHttpTransport.url"},
     // Header values are secrets: only what does not look like one is looked at.
-    {TD, kSchema, Opaque, "tools[]!.mcpServers[].streamableHttpTransport.{headers.**,timeout,"
-                          "sseReadTimeout,terminateOnClose}"},
-    {TD, kSchema, Json, "tools[]!.{googleSearch,googleSearchRetrieval,urlContext,codeExecution,"
-                        "computerUse,retrieval,googleMaps,fileSearch}.**"},
+    {TD, kSchema, Opaque,
+     "tools[]!.mcpServers[]!server.streamableHttpTransport.{headers.**,timeout,"
+     "sseReadTimeout,terminateOnClose}"},
+    {TD, kSchema, Json,
+     "tools[]!.{googleSearch,googleSearchRetrieval,urlContext,codeExecution,"
+     "computerUse,retrieval,googleMaps,fileSearch}.**"},
     {TD, kSchema, Text, "toolConfig.functionCallingConfig.allowedFunctionNames[]"},
-    {TD, kSchema, Opaque, "toolConfig.{functionCallingConfig.mode,"
-                          "functionCallingConfig.streamFunctionCallArguments,retrievalConfig}"},
+    {TD, kSchema, Opaque,
+     "toolConfig.{functionCallingConfig.mode,"
+     "functionCallingConfig.streamFunctionCallArguments,retrievalConfig}"},
     {P, kText, Json, "generationConfig.{responseSchema,responseJsonSchema,speechConfig}.**"},
     {P, kText, Text, "generationConfig.stopSequences[]"},
     {P, kText, Opaque,
@@ -68,41 +75,54 @@ constexpr Row kEmbed[] = {
     {P, kText, Text, "title"},
 };
 
+// finishReason ends no scope: older models put "STOP" on every chunk of a stream.
 constexpr Row kCandidate[] = {
-    {MO, kText, End, "finishReason"},
-    {MO, kText, Opaque, "{index,safetyRatings,avgLogprobs,tokenCount}"},
+    {MO, kText, Opaque, "{finishReason,index,safetyRatings,avgLogprobs,tokenCount}"},
     {MO, kText, Text, "finishMessage", kAlone},
     {MO, kText, Text, "citationMetadata.{citations,citationSources}[].{uri,title,license}", kAlone},
-    {MO, kText, Opaque, "citationMetadata.{citations,citationSources}[].{startIndex,endIndex,"
-                        "publicationDate}"},
-    {MO, kText, Text, "groundingMetadata.{webSearchQueries[],retrievalQueries[],"
-                      "searchEntryPoint.renderedContent}", kAlone},
-    {MO, kText, Opaque, "groundingMetadata.{searchEntryPoint.sdkBlob,retrievalMetadata,"
-                        "googleMapsWidgetContextToken}"},
-    {MO, kText, Opaque, "groundingMetadata.groundingSupports[].{groundingChunkIndices,"
-                        "confidenceScores,segment.startIndex,segment.endIndex,segment.partIndex}"},
-    {MO, kText, Text, "groundingMetadata.groundingChunks[].{web,retrievedContext,maps,image}."
-                      "{title,uri,text,domain}", kAlone},
+    {MO, kText, Opaque,
+     "citationMetadata.{citations,citationSources}[].{startIndex,endIndex,"
+     "publicationDate}"},
+    {MO, kText, Text,
+     "groundingMetadata.{webSearchQueries[],retrievalQueries[],"
+     "searchEntryPoint.renderedContent}",
+     kAlone},
+    {MO, kText, Opaque,
+     "groundingMetadata.{searchEntryPoint.sdkBlob,retrievalMetadata,"
+     "googleMapsWidgetContextToken}"},
+    {MO, kText, Opaque,
+     "groundingMetadata.groundingSupports[].{groundingChunkIndices,"
+     "confidenceScores,segment.startIndex,segment.endIndex,segment.partIndex}"},
+    {MO, kText, Text,
+     "groundingMetadata.groundingChunks[].{web,retrievedContext,maps,image}."
+     "{title,uri,text,domain}",
+     kAlone},
     {MO, kText, Text, "urlContextMetadata.urlMetadata[].retrievedUrl", kAlone},
     {MO, kText, Opaque, "urlContextMetadata.urlMetadata[].urlRetrievalStatus"},
-    {TC, kArgs, Opaque, "content.parts[].functionCall!call.{willContinue,"
-                        "partialArgs[].{jsonPath,willContinue,nullValue,boolValue}}"},
-    // Pieces of one argument continue each other; the JSON path is their key.
-    {TC, kArgs, Text, "content.parts[].functionCall!call.partialArgs[+]#jsonPath.stringValue"},
-    {TC, kArgs, Text, "content.parts[].functionCall!call.partialArgs[+]#jsonPath.numberValue"},
+    {TC, kArgs, Opaque,
+     "content.parts[].functionCall!call:name.{willContinue,"
+     "partialArgs!pieces[].{jsonPath,willContinue,nullValue,boolValue}}"},
+    // Pieces of one argument continue each other; the JSON path is their key. Only the first piece
+    // names the tool, so they are a unit without a name.
+    {TC, kArgs, Text,
+     "content.parts[].functionCall!call:name.partialArgs!pieces[+]#jsonPath.stringValue"},
+    {TC, kArgs, Text,
+     "content.parts[].functionCall!call:name.partialArgs!pieces[+]#jsonPath.numberValue"},
 };
 
 constexpr Row kCandidateRepeats[] = {
     {MO, kText, Text, "groundingMetadata.groundingSupports[].segment.text", kAlone},
     {MO, kText, Text, "logprobsResult.chosenCandidates[+].token"},
     {MO, kText, Text, "logprobsResult.topCandidates[+].candidates[].token"},
-    {MO, kText, Opaque, "logprobsResult.{chosenCandidates[+],topCandidates[+].candidates[]}."
-                        "{tokenId,logProbability}"},
+    {MO, kText, Opaque,
+     "logprobsResult.{chosenCandidates[+],topCandidates[+].candidates[]}."
+     "{tokenId,logProbability}"},
 };
 
 constexpr Row kAnswer[] = {
-    {MO, kText, Opaque, "{responseId,modelVersion,createTime,usageMetadata,totalTokens,modelStatus,"
-                        "promptTokensDetails,cachedContentTokenCount,cacheTokensDetails}"},
+    {MO, kText, Opaque,
+     "{responseId,modelVersion,createTime,usageMetadata,totalTokens,modelStatus,"
+     "promptTokensDetails,cachedContentTokenCount,cacheTokensDetails}"},
     {MO, kText, Opaque, "promptFeedback.{blockReason,safetyRatings}"},
     {MO, kText, Text, "promptFeedback.blockReasonMessage", kAlone},
     {MO, kText, Opaque, "{embedding,embeddings[]}.{values,shape,statistics}"},

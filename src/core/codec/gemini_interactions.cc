@@ -27,32 +27,40 @@ constexpr Row kAsked[] = {
 };
 
 constexpr Row kCall[] = {
-    {TC, kName, Text, "[type=function_call|mcp_server_tool_call|code_execution_call|"
-                      "url_context_call|google_search_call|file_search_call]!.name", "name"},
-    {TC, kArgs, Json, "[type=function_call|mcp_server_tool_call|code_execution_call|"
-                      "url_context_call|google_search_call|file_search_call]!.arguments",
+    {TC, kName, Text,
+     "[type=function_call|mcp_server_tool_call|code_execution_call|"
+     "url_context_call|google_search_call|file_search_call]!.name",
+     "name"},
+    {TC, kArgs, Json,
+     "[type=function_call|mcp_server_tool_call|code_execution_call|"
+     "url_context_call|google_search_call|file_search_call]!.arguments",
      "arguments"},
     {TC, kArgs, Text, "[type=mcp_server_tool_call]!.server_name"},
-    {TC, kArgs, Opaque, "[type=function_call|mcp_server_tool_call|code_execution_call|"
-                        "url_context_call|google_search_call|file_search_call]!."
-                        "{id,type,signature}"},
+    {TC, kArgs, Opaque,
+     "[type=function_call|mcp_server_tool_call|code_execution_call|"
+     "url_context_call|google_search_call|file_search_call]!."
+     "{id,type,signature}"},
 };
 
 constexpr Row kResult[] = {
-    {TR, kName, Text, "[type=function_result|mcp_server_tool_result|code_execution_result|"
-                      "url_context_result|google_search_result|file_search_result]!.name"},
-    {TR, kText, Json, "[type=function_result|mcp_server_tool_result|code_execution_result|"
-                      "url_context_result|google_search_result|file_search_result]!.result",
+    {TR, kName, Text,
+     "[type=function_result|mcp_server_tool_result|code_execution_result|"
+     "url_context_result|google_search_result|file_search_result]!.name"},
+    {TR, kText, Json,
+     "[type=function_result|mcp_server_tool_result|code_execution_result|"
+     "url_context_result|google_search_result|file_search_result]!.result",
      "result"},
     {TR, kText, Text, "[type=mcp_server_tool_result]!.server_name"},
-    {TR, kText, Opaque, "[type=function_result|mcp_server_tool_result|code_execution_result|"
-                        "url_context_result|google_search_result|file_search_result]!."
-                        "{id,type,call_id,is_error,signature}"},
+    {TR, kText, Opaque,
+     "[type=function_result|mcp_server_tool_result|code_execution_result|"
+     "url_context_result|google_search_result|file_search_result]!."
+     "{id,type,call_id,is_error,signature}"},
 };
 
 constexpr Row kAnswer[] = {
-    {MO, kText, Opaque, "{id,object,model,agent,status,role,created,updated,usage,etag,"
-                        "service_tier}"},
+    {MO, kText, Opaque,
+     "{id,object,model,agent,status,role,created,updated,usage,etag,"
+     "service_tier}"},
     {MO, kText, Text, "{error,error.message,detail}", kAlone},
     {MO, kText, Json, "error.details.**", kAlone},
     {MO, kText, Opaque, "error.{code,status,type}"},
@@ -77,12 +85,14 @@ constexpr Row kDeltas[] = {
     {MO, kText, Text, "[type=text].text", "text"},
     {TH, kText, Text, "[type=thought_summary].content.text", "summary"},
     {TH, kText, Text, "[type=thought].thought", "summary"},
-    {TH, kText, Opaque, "[type=thought_summary|thought|thought_signature].{content.type,signature}"},
+    {TH, kText, Opaque,
+     "[type=thought_summary|thought|thought_signature].{content.type,signature}"},
     {TC, kArgs, Json, "[type=arguments_delta]!.arguments", "arguments"},
     {MO, kText, Media, "[type=image|audio|video|document].{data,uri}"},
     {MO, kText, Opaque, "[type=image|audio|video|document].{mime_type,resolution}"},
-    {MO, kText, Opaque, "[type=text|thought_summary|thought|thought_signature|arguments_delta|image|"
-                        "audio|video|document].type"},
+    {MO, kText, Opaque,
+     "[type=text|thought_summary|thought|thought_signature|arguments_delta|image|"
+     "audio|video|document].type"},
 };
 
 constexpr FactRow kFacts[] = {
@@ -122,12 +132,14 @@ void add_steps(Table& rows, Where where, const std::string& prefix, event::Point
       {said, kText, Text, "[type=model_output|user_input|message|].content", "text"},
       {said, kText, Text, "[type=model_output|user_input|message|].content[+]", "text"},
       {said, kText, Text, "[type=model_output|user_input|message|].content[+].text", "text"},
-      {said, kText, Text, "[type=model_output|user_input|message|].content[+].annotations[]."
-                          "{title,url,file_name,source}"},
+      {said, kText, Text,
+       "[type=model_output|user_input|message|].content[+].annotations[]."
+       "{title,url,file_name,source}"},
       {said, kText, Media, "[type=model_output|user_input|message|].content[+].{data,uri}"},
-      {said, kText, Opaque, "[type=model_output|user_input|message|].content[+].{type,mime_type,"
-                            "annotations[].type,annotations[].start_index,"
-                            "annotations[].end_index}"},
+      {said, kText, Opaque,
+       "[type=model_output|user_input|message|].content[+].{type,mime_type,"
+       "annotations[].type,annotations[].start_index,"
+       "annotations[].end_index}"},
       {said, kText, Media, "[type=image|audio|video|document].{data,uri}"},
       {said, kText, Opaque, "[type=image|audio|video|document].{mime_type,resolution}"},
       {thought, kText, Text, "[type=thought].summary[+].text", "summary"},
@@ -136,12 +148,21 @@ void add_steps(Table& rows, Where where, const std::string& prefix, event::Point
       {said, kText, Opaque, "[].{type,role,id,status}"},
   };
   for (const std::span<const Row> some :
-       {std::span<const Row>(said_rows), std::span<const Row>(kCall), std::span<const Row>(kResult)}) {
+       {std::span<const Row>(said_rows), std::span<const Row>(kCall),
+        std::span<const Row>(kResult)}) {
     switch (steps) {
-      case Steps::Own: rows.add(where, prefix, some); break;
-      case Steps::Streamed: rows.add_shared(where, prefix, some, false); break;
-      case Steps::Repeated: rows.add_shared(where, prefix, some, true); break;
-      case Steps::Echoed: rows.add_echo(where, prefix, some); break;
+      case Steps::Own:
+        rows.add(where, prefix, some);
+        break;
+      case Steps::Streamed:
+        rows.add_shared(where, prefix, some, false);
+        break;
+      case Steps::Repeated:
+        rows.add_shared(where, prefix, some, true);
+        break;
+      case Steps::Echoed:
+        rows.add_echo(where, prefix, some);
+        break;
     }
   }
 }

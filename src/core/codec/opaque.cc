@@ -137,7 +137,11 @@ bool parse_data_url(std::string_view text, DataUrl& out) {
   const std::size_t comma = text.find(',');
   if (comma == std::string_view::npos) return false;
   const std::string_view head = text.substr(0, comma);
-  out.base64 = head.ends_with(";base64");
+  constexpr std::string_view kBase64 = ";base64";
+  out.base64 = head.size() >= kBase64.size();
+  for (std::size_t i = 0; out.base64 && i < kBase64.size(); ++i) {
+    out.base64 = lower(head[head.size() - kBase64.size() + i]) == kBase64[i];
+  }
   out.mime = head.substr(0, head.find(';'));
   out.data = text.substr(comma + 1);
   return true;

@@ -18,8 +18,9 @@ constexpr Row kRequest[] = {
     {P, kText, Text, "messages[].content[+].{text,refusal}"},
     {P, kText, Text, "messages[].content[+]"},
     {P, kText, Opaque, "messages[].content[+].{type,id,image_url.detail,input_audio.format}"},
-    {P, kText, Media, "messages[].content[+].{image_url,image_url.url,input_audio.data,"
-                      "video_url.url,audio_url.url,file.file_data}"},
+    {P, kText, Media,
+     "messages[].content[+].{image_url,image_url.url,input_audio.data,"
+     "video_url.url,audio_url.url,file.file_data}"},
     {P, kText, Text, "messages[].content[+].file.filename"},
     {P, kText, Unseen, "messages[].content[+].file.file_id"},
     {P, kText, Text, "messages[].{refusal,name,reasoning,reasoning_content,thinking}"},
@@ -28,9 +29,10 @@ constexpr Row kRequest[] = {
     {P, kText, Opaque, "messages[].annotations[].type"},
     {P, kText, Opaque, "messages[].{role,id,tool_call_id}"},
 
-    {TC, kName, Text, "messages[].tool_calls[]!.{function,custom}.name"},
+    // `custom` is a unit of its own beside `function`: names are never glued together.
+    {TC, kName, Text, "messages[].tool_calls[]!.{function,custom!custom}.name"},
     {TC, kArgs, Json, "messages[].tool_calls[]!.function.arguments"},
-    {TC, kArgs, Text, "messages[].tool_calls[]!.custom.input"},
+    {TC, kArgs, Text, "messages[].tool_calls[]!.custom!custom.input"},
     {TC, kArgs, Opaque, "messages[].tool_calls[]!.{id,type,index}"},
     {TC, kName, Text, "messages[].function_call!legacy.name"},
     {TC, kArgs, Json, "messages[].function_call!legacy.arguments"},
@@ -39,24 +41,26 @@ constexpr Row kRequest[] = {
     {TR, kText, Text, "messages[role=tool|function]!.content[+].{text,refusal}"},
     {TR, kText, Text, "messages[role=tool|function]!.content[+]"},
     {TR, kText, Opaque, "messages[role=tool|function]!.content[+].type"},
-    {TR, kText, Media, "messages[role=tool|function]!.content[+].{image_url,image_url.url,"
-                       "input_audio.data,file.file_data}"},
+    {TR, kText, Media,
+     "messages[role=tool|function]!.content[+].{image_url,image_url.url,"
+     "input_audio.data,file.file_data}"},
     {TR, kName, Text, "messages[role=tool|function]!.name"},
     {TR, kText, Opaque, "messages[role=tool|function]!.{role,tool_call_id}"},
 
-    {TD, kName, Text, "tools[]!.{function,custom}.name"},
-    {TD, kDesc, Text, "tools[]!.{function,custom}.description"},
+    {TD, kName, Text, "tools[]!.{function,custom!custom}.name"},
+    {TD, kDesc, Text, "tools[]!.{function,custom!custom}.description"},
     {TD, kSchema, Json, "tools[]!.function.parameters"},
-    {TD, kSchema, Opaque, "tools[]!.{type,function.strict,custom.format.type,"
-                          "custom.format.grammar.syntax}"},
-    {TD, kSchema, Text, "tools[]!.custom.format.grammar.definition"},
+    {TD, kSchema, Opaque,
+     "tools[]!.{type,function.strict,custom!custom.format.type,"
+     "custom!custom.format.grammar.syntax}"},
+    {TD, kSchema, Text, "tools[]!.custom!custom.format.grammar.definition"},
     {TD, kName, Text, "functions[]!legacy.name"},
     {TD, kDesc, Text, "functions[]!legacy.description"},
     {TD, kSchema, Json, "functions[]!legacy.parameters"},
     {TD, kName, Text, "function_call!choice"},
     {TD, kName, Text, "function_call!choice.name"},
     {TD, kName, Text, "tool_choice!choice"},
-    {TD, kName, Text, "tool_choice!choice.{function,custom}.name"},
+    {TD, kName, Text, "tool_choice!choice.{function,custom!custom}.name"},
     {TD, kSchema, Json, "tool_choice!choice.allowed_tools.tools.**"},
     {TD, kSchema, Opaque, "tool_choice!choice.{type,allowed_tools.mode}"},
 
@@ -76,23 +80,22 @@ constexpr Row kRequest[] = {
     {P, kText, Unseen, "audio.voice.id"},
     {P, kText, Opaque, "audio.format"},
     // Compatible servers.
-    {P, kText, Json, "{documents,chat_template_kwargs,structured_outputs,guided_json,guided_choice,"
-                     "bad_words,extra_body,data_sources}.**"},
+    {P, kText, Json,
+     "{documents,chat_template_kwargs,structured_outputs,guided_json,guided_choice,"
+     "bad_words,extra_body,data_sources}.**"},
     {P, kText, Text, "{chat_template,guided_regex,guided_grammar}"},
 };
 
 // What an answer's message and a stream's delta have in common.
 constexpr Row kMessage[] = {
-    {MO, kText, Text, "content"},
-    {MO, kText, Text, "content[+].{text,refusal}"},
-    {MO, kText, Text, "content[+]"},
+    {MO, kText, Text, "{content,content[+],content[+].text}", "content"},
     {MO, kText, Opaque, "content[+].type"},
-    {MO, kText, Text, "refusal"},
+    {MO, kText, Text, "{refusal,content[+].refusal}", "refusal"},
     {TH, kText, Text, "{reasoning,reasoning_content,thinking}"},
     {MO, kText, Opaque, "role"},
-    {TC, kName, Text, "tool_calls[#index]!.{function,custom}.name"},
+    {TC, kName, Text, "tool_calls[#index]!.{function,custom!custom}.name"},
     {TC, kArgs, Json, "tool_calls[#index]!.function.arguments"},
-    {TC, kArgs, Text, "tool_calls[#index]!.custom.input"},
+    {TC, kArgs, Text, "tool_calls[#index]!.custom!custom.input"},
     {TC, kArgs, Opaque, "tool_calls[#index]!.{id,type,index}"},
     {TC, kName, Text, "function_call!legacy.name"},
     {TC, kArgs, Json, "function_call!legacy.arguments"},
@@ -120,8 +123,9 @@ constexpr Row kChoice[] = {
 };
 
 constexpr Row kEnvelope[] = {
-    {MO, kText, Opaque, "{id,object,created,model,service_tier,system_fingerprint,usage,obfuscation,"
-                        "prompt_filter_results,prompt_token_ids}"},
+    {MO, kText, Opaque,
+     "{id,object,created,model,service_tier,system_fingerprint,usage,obfuscation,"
+     "prompt_filter_results,prompt_token_ids}"},
     {MO, kText, Json, "metadata.**", kAlone},
     {MO, kText, Text, "{prompt_text,detail}", kAlone},
     {MO, kText, Json, "{prompt_logprobs,moderation}.**", kAlone},

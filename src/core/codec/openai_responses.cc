@@ -1,5 +1,5 @@
-// Responses API: POST /v1/responses (and /compact, /input_tokens), GET /v1/responses/{id}. The items
-// and tools it is made of are in responses_items.cc.
+// Responses API: POST /v1/responses (and /compact, /input_tokens), GET /v1/responses/{id}. The
+// items and tools it is made of are in responses_items.cc.
 #include "core/codec/denial.h"
 #include "core/codec/dialects.h"
 #include "core/codec/responses_items.h"
@@ -30,7 +30,8 @@ constexpr Row kSettings[] = {
     {P, kText, Opaque, "prompt.variables.*.{type,detail}"},
     {P, kText, Unseen, "{previous_response_id,conversation,conversation.id}"},
     {TD, kName, Text, "tool_choice!choice"},
-    {TD, kName, Text, "tool_choice!choice.{name,server_label}"},
+    {TD, kName, Text, "tool_choice!choice.name"},
+    {TD, kSchema, Text, "tool_choice!choice.server_label"},
     {TD, kSchema, Json, "tool_choice!choice.tools.**"},
     {TD, kSchema, Opaque, "tool_choice!choice.{type,mode}"},
     {P, kText, Opaque, "text.format.{type,strict}"},
@@ -69,24 +70,31 @@ constexpr Row kDeltas[] = {
      "summary"},
     {TH, kText, Text, "$[type=response.reasoning_summary.delta]" CAPSEM_SUMMARY ".delta.text",
      "summary"},
-    {TH, kText, Text, "$[type=response.reasoning_text.delta|response.reasoning.delta]" CAPSEM_PART
-     ".delta", "reasoning"},
-    {TC, kArgs, Json, "$[type=response.function_call_arguments.delta|"
-     "response.mcp_call_arguments.delta]" CAPSEM_ITEM "!.delta", "arguments"},
+    {TH, kText, Text,
+     "$[type=response.reasoning_text.delta|response.reasoning.delta]" CAPSEM_PART ".delta",
+     "reasoning"},
+    {TC, kArgs, Json,
+     "$[type=response.function_call_arguments.delta|"
+     "response.mcp_call_arguments.delta]" CAPSEM_ITEM "!.delta",
+     "arguments"},
     {TC, kArgs, Text, "$[type=response.custom_tool_call_input.delta]" CAPSEM_ITEM "!.delta",
      "input"},
     {TC, kArgs, Text, "$[type=response.code_interpreter_call_code.delta]" CAPSEM_ITEM "!.delta",
      "code"},
-    {TC, kArgs, Text, "$[type=response.apply_patch_call_operation_diff.delta]" CAPSEM_ITEM
-     "!.delta", "diff"},
-    {TC, kArgs, Text, "$[type=response.shell_call_command.delta]" CAPSEM_ITEM
-     "!#command_index.delta", "command"},
-    {TR, kText, Text, "$[type=response.shell_call_output_content.delta]" CAPSEM_ITEM
-     "!#command_index.delta.stdout", "stdout"},
-    {TR, kText, Text, "$[type=response.shell_call_output_content.delta]" CAPSEM_ITEM
-     "!#command_index.delta.stderr", "stderr"},
-    {MO, kText, Text, "$[type=response.audio.transcript.delta|"
-     "response.output_audio_transcript.delta].delta", "transcript"},
+    {TC, kArgs, Text,
+     "$[type=response.apply_patch_call_operation_diff.delta]" CAPSEM_ITEM "!.delta", "diff"},
+    {TC, kArgs, Text,
+     "$[type=response.shell_call_command.delta]" CAPSEM_ITEM "!#command_index.delta", "command"},
+    {TR, kText, Text,
+     "$[type=response.shell_call_output_content.delta]" CAPSEM_ITEM "!#command_index.delta.stdout",
+     "stdout"},
+    {TR, kText, Text,
+     "$[type=response.shell_call_output_content.delta]" CAPSEM_ITEM "!#command_index.delta.stderr",
+     "stderr"},
+    {MO, kText, Text,
+     "$[type=response.audio.transcript.delta|"
+     "response.output_audio_transcript.delta].delta",
+     "transcript"},
     {MO, kText, Media, "$[type=response.audio.delta|response.output_audio.delta].delta"},
     {MO, kText, Media, "$[type=response.image_generation_call.partial_image].partial_image_b64"},
 };
@@ -102,10 +110,12 @@ constexpr Row kDeltaLogprobs[] = {
 // What comes once, and is not said by a delta.
 constexpr Row kOnce[] = {
     {MO, kText, Opaque, "$[type=response.output_text.annotation.added].annotation_index"},
-    {TC, kName, Text, "$[type=response.function_call_arguments.done|"
-     "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.name", kAlone},
-    {TC, kArgs, Text, "$[type=response.shell_call_command.added]" CAPSEM_ITEM
-     "!#command_index.command", "command"},
+    {TC, kName, Text,
+     "$[type=response.function_call_arguments.done|"
+     "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.name",
+     kAlone},
+    {TC, kArgs, Text,
+     "$[type=response.shell_call_command.added]" CAPSEM_ITEM "!#command_index.command", "command"},
     {MO, kText, Text, "$[type=error].{message,param}", kAlone},
     {MO, kText, Text, "$[type=error].error.message", kAlone},
     {MO, kText, Opaque, "$[type=error].{code,error.{type,code,param}}"},
@@ -114,29 +124,42 @@ constexpr Row kOnce[] = {
 constexpr Row kDone[] = {
     {MO, kText, Text, "$[type=response.output_text.done]" CAPSEM_PART ".text", "text"},
     {MO, kText, Text, "$[type=response.refusal.done]" CAPSEM_PART ".refusal", "refusal"},
-    {TH, kText, Text, "$[type=response.reasoning_summary_text.done|"
-     "response.reasoning_summary.done]" CAPSEM_SUMMARY ".text", "summary"},
-    {TH, kText, Text, "$[type=response.reasoning_summary_part.added|"
-     "response.reasoning_summary_part.done]" CAPSEM_SUMMARY ".part.text", "summary"},
-    {TH, kText, Opaque, "$[type=response.reasoning_summary_part.added|"
+    {TH, kText, Text,
+     "$[type=response.reasoning_summary_text.done|"
+     "response.reasoning_summary.done]" CAPSEM_SUMMARY ".text",
+     "summary"},
+    {TH, kText, Text,
+     "$[type=response.reasoning_summary_part.added|"
+     "response.reasoning_summary_part.done]" CAPSEM_SUMMARY ".part.text",
+     "summary"},
+    {TH, kText, Opaque,
+     "$[type=response.reasoning_summary_part.added|"
      "response.reasoning_summary_part.done]" CAPSEM_SUMMARY ".part.type"},
-    {TH, kText, Text, "$[type=response.reasoning_text.done|response.reasoning.done]" CAPSEM_PART
-     ".text", "reasoning"},
-    {TC, kArgs, Json, "$[type=response.function_call_arguments.done|"
-     "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.arguments", "arguments"},
+    {TH, kText, Text,
+     "$[type=response.reasoning_text.done|response.reasoning.done]" CAPSEM_PART ".text",
+     "reasoning"},
+    {TC, kArgs, Json,
+     "$[type=response.function_call_arguments.done|"
+     "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.arguments",
+     "arguments"},
     {TC, kArgs, Text, "$[type=response.custom_tool_call_input.done]" CAPSEM_ITEM "!.input",
      "input"},
     {TC, kArgs, Text, "$[type=response.code_interpreter_call_code.done]" CAPSEM_ITEM "!.code",
      "code"},
-    {TC, kArgs, Text, "$[type=response.apply_patch_call_operation_diff.done]" CAPSEM_ITEM
-     "!.diff", "diff"},
-    {TC, kArgs, Text, "$[type=response.shell_call_command.done]" CAPSEM_ITEM
-     "!#command_index.command", "command"},
-    {TR, kText, Text, "$[type=response.shell_call_output_content.done]" CAPSEM_ITEM
-     "!#command_index.output[+].stdout", "stdout"},
-    {TR, kText, Text, "$[type=response.shell_call_output_content.done]" CAPSEM_ITEM
-     "!#command_index.output[+].stderr", "stderr"},
-    {TR, kText, Opaque, "$[type=response.shell_call_output_content.done]" CAPSEM_ITEM
+    {TC, kArgs, Text, "$[type=response.apply_patch_call_operation_diff.done]" CAPSEM_ITEM "!.diff",
+     "diff"},
+    {TC, kArgs, Text,
+     "$[type=response.shell_call_command.done]" CAPSEM_ITEM "!#command_index.command", "command"},
+    {TR, kText, Text,
+     "$[type=response.shell_call_output_content.done]" CAPSEM_ITEM
+     "!#command_index.output[+].stdout",
+     "stdout"},
+    {TR, kText, Text,
+     "$[type=response.shell_call_output_content.done]" CAPSEM_ITEM
+     "!#command_index.output[+].stderr",
+     "stderr"},
+    {TR, kText, Opaque,
+     "$[type=response.shell_call_output_content.done]" CAPSEM_ITEM
      "!#command_index.output[+].outcome.**"},
 };
 
@@ -153,9 +176,10 @@ constexpr Row kPart[] = {
 #undef CAPSEM_SUMMARY
 
 constexpr Row kEvent[] = {
-    {MO, kText, Opaque, "{type,sequence_number,item_id,output_index,content_index,summary_index,"
-                        "command_index,response_id,partial_image_index,obfuscation,event_id,"
-                        "created_at}"},
+    {MO, kText, Opaque,
+     "{type,sequence_number,item_id,output_index,content_index,summary_index,"
+     "command_index,response_id,partial_image_index,obfuscation,event_id,"
+     "created_at}"},
     {MO, kText, End, "$[type=response.output_item.done]#output_index@.type"},
 };
 
@@ -220,8 +244,10 @@ std::unique_ptr<Codec> make_openai_responses() {
   rows.add(Where::Stream, "", kEvent);
   rows.add(Where::Stream, "", kDeltas);
   for (const std::string_view text : {"delta", "done"}) {
-    rows.add_repeats(Where::Stream, "$[type=response.output_text." + std::string(text) +
-                                        "]#output_index@#content_index.", kDeltaLogprobs);
+    rows.add_repeats(
+        Where::Stream,
+        "$[type=response.output_text." + std::string(text) + "]#output_index@#content_index.",
+        kDeltaLogprobs);
   }
   rows.add(Where::Stream, "", kOnce);
   add_annotation(rows, Where::Stream,
@@ -230,8 +256,8 @@ std::unique_ptr<Codec> make_openai_responses() {
                  {.text = MO, .thought = TH, .stream = true});
   rows.add_shared(Where::Stream, "", kDone, true);
   for (const std::string_view part : {"added", "done"}) {
-    const std::string prefix = "$[type=response.content_part." + std::string(part) +
-                               "]#output_index@#content_index.";
+    const std::string prefix =
+        "$[type=response.content_part." + std::string(part) + "]#output_index@#content_index.";
     rows.add_shared(Where::Stream, prefix, kPart, part == "done");
     rows.add_repeats(Where::Stream, prefix + "part[type=output_text].", kDeltaLogprobs);
     add_annotation(rows, Where::Stream, prefix + "part[type=output_text].annotations[].",

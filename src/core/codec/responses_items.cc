@@ -10,10 +10,13 @@ using enum Treat;
 constexpr Row kCalls[] = {
     {TC, kName, Text, "[type=function_call|custom_tool_call|mcp_call|mcp_approval_request]!.name",
      "name"},
-    {TC, kArgs, Text, "[type=function_call|custom_tool_call|mcp_call|mcp_approval_request]!."
-                      "{namespace,server_label}"},
-    {TC, kArgs, Json, "[type=function_call|mcp_call|mcp_approval_request|multi_agent_call]!."
-                      "arguments", "arguments"},
+    {TC, kArgs, Text,
+     "[type=function_call|custom_tool_call|mcp_call|mcp_approval_request]!."
+     "{namespace,server_label}"},
+    {TC, kArgs, Json,
+     "[type=function_call|mcp_call|mcp_approval_request|multi_agent_call]!."
+     "arguments",
+     "arguments"},
     {TC, kArgs, Text, "[type=custom_tool_call]!.input", "input"},
     {TC, kArgs, Json, "[type=tool_search_call]!.arguments.**", "arguments"},
     {TR, kText, Text, "[type=mcp_call]!.{output,error}"},
@@ -29,21 +32,25 @@ constexpr Row kCalls[] = {
     {TR, kText, Json, "[type=web_search_call]!.results.**"},
     {TC, kArgs, Opaque, "[type=web_search_call]!.action.{type,sources[].type}"},
     {TC, kArgs, Text, "[type=computer_call]!.{action,actions[]}.{text,keys[]}"},
-    {TC, kArgs, Opaque, "[type=computer_call]!.{action,actions[]}.{type,button,x,y,scroll_x,scroll_y,"
-                        "path}"},
+    {TC, kArgs, Opaque,
+     "[type=computer_call]!.{action,actions[]}.{type,button,x,y,scroll_x,scroll_y,"
+     "path}"},
     {TC, kArgs, Text, "[type=computer_call]!.pending_safety_checks[].message"},
     {TC, kArgs, Opaque, "[type=computer_call]!.pending_safety_checks[].{id,code}"},
     {TC, kArgs, Text, "[type=code_interpreter_call]!.code", "code"},
     {TR, kText, Text, "[type=code_interpreter_call]!.outputs[].{logs,url}"},
     {TC, kArgs, Opaque, "[type=code_interpreter_call]!.{container_id,outputs[].type}"},
-    {TC, kArgs, Text, "[type=local_shell_call|shell_call]!.action.{command[],user,"
-                      "working_directory}"},
+    {TC, kArgs, Text,
+     "[type=local_shell_call|shell_call]!.action.{command[],user,"
+     "working_directory}"},
     {TC, kArgs, Text, "[type=local_shell_call|shell_call]!.action.commands[]", "command"},
     {TC, kArgs, Text, "[type=local_shell_call|shell_call]!.action.env.*"},
-    {TC, kArgs, Text, "[type=local_shell_call|shell_call]!.environment.skills[]."
-                      "{name,description,path}"},
-    {TC, kArgs, Opaque, "[type=local_shell_call|shell_call]!.{action.type,action.timeout_ms,"
-                        "action.max_output_length,environment.type,environment.container_id}"},
+    {TC, kArgs, Text,
+     "[type=local_shell_call|shell_call]!.environment.skills[]."
+     "{name,description,path}"},
+    {TC, kArgs, Opaque,
+     "[type=local_shell_call|shell_call]!.{action.type,action.timeout_ms,"
+     "action.max_output_length,environment.type,environment.container_id}"},
     {TC, kArgs, Text, "[type=apply_patch_call]!.operation.path"},
     {TC, kArgs, Text, "[type=apply_patch_call]!.operation.diff", "diff"},
     {TC, kArgs, Opaque, "[type=apply_patch_call]!.operation.type"},
@@ -55,23 +62,28 @@ constexpr Row kCalls[] = {
 };
 
 constexpr Row kResults[] = {
-    {TR, kText, Text, "[type=function_call_output|custom_tool_call_output|local_shell_call_output|"
-                      "shell_call_output|apply_patch_call_output|multi_agent_call_output]!.output"},
-    {TR, kText, Text, "[type=function_call_output|custom_tool_call_output|multi_agent_call_output]!."
-                      "output[+].{text,filename}"},
-    {TR, kText, Media, "[type=function_call_output|custom_tool_call_output]!.output[+]."
-                       "{image_url,file_data,file_url}"},
+    {TR, kText, Text,
+     "[type=function_call_output|custom_tool_call_output|local_shell_call_output|"
+     "shell_call_output|apply_patch_call_output|multi_agent_call_output]!.output"},
+    {TR, kText, Text,
+     "[type=function_call_output|custom_tool_call_output|multi_agent_call_output]!."
+     "output[+].{text,filename}"},
+    {TR, kText, Media,
+     "[type=function_call_output|custom_tool_call_output]!.output[+]."
+     "{image_url,file_data,file_url}"},
     {TR, kText, Unseen, "[type=function_call_output|custom_tool_call_output]!.output[+].file_id"},
-    {TR, kText, Opaque, "[type=function_call_output|custom_tool_call_output|"
-                        "multi_agent_call_output]!.output[+].{type,detail}"},
+    {TR, kText, Opaque,
+     "[type=function_call_output|custom_tool_call_output|"
+     "multi_agent_call_output]!.output[+].{type,detail}"},
     {TR, kText, Text, "[type=shell_call_output]!.output[].stdout", "stdout"},
     {TR, kText, Text, "[type=shell_call_output]!.output[].stderr", "stderr"},
     {TR, kText, Opaque, "[type=shell_call_output]!.{max_output_length,output[].outcome.**}"},
     {TR, kText, Media, "[type=computer_call_output]!.output.image_url"},
     {TR, kText, Unseen, "[type=computer_call_output]!.output.file_id"},
     {TR, kText, Text, "[type=computer_call_output]!.acknowledged_safety_checks[].message"},
-    {TR, kText, Opaque, "[type=computer_call_output]!.{output.type,acknowledged_safety_checks[].id,"
-                        "acknowledged_safety_checks[].code}"},
+    {TR, kText, Opaque,
+     "[type=computer_call_output]!.{output.type,acknowledged_safety_checks[].id,"
+     "acknowledged_safety_checks[].code}"},
     {TR, kText, Text, "[type=program_output]!.result"},
     {TR, kText, Opaque,
      "[type=function_call_output|custom_tool_call_output|local_shell_call_output|"
@@ -81,9 +93,9 @@ constexpr Row kResults[] = {
 
 constexpr Row kDefinitions[] = {
     {TD, kSchema, Text, "[type=mcp_list_tools]!.{server_label,error}"},
-    {TD, kName, Text, "[type=mcp_list_tools]!.tools[].name"},
-    {TD, kDesc, Text, "[type=mcp_list_tools]!.tools[].description"},
-    {TD, kSchema, Json, "[type=mcp_list_tools]!.tools[].{input_schema,annotations}.**"},
+    {TD, kName, Text, "[type=mcp_list_tools]!.tools[]!.name"},
+    {TD, kDesc, Text, "[type=mcp_list_tools]!.tools[]!.description"},
+    {TD, kSchema, Json, "[type=mcp_list_tools]!.tools[]!.{input_schema,annotations}.**"},
     {TD, kSchema, Opaque, "[type=mcp_list_tools]!.{id,type}"},
     {TD, kSchema, Json, "[type=tool_search_output|additional_tools]!.tools.**"},
     {TD, kSchema, Opaque, "[type=tool_search_output|additional_tools]!.{id,type,status,call_id}"},
@@ -91,23 +103,25 @@ constexpr Row kDefinitions[] = {
 
 // A tool, but for its selector: they are told apart by what they hold.
 constexpr Row kTool[] = {
-    {TD, kName, Text, "{name,server_label}"},
+    {TD, kName, Text, "name"},
+    {TD, kSchema, Text, "server_label"},
     {TD, kDesc, Text, "{description,server_description}"},
-    {TD, kSchema, Json, "{parameters,output_schema,allowed_tools,require_approval,filters,environment}"
-                        ".**"},
+    {TD, kSchema, Json,
+     "{parameters,output_schema,allowed_tools,require_approval,filters,environment}"
+     ".**"},
     {TD, kSchema, Text, "server_url"},
     {TD, kSchema, Json, "user_location.**"},
-    {TD, kName, Text, "tools[].name"},
-    {TD, kDesc, Text, "tools[].description"},
-    {TD, kSchema, Json, "tools[].{parameters,format}.**"},
+    {TD, kName, Text, "tools[]!nested.name"},
+    {TD, kDesc, Text, "tools[]!nested.description"},
+    {TD, kSchema, Json, "tools[]!nested.{parameters,format}.**"},
     {TD, kSchema, Text, "format.definition"},
-    {TD, kSchema, Opaque, "{type,strict,defer_loading,format.type,format.syntax,search_context_size,"
-                          "display_width,display_height,connector_id,max_num_results,"
-                          "vector_store_ids,ranking_options,size,quality,background,output_format,"
-                          "model,moderation,partial_images,tools[].type,tools[].strict}"},
+    {TD, kSchema, Opaque,
+     "{type,strict,defer_loading,format.type,format.syntax,search_context_size,"
+     "display_width,display_height,connector_id,max_num_results,"
+     "vector_store_ids,ranking_options,size,quality,background,output_format,"
+     "model,moderation,partial_images,tools[]!nested.type,tools[]!nested.strict}"},
     // Secrets between client and provider: not looked at while they look like one, never logged.
-    {TD, kSchema, Opaque, "authorization"},
-    {TD, kSchema, Text, "headers.*"},
+    {TD, kSchema, Opaque, "{authorization,headers.**}"},
     {TD, kSchema, Json, "container.**"},
 };
 
@@ -120,8 +134,9 @@ std::vector<Row> spoken(const ItemsAre& are) {
       {T, kText, Text, "[type=message|].content[+]", "message"},
       {T, kText, Text, "[type=message|].content[type=refusal].refusal", "refusal"},
       {T, kText, Media, "[type=message|].content[type=input_image|computer_screenshot].image_url"},
-      {T, kText, Unseen, "[type=message|].content[type=input_image|computer_screenshot|input_file]."
-                         "file_id"},
+      {T, kText, Unseen,
+       "[type=message|].content[type=input_image|computer_screenshot|input_file]."
+       "file_id"},
       {T, kText, Text, "[type=message|].content[type=input_file].filename"},
       {T, kText, Media, "[type=message|].content[type=input_file].{file_data,file_url}"},
       {T, kText, Media, "[type=message|].content[type=input_audio].input_audio.data"},
@@ -137,8 +152,9 @@ std::vector<Row> spoken(const ItemsAre& are) {
       {T, kText, Opaque, "[type=mcp_approval_response].{id,type,approval_request_id}"},
       {T, kText, Media, "[type=image_generation_call].result"},
       {T, kText, Text, "[type=image_generation_call].revised_prompt"},
-      {T, kText, Opaque, "[type=image_generation_call].{id,type,status,action,background,"
-                         "output_format,quality,size}"},
+      {T, kText, Opaque,
+       "[type=image_generation_call].{id,type,status,action,background,"
+       "output_format,quality,size}"},
       {T, kText, Text, "[type=agent_message].{author,recipient,content[].text}"},
       {T, kText, Opaque, "[type=agent_message].{id,type,content[].type}"},
       {T, kText, Unseen, "[type=item_reference|].id"},

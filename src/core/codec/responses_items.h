@@ -9,11 +9,11 @@
 namespace capsem::codec {
 
 struct ItemsAre {
-  event::Point text;       // where a message's text is inspected
-  event::Point thought;    // and a reasoning item's
-  bool stream = false;     // lanes are shared with the deltas that build the items up
-  bool repeat = false;     // what stands here was streamed before
-  bool echo = false;       // what stands here was sent by the client
+  event::Point text;     // where a message's text is inspected
+  event::Point thought;  // and a reasoning item's
+  bool stream = false;   // lanes are shared with the deltas that build the items up
+  bool repeat = false;   // what stands here was streamed before
+  bool echo = false;     // what stands here was sent by the client
 };
 
 // Items at `prefix`, which is the path of their array (or of one item).

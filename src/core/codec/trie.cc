@@ -135,7 +135,11 @@ class Trie::Builder {
     if (!state.begins_unit) state.unknown_point = point_;
     state.begins_unit = true;
     state.unit_salt = salt.empty() ? 0 : hash_bytes(salt);
-    return rest.substr(salt.size());
+    rest.remove_prefix(salt.size());
+    if (!rest.starts_with(':')) return rest;
+    const std::string_view name = word(rest.substr(1));
+    state.unit_member = name;
+    return rest.substr(1 + name.size());
   }
 
   void select(std::string_view inside, std::string_view rest, std::uint32_t at,

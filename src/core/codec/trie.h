@@ -101,6 +101,7 @@ struct State {
   // How many of `identities` stand before the `!` and the `@`.
   std::size_t unit_identities = 0, scope_identities = 0;
   std::uint64_t unit_salt = 0;
+  std::string unit_member;  // whose value is part of the unit
 
   std::uint16_t field = kNoField;   // the row that ends here
   bool is_opaque = false;           // and its treatment is Opaque

@@ -60,8 +60,8 @@ void Walker::visit(std::uint32_t at, const State& state, const Context& up,
   const JsonKind kind = nodes_[at].kind;
   if (kind <= JsonKind::True && state.field == kNoField) return;  // null, false, true
   // Most values of a stream event are ids and numbers: no place in the text is needed for them.
-  if (state.is_opaque && (kind < JsonKind::String ||
-                          (kind == JsonKind::String && looks_opaque(nodes_[at].text)))) {
+  if (state.is_opaque &&
+      (kind < JsonKind::String || (kind == JsonKind::String && looks_opaque(nodes_[at].text)))) {
     return;
   }
   Context here = up;
@@ -133,6 +133,11 @@ void Walker::enter(std::uint32_t at, const State& state, Context& here) {
     }
     if (state.begins_unit && i == state.unit_identities) {
       here.unit = hash_combine(here.ids, state.unit_salt);
+      if (!state.unit_member.empty()) {
+        here.unit = hash_combine(here.unit, identity_of(at, state.unit_member, 0));
+      }
+      // In a stream positions start again with each event.
+      if (!stream_) here.unit = hash_combine(here.unit, here.places);
     }
     if (i == state.identities.size()) break;
     here.ids = hash_combine(here.ids, identity_of(at, state.identities[i], 0));
@@ -182,20 +187,16 @@ void Walker::element(std::uint32_t at, const State& state, const Context& here,
   const State* to = choose(at, state);
   if (to == nullptr && state.element != kNoState) to = &trie_[state.element];
   if (to == nullptr) return unknown_value(at, state, here);
-  switch (to->identity) {
-    case Identity::Continues:
-      return visit(at, *to, here, position);
-    case Identity::Position:
-      if (position == kNoPosition) return visit(at, *to, here, position);
-      break;
-    case Identity::Member:
-      break;
-  }
   Context inner = here;
-  const std::uint64_t place = position == kNoPosition ? 0 : position;
-  inner.ids = hash_combine(here.ids, to->identity == Identity::Member
-                                         ? identity_of(at, to->identity_member, place)
-                                         : place);
+  std::uint64_t place = position == kNoPosition ? 0 : position;
+  inner.places = hash_combine(here.places, place);
+  if (to->identity == Identity::Member) {
+    // Servers that leave the index out of a stream send each tool call whole, under its own id.
+    if (stream_) place = identity_of(at, "id", place);
+    inner.ids = hash_combine(here.ids, identity_of(at, to->identity_member, place));
+  } else if (to->identity == Identity::Position && position != kNoPosition) {
+    inner.ids = hash_combine(here.ids, place);
+  }
   visit(at, *to, inner, position);
 }
 

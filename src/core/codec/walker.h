@@ -38,6 +38,7 @@ class Walker {
     std::uint32_t node = 0;
     std::uint32_t position = kNoPosition;  // in the array around it
     std::uint64_t ids = 0;                 // identities so far
+    std::uint64_t places = 0;              // positions so far, also those that are no identity
     std::uint64_t unit = 0;                // identities of the innermost unit
     std::uint64_t scope = 0;
     std::string_view tool_ref;

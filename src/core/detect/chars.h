@@ -48,14 +48,28 @@ inline constexpr std::array<std::uint8_t, 256> kClasses = make_classes();
 constexpr std::uint8_t class_of(char c) {
   return internal::kClasses[static_cast<unsigned char>(c)];
 }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-constexpr bool is_alpha(char c) { return (class_of(c) & kAlpha) != 0; }
-constexpr bool is_alnum(char c) { return (class_of(c) & kAlnum) != 0; }
-constexpr char fold(char c) { return is_upper(c) ? static_cast<char>(c | 0x20) : c; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_upper(char c) {
+  return c >= 'A' && c <= 'Z';
+}
+constexpr bool is_lower(char c) {
+  return c >= 'a' && c <= 'z';
+}
+constexpr bool is_alpha(char c) {
+  return (class_of(c) & kAlpha) != 0;
+}
+constexpr bool is_alnum(char c) {
+  return (class_of(c) & kAlnum) != 0;
+}
+constexpr char fold(char c) {
+  return is_upper(c) ? static_cast<char>(c | 0x20) : c;
+}
 
-constexpr bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+constexpr bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 // The class of the character that holds byte i. A continuation byte has the class of its lead.
 constexpr std::uint8_t class_at(std::string_view s, std::size_t i) {
@@ -74,8 +88,12 @@ constexpr bool word_before(std::string_view s, std::size_t p) {
 constexpr bool word_at(std::string_view s, std::size_t p) {
   return p < s.size() && (class_of(s[p]) & kWord) != 0;
 }
-constexpr char char_at(std::string_view s, std::size_t p) { return p < s.size() ? s[p] : '\0'; }
-constexpr char char_before(std::string_view s, std::size_t p) { return p > 0 ? s[p - 1] : '\0'; }
+constexpr char char_at(std::string_view s, std::size_t p) {
+  return p < s.size() ? s[p] : '\0';
+}
+constexpr char char_before(std::string_view s, std::size_t p) {
+  return p > 0 ? s[p - 1] : '\0';
+}
 
 constexpr bool digit_at(std::string_view s, std::size_t p) {
   return p < s.size() && is_digit(s[p]);

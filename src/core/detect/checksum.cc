@@ -78,7 +78,10 @@ bool bech32_ok(std::string_view text) {
   const bool lower = std::none_of(text.begin(), text.end(), is_upper);
   if (!lower && std::any_of(text.begin(), text.end(), is_lower)) return false;
   const auto separator = text.rfind('1');
-  if (separator == std::string_view::npos || separator == 0) return false;
+  // Six characters of checksum at least stand behind the separator (BIP 173).
+  if (separator == std::string_view::npos || separator == 0 || separator + 7 > text.size()) {
+    return false;
+  }
   std::uint32_t check = 1;
   for (std::size_t i = 0; i < separator; ++i) {
     check = bech32_step(check, static_cast<unsigned char>(fold(text[i])) >> 5);

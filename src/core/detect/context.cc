@@ -81,15 +81,15 @@ constexpr std::array<std::uint8_t, 27> make_index() {
 constexpr auto kIndex = make_index();
 
 constexpr auto kStopWords = std::to_array<std::string_view>({
-    "a",    "about", "all",  "also", "am",   "an",   "and",  "any",  "are",  "as",    "at",
-    "be",   "been",  "but",  "by",   "can",  "did",  "do",   "does", "for",  "from",  "get",
-    "give", "had",   "has",  "have", "he",   "her",  "here", "his",  "how",  "i",     "if",
-    "in",   "into",  "is",   "it",   "its",  "just", "me",   "my",   "no",   "not",   "now",
-    "of",   "on",    "one",  "only", "or",   "our",  "out",  "over", "per",  "please", "s",
-    "she",  "should", "so",  "some", "than", "that", "the",  "their", "them", "then", "there",
-    "these", "they", "this", "to",   "too",  "under", "up",  "us",   "used", "using", "very",
-    "was",  "we",    "well", "were", "what", "when", "where", "which", "who", "will", "with",
-    "would", "you",  "your",
+    "a",     "about",  "all",  "also", "am",   "an",    "and",   "any",   "are",  "as",     "at",
+    "be",    "been",   "but",  "by",   "can",  "did",   "do",    "does",  "for",  "from",   "get",
+    "give",  "had",    "has",  "have", "he",   "her",   "here",  "his",   "how",  "i",      "if",
+    "in",    "into",   "is",   "it",   "its",  "just",  "me",    "my",    "no",   "not",    "now",
+    "of",    "on",     "one",  "only", "or",   "our",   "out",   "over",  "per",  "please", "s",
+    "she",   "should", "so",   "some", "than", "that",  "the",   "their", "them", "then",   "there",
+    "these", "they",   "this", "to",   "too",  "under", "up",    "us",    "used", "using",  "very",
+    "was",   "we",     "well", "were", "what", "when",  "where", "which", "who",  "will",   "with",
+    "would", "you",    "your",
 });
 static_assert(std::is_sorted(kStopWords.begin(), kStopWords.end()));
 
@@ -124,33 +124,69 @@ bool is_stop_word(std::string_view word) {
   return word.size() <= 6 && std::binary_search(kStopWords.begin(), kStopWords.end(), word);
 }
 
-bool word_byte(char c) { return (class_of(c) & kWord) != 0 || is_continuation(c); }
+// Types that the word text[begin, end) names; `stop` tells that it is not a keyword at all.
+ContextMemo::Entry look_up(std::string_view text, std::size_t begin, std::size_t end,
+                           ContextMemo& memo) {
+  if (end - begin > sizeof(std::uint64_t)) {
+    Word word;
+    fold_into(text, begin, end, word);
+    return {0, listed_in(word.view()), false};
+  }
+  std::uint64_t key = 0;
+  for (std::size_t i = begin; i < end; ++i) {
+    key = key << 8 | static_cast<unsigned char>(fold(text[i]));
+  }
+  auto& entry = memo.entries[key * 0x9e3779b97f4a7c15ULL >> 56];
+  if (entry.word != key) {
+    Word word;
+    fold_into(text, begin, end, word);
+    entry = {key, listed_in(word.view()), is_stop_word(word.view())};
+  }
+  return entry;
+}
+
+bool word_byte(char c) {
+  return (class_of(c) & kWord) != 0 || is_continuation(c);
+}
+
+// The word that ends at `end`, cut at `floor`. A number counts as a keyword and names nothing.
+const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end, std::size_t floor,
+                                         ContextMemo& memo) {
+  auto& place = memo.places[end % memo.places.size()];
+  if (place.scan == memo.scan && place.end == end && place.begin > floor) return place;
+  std::size_t begin = end;
+  bool letters = false;
+  while (begin > floor && word_byte(text[begin - 1])) letters |= is_alpha(text[--begin]);
+  place = {memo.scan, begin, end, 0, false};
+  if (letters) {
+    const auto entry = look_up(text, begin, end, memo);
+    place.types = entry.types;
+    place.stop = entry.stop;
+  }
+  if (begin == floor) place.scan = 0;  // cut short: another window may see more of it
+  return place;
+}
 
 }  // namespace
 
-TypeMask context_types(std::string_view text, std::size_t p) {
+TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) {
   const std::size_t floor = p > kWindowBytes ? p - kWindowBytes : 0;
   TypeMask types = 0;
-  Word word;
   // The token that holds the beginning of the match.
   std::size_t end = p;
-  while (end < text.size() && end - p < kWordMax && word_byte(text[end])) ++end;
-  fold_into(text, p, end, word);
-  types |= listed_in(word.view());
+  bool letters = false;
+  while (end < text.size() && end - p < kWordMax && word_byte(text[end])) {
+    letters |= is_alpha(text[end++]);
+  }
+  if (letters) types |= look_up(text, p, end, memo).types;
   std::size_t i = p;
   for (unsigned words = 0; words < kWindowWords;) {
     while (i > floor && !word_byte(text[i - 1])) --i;
-    const std::size_t word_end = i;
-    bool letters = false;
-    while (i > floor && word_byte(text[i - 1])) letters |= is_alpha(text[--i]);
-    if (i == word_end) break;
-    if (!letters) {  // a number counts as a keyword and names nothing
-      ++words;
-      continue;
-    }
-    fold_into(text, i, word_end, word);
-    if (is_stop_word(word.view())) continue;
-    types |= listed_in(word.view());
+    if (i == floor) break;
+    const auto& word = word_ending_at(text, i, floor, memo);
+    i = word.begin;
+    if (word.stop) continue;
+    types |= word.types;
     ++words;
   }
   return types;

@@ -6,6 +6,8 @@
 // "lic"), which must begin the word: inside others they are noise.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -23,8 +25,28 @@ constexpr TypeMask bit_of(EntityType type) {
   return static_cast<TypeMask>(1U << static_cast<unsigned>(type));
 }
 
+// What was found in short words before: keys of JSON records come again with every record. Exact:
+// a word of up to eight bytes is its own key.
+// Windows of neighbouring numbers overlap: words are remembered by place, too, within one scan.
+struct ContextMemo {
+  struct Entry {
+    std::uint64_t word = 0;
+    TypeMask types = 0;
+    bool stop = false;
+  };
+  struct Place {
+    std::uint64_t scan = 0;
+    std::size_t begin = 0, end = 0;
+    TypeMask types = 0;
+    bool stop = false;
+  };
+  std::array<Entry, 256> entries;
+  std::array<Place, 64> places;
+  std::uint64_t scan = 0;  // raised by whoever scans another text
+};
+
 // Types whose context words stand before (or at) the match that begins at p.
-TypeMask context_types(std::string_view text, std::size_t p);
+TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo);
 
 // Types whose number a phrase directly before p announces.
 TypeMask phrase_types(std::string_view text, std::size_t p);

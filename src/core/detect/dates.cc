@@ -24,13 +24,20 @@ Number number_at(std::string_view s, std::size_t p) {
   n.end = digits_end(s, std::min(p, s.size()));
   n.size = n.end - std::min(p, s.size());
   if (n.size > 4) return n;
-  for (std::size_t i = p; i < n.end; ++i) n.value = n.value * 10 + static_cast<unsigned>(s[i] - '0');
+  for (std::size_t i = p; i < n.end; ++i)
+    n.value = n.value * 10 + static_cast<unsigned>(s[i] - '0');
   return n;
 }
 
-bool is_day(const Number& n) { return n.size <= 2 && n.value >= 1 && n.value <= 31; }
-bool is_month(const Number& n) { return n.size <= 2 && n.value >= 1 && n.value <= 12; }
-bool is_year(const Number& n) { return n.size == 2 || n.size == 4; }
+bool is_day(const Number& n) {
+  return n.size <= 2 && n.value >= 1 && n.value <= 31;
+}
+bool is_month(const Number& n) {
+  return n.size <= 2 && n.value >= 1 && n.value <= 12;
+}
+bool is_year(const Number& n) {
+  return n.size == 2 || n.size == 4;
+}
 
 // "14:30:00.123Z", "09:15:30-07:00" at p: its end, or 0.
 std::size_t iso_time_end(std::string_view s, std::size_t p) {
@@ -96,8 +103,8 @@ std::size_t year_end(std::string_view s, std::size_t end, bool dashed) {
   if (char_at(s, p) == ',') ++p;
   if (char_at(s, p) != ' ' && !(dashed && char_at(s, p) == '-')) return end;
   const auto year = number_at(s, p + 1);
-  const bool ok = year.size == 4 ? year.value >= 1000 && year.value <= 2199
-                                 : dashed && year.size == 2;
+  const bool ok =
+      year.size == 4 ? year.value >= 1000 && year.value <= 2199 : dashed && year.size == 2;
   return ok && !word_at(s, year.end) ? year.end : end;
 }
 
@@ -112,8 +119,8 @@ std::size_t ordinal_end(std::string_view s, std::size_t p) {
 
 // "in May", "since March": the word before says that a month is meant.
 bool after_time_word(std::string_view s, std::size_t p) {
-  constexpr std::string_view kTimeWords[] = {"in",   "since", "until", "till",  "last", "next",
-                                             "this", "early", "late",  "during"};
+  constexpr std::string_view kTimeWords[] = {"in",   "since", "until", "till", "last",
+                                             "next", "this",  "early", "late", "during"};
   if (char_before(s, p) != ' ') return false;
   std::size_t begin = p - 1;
   while (begin > 0 && p - begin < 8 && is_alpha(s[begin - 1])) --begin;

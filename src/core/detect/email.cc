@@ -59,7 +59,9 @@ class TldSet {
   std::vector<std::string_view> labels_;
 };
 
-bool local_byte(std::string_view s, std::size_t i) { return (class_at(s, i) & kLocal) != 0; }
+bool local_byte(std::string_view s, std::size_t i) {
+  return (class_at(s, i) & kLocal) != 0;
+}
 
 bool domain_byte(char c) {
   return (class_of(c) & kDomain) != 0 || c == '_' || is_continuation(c);
@@ -78,9 +80,8 @@ std::size_t local_begin(std::string_view s, std::size_t at) {
 bool tld_shape(std::string_view label) {
   if (label.size() < 2) return false;
   if (label.starts_with("xn--")) return true;
-  return std::all_of(label.begin(), label.end(), [](char c) {
-    return is_alpha(c) || static_cast<unsigned char>(c) >= 0x80;
-  });
+  return std::all_of(label.begin(), label.end(),
+                     [](char c) { return is_alpha(c) || static_cast<unsigned char>(c) >= 0x80; });
 }
 
 }  // namespace

@@ -39,7 +39,9 @@ std::size_t prefix_length_end(std::string_view s, std::size_t p, unsigned most) 
   return value <= most ? end : p;
 }
 
-bool address_byte(char c) { return (class_of(c) & kHex) != 0 || c == ':' || c == '.'; }
+bool address_byte(char c) {
+  return (class_of(c) & kHex) != 0 || c == ':' || c == '.';
+}
 
 // RFC 4291 2.2: eight groups of one to four hexadecimal digits, one run of them "::", the last two
 // possibly a dotted quad. `text` is the whole address.

@@ -41,8 +41,8 @@ class StartFilter {
 #if defined(__AVX2__)
     const auto first = Tables(first_), second = Tables(second_);
     for (; p + 33 <= text.size(); p += 32) {
-      const __m256i hit = _mm256_and_si256(first.lookup(text.data() + p),
-                                           second.lookup(text.data() + p + 1));
+      const __m256i hit =
+          _mm256_and_si256(first.lookup(text.data() + p), second.lookup(text.data() + p + 1));
       const auto none = static_cast<std::uint32_t>(
           _mm256_movemask_epi8(_mm256_cmpeq_epi8(hit, _mm256_setzero_si256())));
       if (none != 0xffffffffU) return p + static_cast<unsigned>(std::countr_one(none));
@@ -110,7 +110,8 @@ class KeywordDetector final : public Detector {
       Entry entry{k.text, k.rule, {}};
       for (auto& c : entry.text) c = fold(c);
       const auto same = [&](const Entry& e) { return e.rule == k.rule && e.text == entry.text; };
-      if (std::none_of(entries_.begin(), entries_.end(), same)) entries_.push_back(std::move(entry));
+      if (std::none_of(entries_.begin(), entries_.end(), same))
+        entries_.push_back(std::move(entry));
     }
     find_outer();
     assign_classes();
@@ -261,9 +262,9 @@ class KeywordDetector final : public Detector {
   static void drop_undecided(std::vector<Finding>& findings, std::size_t first,
                              std::uint64_t decided) {
     const auto begin = findings.begin() + static_cast<std::ptrdiff_t>(first);
-    findings.erase(std::remove_if(begin, findings.end(),
-                                  [&](const Finding& f) { return f.begin >= decided; }),
-                   findings.end());
+    findings.erase(
+        std::remove_if(begin, findings.end(), [&](const Finding& f) { return f.begin >= decided; }),
+        findings.end());
   }
 
   static constexpr std::uint32_t kNone = ~0U;
@@ -273,7 +274,7 @@ class KeywordDetector final : public Detector {
   StartFilter filter_;
   std::array<std::uint8_t, 256> class_{};  // 0: in no keyword
   std::size_t classes_ = 1;
-  std::vector<std::uint32_t> next_;        // state * classes_ + class
+  std::vector<std::uint32_t> next_;  // state * classes_ + class
   std::vector<std::uint32_t> depth_, held_;
   std::vector<bool> children_;
   std::vector<std::uint32_t> ends_here_;     // the keyword that ends in a state

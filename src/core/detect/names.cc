@@ -18,7 +18,8 @@ struct Word {
 };
 
 bool letter_byte(char c) {
-  return is_alpha(c) || is_continuation(c) || (!is_digit(c) && c != '_' && (class_of(c) & kWord) != 0);
+  return is_alpha(c) || is_continuation(c) ||
+         (!is_digit(c) && c != '_' && (class_of(c) & kWord) != 0);
 }
 
 bool joins(std::string_view s, std::size_t p) {
@@ -34,7 +35,9 @@ std::size_t word_end(std::string_view s, std::size_t p) {
   return word.ends_with("'s") ? end - 2 : end;
 }
 
-bool shouted(std::string_view word) { return word.size() > 1 && is_upper(word[1]); }
+bool shouted(std::string_view word) {
+  return word.size() > 1 && is_upper(word[1]);
+}
 
 Word word_at_place(std::string_view s, std::size_t p) {
   Word w{p, word_end(s, p), 0, false, false};
@@ -81,10 +84,15 @@ bool one_of(std::string_view s, const Word& w, const std::array<std::string_view
                      [&](std::string_view entry) { return equals_folded(s, w, entry); });
 }
 
-constexpr auto kHonorifics = std::to_array<std::string_view>(
-    {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "madam", "mme", "herr", "frau"});
+constexpr auto kHonorifics =
+    std::to_array<std::string_view>({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor",
+                                     "sir", "madam", "mme", "herr", "frau"});
 constexpr auto kPlacePrepositions =
     std::to_array<std::string_view>({"in", "from", "near", "visit", "visiting"});
+// Before a single first name that is not among the commonest.
+constexpr auto kAddressing =
+    std::to_array<std::string_view>({"hi", "hello", "hey", "dear", "thanks", "for", "to", "with",
+                                     "by", "and", "ask", "tell", "met"});
 constexpr auto kParticles = std::to_array<std::string_view>(
     {"de", "da", "del", "della", "di", "van", "von", "der", "den", "la", "le", "bin", "al", "du"});
 
@@ -107,10 +115,18 @@ bool introduced(std::string_view s, std::size_t p) {
 // "name": "X Y" and Name: X Y.
 bool keyed(std::string_view s, std::size_t p) {
   std::size_t i = p;
-  while (i > 0 && p - i < 4 && std::string_view("\": '=").find(s[i - 1]) != std::string_view::npos) --i;
+  while (i > 0 && p - i < 4 && std::string_view("\": '=").find(s[i - 1]) != std::string_view::npos)
+    --i;
   if (p - i < 2 || i < 4) return false;
   const std::string_view key = s.substr(i - 4, 4);
-  return fold(key[0]) == 'n' && key.substr(1) == "ame" && s.substr(i, p - i).find_first_of(":=") != std::string_view::npos;
+  return fold(key[0]) == 'n' && key.substr(1) == "ame" &&
+         s.substr(i, p - i).find_first_of(":=") != std::string_view::npos;
+}
+
+// "Hi Elie", "ideas for Elie", "ideas, Elie".
+bool addressed(std::string_view s, std::size_t p, const Word& before) {
+  if (before && one_of(s, before, kAddressing)) return true;
+  return p >= 2 && s[p - 1] == ' ' && s[p - 2] == ',';
 }
 
 bool plain_first(const Word& w) {
@@ -176,9 +192,11 @@ Match match_person(std::string_view s, std::size_t p) {
   if (!first || !first.capital || honorific(s, first)) return {};
   const Word before = previous_word(s, p);
   if (honorific(s, before)) return {name_end(s, first), kNameScore};
-  if (first.flags == 0 && !before && char_before(s, p) != '"' && char_before(s, p) != ' ') return {};
+  if (first.flags == 0 && !before && char_before(s, p) != '"' && char_before(s, p) != ' ')
+    return {};
   const bool known_or_odd = (first.flags & kCommonWord) == 0;
-  if (known_or_odd && (first.flags & kSurePlace) == 0 && introduced(s, p) && !continues_name(s, p)) {
+  if (known_or_odd && (first.flags & kSurePlace) == 0 && introduced(s, p) &&
+      !continues_name(s, p)) {
     return {name_end(s, first), kNameScore};
   }
   const Word second = next_word(s, first);
@@ -191,13 +209,18 @@ Match match_person(std::string_view s, std::size_t p) {
   const bool ambiguous = (first.flags & (kCommonWord | kSurePlace)) != 0;
   if (second && (second.capital || second.initial)) {
     const bool surname = (second.flags & kSurname) != 0 && ends_like_surname(second);
-    if (ambiguous ? surname : (second.initial || ends_like_surname(second) || plain_first(second))) {
+    if (ambiguous ? surname
+                  : (second.initial || ends_like_surname(second) || plain_first(second))) {
       const std::size_t end = name_end(s, first);
       return end > first.end ? Match{end, kNameScore} : Match{};
     }
   }
-  const bool alone = (first.flags & kStrongFirstName) != 0 && !ambiguous &&
-                     (first.flags & kPlace) == 0;
+  if (second && !second.capital && !ambiguous) {
+    const std::size_t end = name_end(s, first);
+    if (end > second.end) return {end, kNameScore};
+  }
+  const bool common = (first.flags & kStrongFirstName) != 0 || addressed(s, p, before);
+  const bool alone = common && !ambiguous && (first.flags & kPlace) == 0;
   const bool in_title = (second && second.capital) || (before && before.capital);
   return alone && !in_title ? Match{first.end, kNameScore} : Match{};
 }

@@ -214,13 +214,13 @@ Match match_us_driver_license(std::string_view s, std::size_t p, std::size_t end
     if (r.letters_first || !((one >= 6 && one <= 14) || one == 16)) return {};
     return {end, 0.01F};
   }
-  const bool fits =
-      (r.count == 2 && r.letters_first && one == 1 && (two <= 14 || two == 18)) ||
-      (r.count == 2 && r.letters_first && one == 2 && two >= 2 && two <= 7) ||
-      (r.count == 2 && !r.letters_first && two == 1 && one >= 7 && one <= 9) ||
-      r.is(false, {8, 2}) || r.is(false, {2, 3, 5}) || r.is(false, {2, 3, 6}) ||
-      r.is(false, {3, 2, 4}) || r.is(true, {2, 6, 1}) || r.is(true, {1, 1, 1, 1, 1}) ||
-      (r.is(true, {1, 6, 1}) && (s[end - 1] | 0x20) == 'r');
+  const bool fits = (r.count == 2 && r.letters_first && one == 1 && (two <= 14 || two == 18)) ||
+                    (r.count == 2 && r.letters_first && one == 2 && two >= 2 && two <= 7) ||
+                    (r.count == 2 && !r.letters_first && two == 1 && one >= 7 && one <= 9) ||
+                    r.is(false, {8, 2}) || r.is(false, {2, 3, 5}) || r.is(false, {2, 3, 6}) ||
+                    r.is(false, {3, 2, 4}) || r.is(true, {2, 6, 1}) ||
+                    r.is(true, {1, 1, 1, 1, 1}) ||
+                    (r.is(true, {1, 6, 1}) && (s[end - 1] | 0x20) == 'r');
   return fits ? Match{end, 0.3F} : Match{};
 }
 

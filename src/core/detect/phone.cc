@@ -88,8 +88,8 @@ bool valid_national(std::string_view digits, PhoneMemo& memo) {
     return (digits.size() == 10 || digits.size() == 11) && valid(55, digits, memo);
   }
   if (digits.starts_with("00")) return valid_international(digits.substr(2), memo);
-  constexpr Region kRegions[] = {{44, 9, 10}, {33, 9, 9}, {49, 7, 11}, {972, 8, 9}, {91, 10, 10},
-                                 {55, 10, 11}};
+  constexpr Region kRegions[] = {{44, 9, 10}, {33, 9, 9},   {49, 7, 11},
+                                 {972, 8, 9}, {91, 10, 10}, {55, 10, 11}};
   const std::string_view national = digits.substr(1);
   for (const Region& r : kRegions) {
     const bool fits = national.size() >= r.size_min && national.size() <= r.size_max;
@@ -145,7 +145,8 @@ Shape shape_at(std::string_view s, std::size_t begin) {
 bool plausible(const Shape& shape, std::size_t groups, std::string_view s, std::size_t begin) {
   const std::size_t n = shape.digits_to[groups - 1];
   if (n < kDigitsMin) return false;
-  if (!shape.plus && n < 8) return false;
+  // The national numbers that are asked for (valid_national) have a trunk prefix or 10-11 digits.
+  if (!shape.plus && (n < 8 || (shape.digit[0] != '0' && n != 10 && n != 11))) return false;
   const bool fraction = groups == 2 && char_at(s, shape.end[0]) == '.';
   return !fraction || shape.plus || s[begin] == '(';
 }
@@ -191,7 +192,8 @@ std::size_t phone_begin(std::string_view s, std::size_t p) {
 bool phone_shaped(std::string_view s, std::size_t begin) {
   // "$5551234567", "5%...", "1.5": amounts. A word right before the sign is not a number's either.
   const char before = char_before(s, begin);
-  if (before == '$' || before == '%' || before == '#' || before == '@' || before == '+') return false;
+  if (before == '$' || before == '%' || before == '#' || before == '@' || before == '+')
+    return false;
   if (word_before(s, begin)) return false;
   if (begin >= 2 && before == '.' && is_digit(s[begin - 2])) return false;
   const Shape shape = shape_at(s, begin);

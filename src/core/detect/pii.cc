@@ -7,6 +7,7 @@
 // last open chain.
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <memory>
 
 #include "core/detect/addresses.h"
@@ -29,7 +30,9 @@ static_assert(kHoldMax < kLookAhead);
 constexpr std::size_t kTriggerMax = kEmailLocalMax + 1;
 constexpr std::size_t kTokenMax = 64;  // longest letter-and-digit code, with room
 
-bool blob_before(std::string_view s, std::size_t p) { return (class_at(s, p - 1) & kBlob) != 0; }
+bool blob_before(std::string_view s, std::size_t p) {
+  return (class_at(s, p - 1) & kBlob) != 0;
+}
 
 std::size_t blob_begin(std::string_view s, std::size_t end, std::size_t floor) {
   while (end > floor && blob_before(s, end)) --end;
@@ -69,6 +72,7 @@ std::size_t open_chain(std::string_view s) {
 }
 
 struct PiiScratch final : Scratch {
+  ContextMemo words;
   PhoneMemo phones;
 };
 
@@ -83,8 +87,8 @@ struct Plan {
       if (o.enabled[i]) enabled |= bit_of(static_cast<EntityType>(i));
     }
     if (o.context) with_context = types_with_context();
-    constexpr TypeMask not_digits = bit_of(EntityType::EmailAddress) |
-                                    bit_of(EntityType::Person) | bit_of(EntityType::Location);
+    constexpr TypeMask not_digits = bit_of(EntityType::EmailAddress) | bit_of(EntityType::Person) |
+                                    bit_of(EntityType::Location);
     digits = (enabled & ~not_digits) != 0;
     capitals = has(EntityType::Person) || has(EntityType::Location) || has(EntityType::DateTime);
   }
@@ -96,8 +100,15 @@ class SegmentScan {
  public:
   SegmentScan(const Plan& plan, std::string_view s, std::size_t from, std::size_t decided,
               std::uint64_t base, PiiScratch& scratch, std::vector<Finding>& findings)
-      : plan_(plan), s_(s), from_(from), decided_(decided), base_(base), scratch_(scratch),
-        findings_(findings) {}
+      : plan_(plan),
+        s_(s),
+        from_(from),
+        decided_(decided),
+        base_(base),
+        scratch_(scratch),
+        findings_(findings) {
+    ++scratch_.words.scan;
+  }
 
   void run() {
     const std::size_t end = std::min(s_.size(), decided_ + kTriggerMax);
@@ -154,7 +165,8 @@ class SegmentScan {
     if (!wanted(p) || word_before(s_, p)) return;
     if (plan_.has(EntityType::Person)) report(EntityType::Person, p, match_person(s_, p));
     if (plan_.has(EntityType::Location)) report(EntityType::Location, p, match_location(s_, p));
-    if (plan_.has(EntityType::DateTime)) report(EntityType::DateTime, p, match_date_at_month(s_, p));
+    if (plan_.has(EntityType::DateTime))
+      report(EntityType::DateTime, p, match_date_at_month(s_, p));
   }
 
   // s[p] is the first digit of a run.
@@ -164,12 +176,24 @@ class SegmentScan {
       on_mixed(p);
       return;
     }
-    on_number_before(p);
-    if (!wanted(p)) return;
     const std::size_t end = digits_end(s_, p);
+    const char next = char_at(s_, end);
+    const bool goes_on = next == ' ' || next == '-' || next == '.' || next == '/' || next == ')';
+    // A short number by itself, the commonest kind: nothing begins here.
+    if (end - p < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
+    // A date is not a card, an address or a telephone number as well.
+    if ((next == '-' || next == '/' || next == '.') && end - p <= 4) {
+      if (const Match date = match_date_at_digit(s_, p); date.score >= 0.5F) {
+        if (plan_.has(EntityType::DateTime) && wanted(p)) report(EntityType::DateTime, p, date);
+        return;
+      }
+    }
+    if (goes_on || end - p >= 8) on_number_before(p);
+    if (!wanted(p)) return;
     if (word_at(s_, end)) {
       on_token(p, end);
-      if (plan_.has(EntityType::DateTime)) report(EntityType::DateTime, p, match_date_at_digit(s_, p));
+      if (plan_.has(EntityType::DateTime))
+        report(EntityType::DateTime, p, match_date_at_digit(s_, p));
       return;
     }
     if (end - p >= 6) on_token(p, end);
@@ -191,9 +215,7 @@ class SegmentScan {
     const char next = char_at(s_, end);
     const bool grouped = (next == ' ' || next == '-' || next == '.' || next == '/') &&
                          end + 1 < s_.size() && is_alnum(s_[end + 1]);
-    if (size < 5 && !grouped && !(next != '\0' && is_alpha(next))) {
-      if (next != ' ') return;
-    }
+    if (size < 6 && !grouped) return;
     if (plan_.has(EntityType::CreditCard) && (size >= 12 || (size == 4 && grouped))) {
       report(EntityType::CreditCard, p, match_credit_card(s_, p));
     }
@@ -229,7 +251,8 @@ class SegmentScan {
   void on_token(std::size_t p, std::size_t end) {
     while (end < s_.size() && end - p <= kTokenMax && is_alnum(s_[end])) ++end;
     if (word_at(s_, end)) return;
-    if (plan_.has(EntityType::UsPassport)) report(EntityType::UsPassport, p, match_us_passport(s_, p, end));
+    if (plan_.has(EntityType::UsPassport))
+      report(EntityType::UsPassport, p, match_us_passport(s_, p, end));
     if (plan_.has(EntityType::UsDriverLicense)) {
       report(EntityType::UsDriverLicense, p, match_us_driver_license(s_, p, end));
     }
@@ -258,7 +281,7 @@ class SegmentScan {
   TypeMask context_at(std::size_t begin) {
     if (context_place_ != begin) {
       context_place_ = begin;
-      context_ = context_types(s_, begin);
+      context_ = context_types(s_, begin, scratch_.words);
     }
     return context_;
   }
@@ -301,16 +324,19 @@ class PiiDetector final : public Detector {
                            std::vector<Finding>& findings) const override {
     auto& own = static_cast<PiiScratch&>(scratch);
     const std::size_t first = findings.size();
-    std::size_t begin = window.from == 0 ? 0 : window.text.rfind('\0', window.from - 1) + 1;
+    std::size_t begin = 0;
+    const char* text = window.text.data();
+    if (const void* last = window.from == 0 ? nullptr : memrchr(text, '\0', window.from)) {
+      begin = static_cast<std::size_t>(static_cast<const char*>(last) - text) + 1;
+    }
     for (;;) {
       const std::size_t nul = window.text.find('\0', std::max(begin, window.from));
       const bool complete = nul != std::string_view::npos;
       const std::size_t end = complete ? nul : window.text.size();
       const std::string_view segment = window.text.substr(begin, end - begin);
       const std::size_t from = std::max(begin, window.from) - begin;
-      const std::size_t decided = complete || window.last
-                                      ? segment.size()
-                                      : std::max(from, open_chain(segment));
+      const std::size_t decided =
+          complete || window.last ? segment.size() : std::max(from, open_chain(segment));
       SegmentScan(plan_, segment, from, decided, window.base + begin, own, findings).run();
       if (!complete) {
         sort_by_begin(findings, first);
@@ -322,10 +348,10 @@ class PiiDetector final : public Detector {
 
  private:
   static void sort_by_begin(std::vector<Finding>& findings, std::size_t first) {
-    std::stable_sort(findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
-                     [](const Finding& a, const Finding& b) {
-                       return a.begin != b.begin ? a.begin < b.begin : a.rule < b.rule;
-                     });
+    std::sort(findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
+              [](const Finding& a, const Finding& b) {
+                return a.begin != b.begin ? a.begin < b.begin : a.rule < b.rule;
+              });
   }
 
   const Plan plan_;

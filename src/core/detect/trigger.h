@@ -39,7 +39,8 @@ inline std::uint32_t in_range(__m256i v, char first, char last) {
 }
 
 inline std::uint32_t equals(__m256i v, char c) {
-  return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(c))));
+  return static_cast<std::uint32_t>(
+      _mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(c))));
 }
 
 inline HalfMasks half_masks(const char* p) {
@@ -56,8 +57,8 @@ inline BlockMasks block_masks(const char* p) {
   const auto join = [](std::uint32_t low, std::uint32_t high) {
     return std::uint64_t{high} << 32 | low;
   };
-  return {join(a.digit, b.digit), join(a.upper, b.upper), join(a.lower, b.lower),
-          join(a.at, b.at), join(a.colon, b.colon)};
+  return {join(a.digit, b.digit), join(a.upper, b.upper), join(a.lower, b.lower), join(a.at, b.at),
+          join(a.colon, b.colon)};
 }
 
 #else

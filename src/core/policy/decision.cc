@@ -20,12 +20,21 @@ constexpr std::array<VerdictRow, 6> kVerdicts = {{
 }};
 
 constexpr std::array<std::string_view, 10> kReasons = {
-    "safe",           "policy_violation", "sensitive_data",   "high_risk_action",
-    "unknown_tool",   "excessive_usage",  "prompt_injection", "leakage",
-    "malicious_behavior", "unsafe_content",
+    "safe",
+    "policy_violation",
+    "sensitive_data",
+    "high_risk_action",
+    "unknown_tool",
+    "excessive_usage",
+    "prompt_injection",
+    "leakage",
+    "malicious_behavior",
+    "unsafe_content",
 };
 
-constexpr char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+constexpr char upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
 
 }  // namespace
 
@@ -40,8 +49,12 @@ std::optional<Verdict> verdict_from(std::string_view name) {
   return std::nullopt;
 }
 
-int strictness(Verdict verdict) { return kVerdicts[static_cast<std::size_t>(verdict)].strictness; }
+int strictness(Verdict verdict) {
+  return kVerdicts[static_cast<std::size_t>(verdict)].strictness;
+}
 
-std::string_view to_string(Reason reason) { return kReasons[static_cast<std::size_t>(reason)]; }
+std::string_view to_string(Reason reason) {
+  return kReasons[static_cast<std::size_t>(reason)];
+}
 
 }  // namespace capsem::policy

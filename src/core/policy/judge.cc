@@ -16,26 +16,34 @@ using event::Point;
 // The original's names for the moments at which it asks its policies.
 std::string_view callback_at(Point point) {
   switch (point) {
-    case Point::Prompt: return "on_model_call";
+    case Point::Prompt:
+      return "on_model_call";
     case Point::ToolDefinition:
-    case Point::ToolCall: return "on_tool_call";
-    case Point::ToolResult: return "on_tool_response";
+    case Point::ToolCall:
+      return "on_tool_call";
+    case Point::ToolResult:
+      return "on_tool_response";
     case Point::ModelOutput:
-    case Point::Thought: break;
+    case Point::Thought:
+      break;
   }
   return "on_model_response";
 }
 
 std::string_view keyword_place(Point point, Part part) {
   switch (point) {
-    case Point::Prompt: return "prompt";
+    case Point::Prompt:
+      return "prompt";
     case Point::ToolDefinition:
       if (part == Part::ToolName) return "tool name";
       return part == Part::Description ? "tool description" : "tool definition";
-    case Point::ToolCall: return part == Part::ToolName ? "tool name" : "tool arguments";
-    case Point::ToolResult: return "tool response";
+    case Point::ToolCall:
+      return part == Part::ToolName ? "tool name" : "tool arguments";
+    case Point::ToolResult:
+      return "tool response";
     case Point::ModelOutput:
-    case Point::Thought: break;
+    case Point::Thought:
+      break;
   }
   return "model response";
 }
@@ -53,11 +61,15 @@ std::string_view shown_name(std::string_view name) {
 std::string pii_place(const Unit& unit) {
   switch (unit.point) {
     case Point::Prompt:
-    case Point::ToolDefinition: return "prompt";
-    case Point::ToolCall: return fmt::format("tool '{}' arguments", shown_name(unit.tool_name));
-    case Point::ToolResult: return fmt::format("tool '{}' response", shown_name(unit.tool_name));
+    case Point::ToolDefinition:
+      return "prompt";
+    case Point::ToolCall:
+      return fmt::format("tool '{}' arguments", shown_name(unit.tool_name));
+    case Point::ToolResult:
+      return fmt::format("tool '{}' response", shown_name(unit.tool_name));
     case Point::ModelOutput:
-    case Point::Thought: break;
+    case Point::Thought:
+      break;
   }
   return "model response";
 }
@@ -67,10 +79,12 @@ Reason pii_reason(Point point) {
   switch (point) {
     case Point::Prompt:
     case Point::ToolDefinition:
-    case Point::ToolCall: return Reason::SensitiveData;
+    case Point::ToolCall:
+      return Reason::SensitiveData;
     case Point::ToolResult:
     case Point::ModelOutput:
-    case Point::Thought: break;
+    case Point::Thought:
+      break;
   }
   return Reason::Leakage;
 }
@@ -145,8 +159,9 @@ std::vector<Tally> tally_types(const PiiPolicy& policy, const Unit& unit) {
     if (tally.count == 0 && !repeats.empty()) tally = tally_repeats(tally.type, repeats);
     if (tally.count > 0) tallies.push_back(tally);
   }
-  std::ranges::stable_sort(tallies, [](const Tally& a, const Tally& b) {
-    return reported_before(*a.first, *b.first);
+  std::ranges::sort(tallies, [](const Tally& a, const Tally& b) {
+    if (reported_before(*a.first, *b.first)) return true;
+    return !reported_before(*b.first, *a.first) && a.type < b.type;
   });
   return tallies;
 }
@@ -155,12 +170,17 @@ std::vector<Tally> tally_types(const PiiPolicy& policy, const Unit& unit) {
 
 bool looks_at(const PiiPolicy& policy, Point point) {
   switch (point) {
-    case Point::Prompt: return policy.check_prompts;
-    case Point::ToolDefinition: return false;  // not data of a person; the original skips it too
-    case Point::ToolCall: return policy.check_tool_args;
-    case Point::ToolResult: return policy.check_tool_responses;
+    case Point::Prompt:
+      return policy.check_prompts;
+    case Point::ToolDefinition:
+      return false;  // not data of a person; the original skips it too
+    case Point::ToolCall:
+      return policy.check_tool_args;
+    case Point::ToolResult:
+      return policy.check_tool_responses;
     case Point::ModelOutput:
-    case Point::Thought: break;
+    case Point::Thought:
+      break;
   }
   return policy.check_responses;
 }

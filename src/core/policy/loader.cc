@@ -94,8 +94,8 @@ class DirectoryLoader {
                               "pii.toml");
     }
     if (stem != "debug" && stem != "pii") {
-      loaded_.warnings.push_back(fmt::format("{}: unknown policy file, skipped{}", file.name,
-                                             suggestion(stem, kStems)));
+      loaded_.warnings.push_back(
+          fmt::format("{}: unknown policy file, skipped{}", file.name, suggestion(stem, kStems)));
       return {};
     }
     auto policy = stem == "debug" ? read_debug_file(*source, loaded_.warnings)

@@ -28,8 +28,8 @@ Result<std::vector<std::string>> read_keywords(const TomlSource& file, const tom
     const auto* word = item.as_string();
     if (word == nullptr) return file.error_at(item.source(), "a keyword must be a string");
     if (word->get().empty() || word->get().size() >= detect::kLookAhead) {
-      return file.error_at(item.source(), fmt::format("a keyword must have 1 to {} bytes",
-                                                      detect::kLookAhead - 1));
+      return file.error_at(
+          item.source(), fmt::format("a keyword must have 1 to {} bytes", detect::kLookAhead - 1));
     }
     keywords.push_back(word->get());
   }
@@ -39,10 +39,11 @@ Result<std::vector<std::string>> read_keywords(const TomlSource& file, const tom
 // ---- pii.toml ----
 
 constexpr std::array<std::string_view, 8> kPiiKeys = {
-    "enabled",         "check_prompts", "check_tool_args", "check_responses", "check_tool_responses",
-    "score_threshold", "language",      "entity_decisions"};
+    "enabled",         "check_prompts",        "check_tool_args",
+    "check_responses", "check_tool_responses", "score_threshold",
+    "language",        "entity_decisions"};
 
-constexpr std::array<std::string_view, 6> kVerdictNames = {"ALLOW",   "LOG",     "CLARIFY",
+constexpr std::array<std::string_view, 6> kVerdictNames = {"ALLOW",  "LOG",     "CLARIFY",
                                                            "REPLAN", "CONFIRM", "BLOCK"};
 
 std::array<std::string_view, detect::kEntityTypeCount> entity_names() {
@@ -112,8 +113,8 @@ class PiiFileReader {
                                                         suggestion(name->get(), kVerdictNames)));
     }
     if (*verdict == Verdict::Clarify || *verdict == Verdict::Replan) {
-      warn(value.source(), fmt::format("{} is recorded like LOG and has no other effect",
-                                       to_string(*verdict)));
+      warn(value.source(),
+           fmt::format("{} is recorded like LOG and has no other effect", to_string(*verdict)));
     }
     policy_.entities[static_cast<std::size_t>(*type)] = {.configured = true, .verdict = *verdict};
     return {};
@@ -122,7 +123,8 @@ class PiiFileReader {
   Status read_stray_setting(const toml::key& key, const toml::node& value) {
     if (file_.root().contains(key.str())) {
       return file_.error_at(key.source(), fmt::format("'{}' is set twice: at the top of the file "
-                                                      "and in [entity_decisions]", key.str()));
+                                                      "and in [entity_decisions]",
+                                                      key.str()));
     }
     const auto known = read_setting(key, value);
     if (!known) return std::unexpected(known.error());
@@ -131,7 +133,8 @@ class PiiFileReader {
                                                       suggestion(key.str(), entity_names())));
     }
     warn(key.source(), fmt::format("'{}' stands in [entity_decisions]; it belongs above the "
-                                   "table's header and was read as if it stood there", key.str()));
+                                   "table's header and was read as if it stood there",
+                                   key.str()));
     return {};
   }
 
@@ -168,8 +171,8 @@ class PiiFileReader {
     const auto* name = value.as_string();
     if (name == nullptr) return file_.error_at(value.source(), "'language' must be a string");
     if (name->get() != "en") {
-      warn(value.source(), fmt::format("language '{}' is not supported; texts are read as 'en'",
-                                       name->get()));
+      warn(value.source(),
+           fmt::format("language '{}' is not supported; texts are read as 'en'", name->get()));
     }
     return true;
   }

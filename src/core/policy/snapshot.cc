@@ -23,9 +23,8 @@ Status check_keywords(const KeywordPolicy& policy) {
   }
   for (const std::string& keyword : policy.keywords) {
     if (keyword.empty() || keyword.size() >= detect::kLookAhead) {
-      return gateway_error("invalid_policy",
-                           fmt::format("{}: a keyword must have 1 to {} bytes", policy.name,
-                                       detect::kLookAhead - 1));
+      return gateway_error("invalid_policy", fmt::format("{}: a keyword must have 1 to {} bytes",
+                                                         policy.name, detect::kLookAhead - 1));
     }
   }
   return {};
@@ -88,8 +87,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::freeze(std::vector<Policy> pol
                                                          std::string revision) {
   // One detector per policy at most, and one for PII.
   if (policies.size() >= detect::kDetectorsMax) {
-    return gateway_error("invalid_policy", fmt::format("more than {} policies",
-                                                       detect::kDetectorsMax - 1));
+    return gateway_error("invalid_policy",
+                         fmt::format("more than {} policies", detect::kDetectorsMax - 1));
   }
   std::shared_ptr<Snapshot> snapshot(new Snapshot);
   snapshot->policies_ = std::move(policies);

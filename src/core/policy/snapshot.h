@@ -1,5 +1,5 @@
-// One revision of the policies, compiled and frozen. Shared by all loops; an exchange is judged from
-// its first byte to its last by the snapshot it began with.
+// One revision of the policies, compiled and frozen. Shared by all loops; an exchange is judged
+// from its first byte to its last by the snapshot it began with.
 #pragma once
 
 #include <array>

@@ -77,7 +77,7 @@ class JsonArraySplitter {
   std::size_t depth_ = 0;          // open brackets of the current element
   State state_ = State::Start;
   bool in_string_ = false;
-  bool escaped_ = false;           // the byte before was a backslash that escapes this one
+  bool escaped_ = false;  // the byte before was a backslash that escapes this one
   bool lone_ = false;
   Status failed_{};
 };

@@ -1,5 +1,5 @@
-// What the admin listener answers. Pure: path in, reply out; the plumbing is http's, the numbers are
-// the caller's.
+// What the admin listener answers. Pure: path in, reply out; the plumbing is http's, the numbers
+// are the caller's.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,9 @@ struct AdminView {
   std::function<std::string()> metrics;  // Prometheus text; called only when asked for
 };
 
-// GET and HEAD of /health (alive), /ready (503 while not ready) and /metrics; other methods get 405,
-// other paths 404. Neither health nor readiness tells versions or names. `path` is without query.
+// GET and HEAD of /health (alive), /ready (503 while not ready) and /metrics; other methods get
+// 405, other paths 404. Neither health nor readiness tells versions or names. `path` is without
+// query.
 AdminReply admin_reply(std::string_view method, std::string_view path, const AdminView& view);
 
 }  // namespace capsem::admin

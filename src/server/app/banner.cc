@@ -14,7 +14,9 @@ bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-bool is_any(std::string_view host) { return host == "0.0.0.0" || host == "::" || host.empty(); }
+bool is_any(std::string_view host) {
+  return host == "0.0.0.0" || host == "::" || host.empty();
+}
 
 std::string address(bool tls, std::string_view host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string_view::npos;
@@ -65,8 +67,8 @@ std::vector<std::string> exposure_warnings(const proxy::Settings& settings) {
   }
   for (const proxy::BaseUrl& url : settings.base_urls) {
     if (url.tls || is_loopback(url.host)) continue;
-    warnings.push_back(fmt::format("{} has no TLS: keys and prompts travel in the clear",
-                                   to_text(url)));
+    warnings.push_back(
+        fmt::format("{} has no TLS: keys and prompts travel in the clear", to_text(url)));
   }
   return warnings;
 }

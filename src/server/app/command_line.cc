@@ -12,8 +12,8 @@ namespace {
 
 std::string suggested_flag(const CLI::App& app) {
   const std::vector<std::string> extras = app.remaining();
-  const auto extra = std::ranges::find_if(
-      extras, [](const std::string& word) { return word.starts_with("--"); });
+  const auto extra =
+      std::ranges::find_if(extras, [](const std::string& word) { return word.starts_with("--"); });
   if (extra == extras.end()) return {};
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {

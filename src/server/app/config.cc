@@ -116,9 +116,9 @@ class Builder {
                                        policy::suggestion(key.str(), names_in(section))));
     }
     if (!setting->in_file) {
-      return file.error_at(key.source(),
-                           fmt::format("'{}' cannot stand in this file: it says where the file is",
-                                       setting->name));
+      return file.error_at(
+          key.source(),
+          fmt::format("'{}' cannot stand in this file: it says where the file is", setting->name));
     }
     const auto value = raw_value(file, *setting, node);
     if (!value) return std::unexpected(value.error());
@@ -147,8 +147,8 @@ class Builder {
       }
       return RawValue(std::move(words));
     }
-    return file.error_at(node.source(), fmt::format("{} has a value of a kind that no setting has",
-                                                    setting.name));
+    return file.error_at(node.source(),
+                         fmt::format("{} has a value of a kind that no setting has", setting.name));
   }
 
   // A mistyped variable would otherwise be a setting that silently does not act.
@@ -182,7 +182,8 @@ class Builder {
       if (known.find("__") == std::string_view::npos) short_names.push_back(known);
     }
     const std::string_view near = policy::nearest_name(name, short_names);
-    const auto longer = std::max(near.size(), name.size()), shorter = std::min(near.size(), name.size());
+    const auto longer = std::max(near.size(), name.size()),
+               shorter = std::min(near.size(), name.size());
     return longer - shorter <= 3 ? near : std::string_view();
   }
 

@@ -33,7 +33,7 @@ struct ConfigSources {
 
 struct Configuration {
   proxy::Settings settings;
-  std::vector<std::string> origins;   // of settings_table()[i]: "default", "env PROXY_PORT", ...
+  std::vector<std::string> origins;  // of settings_table()[i]: "default", "env PROXY_PORT", ...
   std::vector<std::string> warnings;
 };
 

@@ -21,10 +21,10 @@
 namespace capsem::app {
 
 struct LogSinkOptions {
-  std::string path{};                   // empty: standard output
-  bool every_exchange = true;           // false: only those with a decision or a fault
-  std::size_t lines_max = 16'384;       // queued; more are dropped
-  std::int64_t flush_ms_max = 5'000;    // how long the destructor waits for a reader that is stuck
+  std::string path{};                 // empty: standard output
+  bool every_exchange = true;         // false: only those with a decision or a fault
+  std::size_t lines_max = 16'384;     // queued; more are dropped
+  std::int64_t flush_ms_max = 5'000;  // how long the destructor waits for a reader that is stuck
 };
 
 class LogSink final : public audit::Sink {
@@ -63,6 +63,7 @@ class LogSink final : public audit::Sink {
 
   // The writer thread's alone.
   int descriptor_;
+  bool is_file_;
   std::uint64_t told_dropped_ = 0;
   std::thread writer_;
 };

@@ -16,8 +16,8 @@ using Shards = std::span<const MetricShard* const>;
 struct ProviderNames {
   std::string_view provider, operation;
 };
-constexpr std::array<ProviderNames, proxy::kProviderCount> kProviders = {{
-    {"openai", "chat"}, {"gcp.gemini", "generate_content"}, {"anthropic", "chat"}}};
+constexpr std::array<ProviderNames, proxy::kProviderCount> kProviders = {
+    {{"openai", "chat"}, {"gcp.gemini", "generate_content"}, {"anthropic", "chat"}}};
 
 // `of` names a Count in a shard: the sum over all shards.
 template <class Of>
@@ -46,16 +46,14 @@ void per_provider(MetricsText& text, Shards shards, std::string_view name, std::
                   Of of) {
   text.family(name, "counter", help);
   for (std::size_t p = 0; p < kProviders.size(); ++p) {
-    text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
-                  return of(s.providers[p]);
-                }),
-                {{"gen_ai_provider_name", kProviders[p].provider}});
+    text.sample(
+        total(shards, [&](const MetricShard& s) -> const Count& { return of(s.providers[p]); }),
+        {{"gen_ai_provider_name", kProviders[p].provider}});
   }
 }
 
 void provider_histogram(MetricsText& text, Shards shards, std::string_view name,
-                        std::string_view help,
-                        proxy::Histogram<14> ProviderMetrics::*member) {
+                        std::string_view help, proxy::Histogram<14> ProviderMetrics::* member) {
   text.family(name, "histogram", help);
   for (std::size_t p = 0; p < kProviders.size(); ++p) {
     histogram(text, shards, proxy::kDurationBoundsMs, 1000,
@@ -66,7 +64,8 @@ void provider_histogram(MetricsText& text, Shards shards, std::string_view name,
 }
 
 void token_usage(MetricsText& text, Shards shards) {
-  text.family("gen_ai_client_token_usage", "histogram", "Tokens per answer, as the provider counts");
+  text.family("gen_ai_client_token_usage", "histogram",
+              "Tokens per answer, as the provider counts");
   for (std::size_t p = 0; p < kProviders.size(); ++p) {
     for (const bool input : {true, false}) {
       histogram(text, shards, proxy::kTokenBounds, 1,
@@ -82,7 +81,8 @@ void token_usage(MetricsText& text, Shards shards) {
 
 void providers(MetricsText& text, Shards shards) {
   provider_histogram(text, shards, "gen_ai_server_request_duration_seconds",
-                     "Time from the request to the end of its answer", &ProviderMetrics::duration_ms);
+                     "Time from the request to the end of its answer",
+                     &ProviderMetrics::duration_ms);
   provider_histogram(text, shards, "gen_ai_server_time_to_first_token_seconds",
                      "Time from the request to the first byte of its answer",
                      &ProviderMetrics::first_token_ms);
@@ -92,10 +92,10 @@ void providers(MetricsText& text, Shards shards) {
   text.family("capsem_answers_total", "counter", "Answers to clients by class of status");
   for (std::size_t p = 0; p < kProviders.size(); ++p) {
     for (std::size_t c = 1; c < kClasses.size(); ++c) {
-      text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
-                    return s.providers[p].status[c];
-                  }),
-                  {{"gen_ai_provider_name", kProviders[p].provider}, {"class", kClasses[c]}});
+      text.sample(
+          total(shards,
+                [&](const MetricShard& s) -> const Count& { return s.providers[p].status[c]; }),
+          {{"gen_ai_provider_name", kProviders[p].provider}, {"class", kClasses[c]}});
     }
   }
   using P = ProviderMetrics;
@@ -119,30 +119,30 @@ void inspection(MetricsText& text, Shards shards) {
 
   text.family("capsem_verdicts_total", "counter", "Verdicts of policies by inspection point");
   for (std::size_t point = 0; point < event::kPointCount; ++point) {
-    for (std::size_t v = 0; v < std::tuple_size_v<decltype(MetricShard::verdicts)::value_type>; ++v) {
-      text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
-                    return s.verdicts[point][v];
-                  }),
-                  {{"point", to_string(static_cast<event::Point>(point))},
-                   {"verdict", to_string(static_cast<policy::Verdict>(v))}});
+    for (std::size_t v = 0; v < std::tuple_size_v<decltype(MetricShard::verdicts)::value_type>;
+         ++v) {
+      text.sample(
+          total(shards, [&](const MetricShard& s) -> const Count& { return s.verdicts[point][v]; }),
+          {{"point", to_string(static_cast<event::Point>(point))},
+           {"verdict", to_string(static_cast<policy::Verdict>(v))}});
     }
   }
   text.family("capsem_inspected_bytes_total", "counter", "Text inspected by inspection point");
   for (std::size_t point = 0; point < event::kPointCount; ++point) {
-    text.sample(total(shards, [&](const MetricShard& s) -> const Count& {
-                  return s.inspected_bytes[point];
-                }),
-                {{"point", to_string(static_cast<event::Point>(point))}});
+    text.sample(
+        total(shards,
+              [&](const MetricShard& s) -> const Count& { return s.inspected_bytes[point]; }),
+        {{"point", to_string(static_cast<event::Point>(point))}});
   }
 }
 
 struct PlainRow {
   std::string_view name, type, help;
-  Count MetricShard::*count;
+  Count MetricShard::* count;
 };
 constexpr PlainRow kPlain[] = {
-    {"capsem_inspection_failed_total", "counter", "Exchanges refused because they could not be inspected",
-     &MetricShard::inspection_failed},
+    {"capsem_inspection_failed_total", "counter",
+     "Exchanges refused because they could not be inspected", &MetricShard::inspection_failed},
     {"capsem_stream_cuts_total", "counter", "Streams ended by a policy", &MetricShard::stream_cuts},
     {"capsem_client_gone_total", "counter", "Clients that left before their answer was complete",
      &MetricShard::client_gone},

@@ -18,7 +18,9 @@ void append_label_value(std::string& out, std::string_view value) {
   }
 }
 
-std::string number(double value) { return fmt::format("{}", value); }
+std::string number(double value) {
+  return fmt::format("{}", value);
+}
 
 }  // namespace
 
@@ -52,7 +54,9 @@ void MetricsText::sample(std::uint64_t value, Labels labels) {
   line("", labels, nullptr, fmt::format("{}", value));
 }
 
-void MetricsText::sample(double value, Labels labels) { line("", labels, nullptr, number(value)); }
+void MetricsText::sample(double value, Labels labels) {
+  line("", labels, nullptr, number(value));
+}
 
 void MetricsText::histogram(std::span<const std::uint64_t> bounds,
                             std::span<const std::uint64_t> counts, std::uint64_t sum,

@@ -30,8 +30,8 @@ int check(const std::string& path) {
   if (!files) return fail(files.error());
   for (const policy::SourceFile& file : *files) {
     if (std::filesystem::path(file.name).filename() != "capsem.toml") continue;
-    const auto settings = configure({.flags = {}, .environment = {},
-                                     .file = ConfigFile{file.name, file.text}});
+    const auto settings =
+        configure({.flags = {}, .environment = {}, .file = ConfigFile{file.name, file.text}});
     if (!settings) return fail(settings.error());
   }
   const auto set = compile_policies(*files);

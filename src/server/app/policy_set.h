@@ -1,5 +1,5 @@
-// From the configuration directory's files to policies that can judge: for serve, for its reload and
-// for `capsem policy check`.
+// From the configuration directory's files to policies that can judge: for serve, for its reload
+// and for `capsem policy check`.
 #pragma once
 
 #include <memory>

@@ -13,7 +13,9 @@
 namespace capsem::app {
 namespace {
 
-double ticks_per_second() { return static_cast<double>(::sysconf(_SC_CLK_TCK)); }
+double ticks_per_second() {
+  return static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");

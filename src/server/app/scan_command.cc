@@ -122,7 +122,8 @@ bool answer_line(Scanner& scanner, wire::JsonReader& json, std::string line, con
   if (!json.parse(std::string_view(line).substr(0, size))) return error("not a JSON object");
   if (json.nodes()[0].kind != wire::JsonKind::Object) return error("not a JSON object");
   const wire::JsonNode* text = json.find(0, "text");
-  if (text == nullptr || text->kind != wire::JsonKind::String) return error("no string \\\"text\\\"");
+  if (text == nullptr || text->kind != wire::JsonKind::String)
+    return error("no string \\\"text\\\"");
   const auto findings = scanner.scan(text->text, line_types(json, types));
   if (!findings) return error(findings.error().code);
   if (redacted) {
@@ -166,7 +167,8 @@ int run_scan(Arguments arguments) {
                "read {\"text\":..., \"entities\":[...]} lines, answer each with one line");
   app.add_option("--threshold", options.threshold, "drop findings scored lower [0.5]")
       ->check(CLI::Range(0.0, 1.0));
-  app.add_flag("--no-context", options.no_context, "do not raise scores for words around a finding");
+  app.add_flag("--no-context", options.no_context,
+               "do not raise scores for words around a finding");
   app.add_option("--only", options.only, "entity types to look for")->delimiter(',');
   if (const auto status = parse_arguments(app, arguments)) return *status;
 

@@ -98,8 +98,12 @@ void serve_until_told(Service& service, const sigset_t& signals) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) continue;
     switch (number) {
-      case SIGHUP: reload(service); break;
-      case kEnded: running = false; break;
+      case SIGHUP:
+        reload(service);
+        break;
+      case kEnded:
+        running = false;
+        break;
       default:
         spdlog::info("signal {}: draining; once more ends at once", number);
         service.gateway().drain();
@@ -111,8 +115,9 @@ void serve_until_told(Service& service, const sigset_t& signals) {
 }  // namespace
 
 int run_serve(Arguments arguments) {
-  CLI::App app("The gateway. A flag acts over its environment variable, which acts over capsem.toml.",
-               "capsem serve");
+  CLI::App app(
+      "The gateway. A flag acts over its environment variable, which acts over capsem.toml.",
+      "capsem serve");
   SettingFlags flags(app);
   bool print = false;
   app.add_flag("--print-effective-config", print, "print each setting with its origin, and end");
@@ -131,11 +136,10 @@ int run_serve(Arguments arguments) {
   const sigset_t signals = block_signals();
   auto service = Service::start(settings, std::move(startup->policies));
   if (!service) return fail(service.error());
-  const std::string text =
-      banner(settings, {.port = (*service)->gateway().port(),
-                        .admin_port = (*service)->gateway().admin_port(),
-                        .enabled = (*service)->enabled(),
-                        .warnings = startup->configuration.warnings});
+  const std::string text = banner(settings, {.port = (*service)->gateway().port(),
+                                             .admin_port = (*service)->gateway().admin_port(),
+                                             .enabled = (*service)->enabled(),
+                                             .warnings = startup->configuration.warnings});
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
   serve_until_told(**service, signals);

@@ -23,7 +23,8 @@ namespace capsem::app {
 class Service {
  public:
   // Opens the log, the listeners, and starts the loops. An error leaves nothing running.
-  static Result<std::unique_ptr<Service>> start(const proxy::Settings& settings, PolicySet policies);
+  static Result<std::unique_ptr<Service>> start(const proxy::Settings& settings,
+                                                PolicySet policies);
 
   proxy::Gateway& gateway() { return *gateway_; }
   const std::vector<std::string>& enabled() const { return enabled_; }

@@ -99,8 +99,8 @@ struct Assign {
 
   Status operator()(const Choice& choice) const {
     const auto* text = std::get_if<std::string>(&value);
-    const auto at = text == nullptr ? choice.words.end()
-                                    : std::ranges::find(choice.words, lower(*text));
+    const auto at =
+        text == nullptr ? choice.words.end() : std::ranges::find(choice.words, lower(*text));
     if (at == choice.words.end()) return must_be("one of: " + listed(choice.words));
     choice.set(settings, static_cast<std::size_t>(at - choice.words.begin()));
     return {};
@@ -127,7 +127,9 @@ struct Show {
 
   std::string operator()(const bool* slot) const { return *slot ? "true" : "false"; }
   template <class Number>
-  std::string operator()(const Number* slot) const { return fmt::format("{}", *slot); }
+  std::string operator()(const Number* slot) const {
+    return fmt::format("{}", *slot);
+  }
   std::string operator()(const std::string* slot) const { return quoted(*slot); }
   std::string operator()(const std::vector<std::string>* slot) const {
     std::string text;

@@ -11,8 +11,12 @@
 
 namespace capsem::app {
 
-std::string_view program_version() { return CAPSEM_VERSION; }
-std::string_view program_revision() { return CAPSEM_REVISION; }
+std::string_view program_version() {
+  return CAPSEM_VERSION;
+}
+std::string_view program_revision() {
+  return CAPSEM_REVISION;
+}
 
 std::string version_text() {
   std::string text = fmt::format("capsem {}\nrevision {}\nbuild {}, {} {}\n", CAPSEM_VERSION,

@@ -133,7 +133,7 @@ class ServerConnection final : public net::IoHandler, public net::TimerHandler {
   std::uint32_t requests_ = 0;
   std::uint32_t lingered_ = 0;
   std::int64_t opened_ms_ = 0, body_begin_ms_ = 0, last_read_ms_ = 0, request_begin_ns_ = 0;
-  std::uint64_t sized_left_ = 0, answer_bytes_ = 0;
+  std::uint64_t answer_bytes_ = 0;
 
   std::string head_text_;
   RequestHead head_;

@@ -61,7 +61,8 @@ std::string example(simdjson::dom::element schema, std::string_view text, int de
     return simdjson::minify(options.at(0).value_unsafe());
   }
   std::string_view type_text;
-  std::string type = schema["type"].get(type_text) == simdjson::SUCCESS ? lower(type_text) : "object";
+  std::string type =
+      schema["type"].get(type_text) == simdjson::SUCCESS ? lower(type_text) : "object";
   if (type == "integer") return "1";
   if (type == "number") return "1.5";
   if (type == "boolean") return "true";
@@ -160,8 +161,8 @@ Choice choice_for(const Prompt& prompt, const Behaviour& behaviour, std::size_t 
   }
   if (!prompt.tool_turn) choice.calls = behaviour.tools;
   if (behaviour.bytes > 0) choice.text = filler(behaviour.bytes);
-  const bool is_steered =
-      !behaviour.says.empty() || !choice.calls.empty() || !choice.refusal.empty() || behaviour.bytes > 0;
+  const bool is_steered = !behaviour.says.empty() || !choice.calls.empty() ||
+                          !choice.refusal.empty() || behaviour.bytes > 0;
   if (!is_steered) {
     const Tool* tool = prompt.tool_turn ? nullptr : wanted_tool(prompt);
     if (tool != nullptr) {
@@ -176,7 +177,9 @@ Choice choice_for(const Prompt& prompt, const Behaviour& behaviour, std::size_t 
   return choice;
 }
 
-std::int64_t tokens(std::size_t bytes) { return static_cast<std::int64_t>((bytes + 3) / 4); }
+std::int64_t tokens(std::size_t bytes) {
+  return static_cast<std::int64_t>((bytes + 3) / 4);
+}
 
 }  // namespace
 

@@ -18,7 +18,7 @@ struct Choice {
 };
 
 struct Answer {
-  std::string id;     // hexadecimal, derived from the request
+  std::string id;  // hexadecimal, derived from the request
   std::string model;
   std::vector<Choice> choices;
   std::string finish;  // empty: what follows from the choice

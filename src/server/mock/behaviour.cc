@@ -64,7 +64,10 @@ const std::map<std::string_view, Setter>& setters() {
       {"say", [](B b, V v) { b.says.emplace_back(v); }},
       {"say-letters", [](B b, V v) { b.says.push_back(from_letters(v)); }},
       {"tool", [](B b, V v) { b.tools.push_back({std::string(v), "{}"}); }},
-      {"args", [](B b, V v) { if (!b.tools.empty()) b.tools.back().arguments = v; }},
+      {"args",
+       [](B b, V v) {
+         if (!b.tools.empty()) b.tools.back().arguments = v;
+       }},
       {"reasoning", [](B b, V v) { b.reasoning = v; }},
       {"refusal", [](B b, V v) { b.refusal = v; }},
       {"finish", [](B b, V v) { b.finish = v; }},
@@ -86,7 +89,9 @@ const std::map<std::string_view, Setter>& setters() {
   return kSetters;
 }
 
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == ';' || c == ','; }
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == ';' || c == ',';
+}
 
 // Undoes the escapes of a "..." value.
 std::string unescape(std::string_view text) {

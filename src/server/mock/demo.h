@@ -6,9 +6,9 @@
 
 namespace capsem::mock {
 
-// Starts a mock provider and a gateway with the shipped policies on free loopback ports, sends every
-// scene over HTTP, unstreamed and streamed, and prints what the founding demo prints. Needs no key
-// and no network. 0: every scene ended as it should; 1: some did not; 2: wrong arguments.
+// Starts a mock provider and a gateway with the shipped policies on free loopback ports, sends
+// every scene over HTTP, unstreamed and streamed, and prints what the founding demo prints. Needs
+// no key and no network. 0: every scene ended as it should; 1: some did not; 2: wrong arguments.
 int run_demo(std::span<const std::string> args);
 
 }  // namespace capsem::mock

@@ -25,25 +25,24 @@ constexpr std::string_view kDangerousTool = R"([{"type": "function", "function":
   "parameters": {"type": "object", "properties": {}}}}])";
 
 constexpr std::array kScenes = {
-    Scene{"Calling OpenAI via CAPSEM Proxy", "CAPSEM BLOCKED", "What's the weather in Paris?",
-          kWeatherTool,
-          R"({"temperature": "20\u00b0C", "location": "Paris", "condition": "sunny"})",
-          "Model requested tool call:\n"
-          "Tool: get_weather\n"
-          "Arguments: {\"location\":\"Paris\"}\n"
-          "\n"
-          "Tool result: {'temperature': '20°C', 'location': 'Paris', 'condition': 'sunny'}\n"
-          "\n"
-          "Final response: Currently in Paris: sunny, about 20°C. Would you like an hourly forecast "
-          "or a 7-day outlook?\n"},
+    Scene{
+        "Calling OpenAI via CAPSEM Proxy", "CAPSEM BLOCKED", "What's the weather in Paris?",
+        kWeatherTool, R"({"temperature": "20\u00b0C", "location": "Paris", "condition": "sunny"})",
+        "Model requested tool call:\n"
+        "Tool: get_weather\n"
+        "Arguments: {\"location\":\"Paris\"}\n"
+        "\n"
+        "Tool result: {'temperature': '20°C', 'location': 'Paris', 'condition': 'sunny'}\n"
+        "\n"
+        "Final response: Currently in Paris: sunny, about 20°C. Would you like an hourly forecast "
+        "or a 7-day outlook?\n"},
     Scene{"PII Detection in Tool Call", "CAPSEM BLOCKED",
           "test contact lookup tool for a test email", kContactTool, "",
           "CAPSEM BLOCKED: Error code: 403 - {'detail': \"Request blocked by security policy: PII "
           "detected in tool 'contact_lookup' arguments: EMAIL_ADDRESS(count=1, score=1.00, "
           "action=BLOCK)\"}\n"},
     Scene{"PII Detection in Tool Result", "CAPSEM BLOCKED", "What's the weather in Paris?",
-          kShortWeatherTool,
-          R"({"temperature": "20\u00b0C", "location": "PII test@gmail.com"})",
+          kShortWeatherTool, R"({"temperature": "20\u00b0C", "location": "PII test@gmail.com"})",
           "CAPSEM BLOCKED: Error code: 403 - {'detail': \"Request blocked by security policy: PII "
           "detected in tool 'unknown' response: EMAIL_ADDRESS(count=1, score=1.00, "
           "action=BLOCK)\"}\n"},
@@ -52,17 +51,21 @@ constexpr std::array kScenes = {
           "CAPSEM BLOCKED: Error code: 403 - {'detail': 'Request blocked by security policy: PII "
           "detected in model response: EMAIL_ADDRESS(count=13, score=1.00, action=BLOCK), "
           "PERSON(count=2, score=0.85, action=LOG)'}\n"},
-    Scene{"Debug Policy - Blocking Test Keyword in prompt", "CAPSEM BLOCKED PROMPT",
-          "Tell me about capsem_block technology", "", "",
-          "CAPSEM BLOCKED PROMPT: Error code: 403 - {'detail': \"Request blocked by security policy: "
-          "Detected 'capsem_block' in prompt\"}\n"},
-    Scene{"Tool name", "CAPSEM BLOCKED TOOL NAME", "Use the dangerous tool", kDangerousTool, "",
-          "CAPSEM BLOCKED TOOL NAME: Error code: 403 - {'detail': \"Tool blocked by security policy: "
-          "Detected 'capsem_block' in tool name\"}\n"},
+    Scene{
+        "Debug Policy - Blocking Test Keyword in prompt", "CAPSEM BLOCKED PROMPT",
+        "Tell me about capsem_block technology", "", "",
+        "CAPSEM BLOCKED PROMPT: Error code: 403 - {'detail': \"Request blocked by security policy: "
+        "Detected 'capsem_block' in prompt\"}\n"},
+    Scene{
+        "Tool name", "CAPSEM BLOCKED TOOL NAME", "Use the dangerous tool", kDangerousTool, "",
+        "CAPSEM BLOCKED TOOL NAME: Error code: 403 - {'detail': \"Tool blocked by security policy: "
+        "Detected 'capsem_block' in tool name\"}\n"},
 };
 
 }  // namespace
 
-std::span<const Scene> demo_scenes() { return kScenes; }
+std::span<const Scene> demo_scenes() {
+  return kScenes;
+}
 
 }  // namespace capsem::mock

@@ -85,22 +85,32 @@ class ZstdEncoder final : public Encoder {
 
 std::unique_ptr<Encoder> make_encoder(Encoding encoding) {
   switch (encoding) {
-    case Encoding::Identity: return nullptr;
-    case Encoding::Gzip: return std::make_unique<ZlibEncoder>(kGzipWindow);
-    case Encoding::Deflate: return std::make_unique<ZlibEncoder>(kZlibWindow);
-    case Encoding::Brotli: return std::make_unique<BrotliEncoder>();
-    case Encoding::Zstd: return std::make_unique<ZstdEncoder>();
+    case Encoding::Identity:
+      return nullptr;
+    case Encoding::Gzip:
+      return std::make_unique<ZlibEncoder>(kGzipWindow);
+    case Encoding::Deflate:
+      return std::make_unique<ZlibEncoder>(kZlibWindow);
+    case Encoding::Brotli:
+      return std::make_unique<BrotliEncoder>();
+    case Encoding::Zstd:
+      return std::make_unique<ZstdEncoder>();
   }
   return nullptr;
 }
 
 std::string_view content_encoding(Encoding encoding) {
   switch (encoding) {
-    case Encoding::Identity: return "";
-    case Encoding::Gzip: return "gzip";
-    case Encoding::Deflate: return "deflate";
-    case Encoding::Brotli: return "br";
-    case Encoding::Zstd: return "zstd";
+    case Encoding::Identity:
+      return "";
+    case Encoding::Gzip:
+      return "gzip";
+    case Encoding::Deflate:
+      return "deflate";
+    case Encoding::Brotli:
+      return "br";
+    case Encoding::Zstd:
+      return "zstd";
   }
   return "";
 }

@@ -75,7 +75,8 @@ void read_choice(Prompt& prompt, element body, std::string_view nested) {
   const std::string type = text_of(choice, "type");
   prompt.must_call = type == "any" || type == "required";
   element inner;
-  prompt.forced_tool = get(choice, nested, inner) ? text_of(inner, "name") : text_of(choice, "name");
+  prompt.forced_tool =
+      get(choice, nested, inner) ? text_of(inner, "name") : text_of(choice, "name");
 }
 
 void read_chat(element body, Prompt& prompt) {
@@ -136,9 +137,8 @@ void read_embeddings(element body, Prompt& prompt) {
   element input;
   if (get(body, "input", input) && input.is_array()) {
     const auto items = list(body, "input");
-    prompt.inputs = !items.empty() && items.front().is_number()
-                        ? 1
-                        : static_cast<std::uint32_t>(items.size());
+    prompt.inputs =
+        !items.empty() && items.front().is_number() ? 1 : static_cast<std::uint32_t>(items.size());
   }
 }
 
@@ -195,14 +195,22 @@ void read_prompt(Api api, element body, Prompt& prompt) {
   if (std::string model = text_of(body, "model"); !model.empty()) prompt.model = std::move(model);
   prompt.stream = prompt.stream || flag(body, "stream");
   switch (api) {
-    case Api::Chat: return read_chat(body, prompt);
-    case Api::Completions: return read_completions(body, prompt);
-    case Api::Responses: return read_responses(body, prompt);
-    case Api::Embeddings: return read_embeddings(body, prompt);
+    case Api::Chat:
+      return read_chat(body, prompt);
+    case Api::Completions:
+      return read_completions(body, prompt);
+    case Api::Responses:
+      return read_responses(body, prompt);
+    case Api::Embeddings:
+      return read_embeddings(body, prompt);
     case Api::Gemini:
-    case Api::GeminiEmbed: return read_gemini(body, prompt);
-    case Api::Anthropic: return read_anthropic(body, prompt);
-    case Api::AnthropicComplete: prompt.last_user = content_text(body, "prompt"); return;
+    case Api::GeminiEmbed:
+      return read_gemini(body, prompt);
+    case Api::Anthropic:
+      return read_anthropic(body, prompt);
+    case Api::AnthropicComplete:
+      prompt.last_user = content_text(body, "prompt");
+      return;
   }
 }
 

@@ -37,8 +37,8 @@ struct Prompt {
   bool tool_turn = false;   // the conversation ends with a tool's result
   std::string tool_result;  // its text
   std::vector<Tool> tools;
-  std::string forced_tool;  // the one the caller insists on
-  bool must_call = false;   // the caller insists on any
+  std::string forced_tool;        // the one the caller insists on
+  bool must_call = false;         // the caller insists on any
   simdjson::dom::element schema;  // of a structured answer
   bool has_schema = false;
 };

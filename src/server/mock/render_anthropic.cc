@@ -8,7 +8,9 @@ namespace {
 constexpr std::string_view kSignature = "ErUBCkYIBxgCIkDmockmockmockmockmockmockmockmockmock==";
 
 // Anthropic has one answer: the first choice.
-const Choice& only(const Answer& answer) { return answer.choices.front(); }
+const Choice& only(const Answer& answer) {
+  return answer.choices.front();
+}
 
 std::string stop_reason(const Answer& answer) {
   if (answer.finish == "length") return "max_tokens";
@@ -30,7 +32,9 @@ std::string text_block(std::string_view text) {
   return JsonObject().str("type", "text").str("text", text).take();
 }
 
-std::string visible_text(const Choice& choice) { return choice.refusal + choice.text; }
+std::string visible_text(const Choice& choice) {
+  return choice.refusal + choice.text;
+}
 
 std::string usage_of(const Answer& answer, std::int64_t output_tokens) {
   return JsonObject()
@@ -77,8 +81,9 @@ class Writer {
   }
   void delta(std::string_view type, std::string_view key, std::string_view piece) {
     add("content_block_delta",
-        JsonObject().num("index", index_).raw(
-            "delta", JsonObject().str("type", type).str(key, piece).take()));
+        JsonObject()
+            .num("index", index_)
+            .raw("delta", JsonObject().str("type", type).str(key, piece).take()));
   }
   void end_block() { add("content_block_stop", JsonObject().num("index", index_++)); }
   std::vector<Event> take() { return std::move(events_); }
@@ -149,13 +154,12 @@ std::vector<Event> anthropic_events(const Answer& answer, const Cuts& cuts) {
     writer.end_block();
   }
   write_calls(writer, answer, cuts);
-  writer.add("message_delta",
-             JsonObject()
-                 .raw("delta", JsonObject()
-                                   .str("stop_reason", stop_reason(answer))
-                                   .null("stop_sequence")
-                                   .take())
-                 .raw("usage", JsonObject().num("output_tokens", answer.output_tokens).take()));
+  writer.add(
+      "message_delta",
+      JsonObject()
+          .raw("delta",
+               JsonObject().str("stop_reason", stop_reason(answer)).null("stop_sequence").take())
+          .raw("usage", JsonObject().num("output_tokens", answer.output_tokens).take()));
   JsonObject last;
   writer.add("message_stop", last);
   return writer.take();

@@ -41,8 +41,7 @@ std::string logprobs_of(std::string_view text) {
 std::string candidate(const Answer& answer, std::size_t index,
                       const std::vector<std::string>& parts, std::string_view finish) {
   JsonObject out;
-  out.raw("content",
-          JsonObject().raw("parts", json_array(parts)).str("role", "model").take());
+  out.raw("content", JsonObject().raw("parts", json_array(parts)).str("role", "model").take());
   if (!finish.empty()) out.str("finishReason", finish);
   out.num("index", static_cast<std::int64_t>(index));
   if (answer.logprobs && !finish.empty()) {

@@ -125,8 +125,7 @@ std::string error_body(Provider provider, int status, std::string_view message, 
     case Provider::Anthropic:
       return JsonObject()
           .str("type", "error")
-          .raw("error",
-               JsonObject().str("type", named->anthropic).str("message", message).take())
+          .raw("error", JsonObject().str("type", named->anthropic).str("message", message).take())
           .str("request_id", "req_mock")
           .take();
   }

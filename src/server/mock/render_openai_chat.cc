@@ -115,7 +115,9 @@ std::string delta_of(std::size_t index, std::string_view delta, std::string_view
 std::vector<std::string> call_deltas(const Answer& answer, std::size_t choice, std::size_t index,
                                      const Cuts& cuts) {
   const ToolCall& call = answer.choices[choice].calls[index];
-  auto wrap = [&](JsonObject& out) { return JsonObject().raw("tool_calls", json_array({out.take()})).take(); };
+  auto wrap = [&](JsonObject& out) {
+    return JsonObject().raw("tool_calls", json_array({out.take()})).take();
+  };
   JsonObject first;
   first.num("index", static_cast<std::int64_t>(index))
       .str("id", call_id(answer, choice, index))
@@ -198,8 +200,7 @@ std::vector<Event> chat_events(const Answer& answer, const Cuts& cuts) {
   for (std::size_t i = 0; i < answer.choices.size(); ++i) {
     lists.push_back(choice_events(answer, i, cuts));
   }
-  std::vector<Event> events =
-      merge(std::move(lists), cuts.interleave || answer.choices.size() > 1);
+  std::vector<Event> events = merge(std::move(lists), cuts.interleave || answer.choices.size() > 1);
   if (cuts.include_usage) events.push_back(chunk(answer, "[]", usage_of(answer), cuts));
   events.push_back({"", "[DONE]"});
   return events;

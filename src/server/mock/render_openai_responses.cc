@@ -79,7 +79,11 @@ std::string message_item(const Answer& answer, const Choice& choice, std::string
 std::string reasoning_item(const Choice& choice, std::string_view id) {
   const std::string part =
       JsonObject().str("type", "summary_text").str("text", choice.reasoning).take();
-  return JsonObject().str("id", id).str("type", "reasoning").raw("summary", json_array({part})).take();
+  return JsonObject()
+      .str("id", id)
+      .str("type", "reasoning")
+      .raw("summary", json_array({part}))
+      .take();
 }
 
 std::string call_item(const Answer& answer, const ToolCall& call, std::size_t index,
@@ -106,7 +110,8 @@ std::vector<std::string> output_of(const Answer& answer) {
     if (!choice.reasoning.empty()) items.push_back(reasoning_item(choice, "rs_" + suffix));
     if (has_message(choice)) items.push_back(message_item(answer, choice, "msg_" + suffix));
     for (std::size_t i = 0; i < choice.calls.size(); ++i) {
-      items.push_back(call_item(answer, choice.calls[i], i, choice.calls[i].arguments, "completed"));
+      items.push_back(
+          call_item(answer, choice.calls[i], i, choice.calls[i].arguments, "completed"));
     }
   }
   return items;
@@ -194,8 +199,8 @@ void write_message(Writer& writer, const Answer& answer, const Choice& choice, s
   if (!choice.text.empty() || part == 0) {
     write_part(writer, answer, choice.text, false, index, part, id, cuts);
   }
-  writer.add("output_item.done", JsonObject().num("output_index", index).raw(
-                                     "item", message_item(answer, choice, id)));
+  writer.add("output_item.done",
+             JsonObject().num("output_index", index).raw("item", message_item(answer, choice, id)));
 }
 
 void write_reasoning(Writer& writer, const Choice& choice, std::int64_t index, std::string_view id,
@@ -225,8 +230,9 @@ void write_call(Writer& writer, const Answer& answer, const ToolCall& call, std:
                 std::int64_t index, const Cuts& cuts) {
   const std::string id = "fc_" + answer.id + std::to_string(number);
   writer.add("output_item.added",
-             JsonObject().num("output_index", index).raw("item", call_item(answer, call, number, "",
-                                                                           "in_progress")));
+             JsonObject()
+                 .num("output_index", index)
+                 .raw("item", call_item(answer, call, number, "", "in_progress")));
   const std::uint32_t characters =
       cuts.whole_calls ? static_cast<std::uint32_t>(call.arguments.size()) : cuts.characters;
   for (std::string_view piece : deltas(call.arguments, characters)) {
@@ -238,8 +244,9 @@ void write_call(Writer& writer, const Answer& answer, const ToolCall& call, std:
   writer.add("function_call_arguments.done",
              place(index, id).str("name", call.name).str("arguments", call.arguments));
   writer.add("output_item.done",
-             JsonObject().num("output_index", index).raw(
-                 "item", call_item(answer, call, number, call.arguments, "completed")));
+             JsonObject()
+                 .num("output_index", index)
+                 .raw("item", call_item(answer, call, number, call.arguments, "completed")));
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ constexpr std::string_view kSse = "text/event-stream; charset=utf-8";
 
 bool same_word(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+    return std::tolower(static_cast<unsigned char>(x)) ==
+           std::tolower(static_cast<unsigned char>(y));
   });
 }
 
@@ -40,7 +41,9 @@ void add_provider_headers(Provider provider, Reply& reply) {
       reply.headers.emplace_back("openai-processing-ms", "1");
       reply.headers.emplace_back("x-ratelimit-remaining-requests", "4999");
       return;
-    case Provider::Gemini: reply.headers.emplace_back("Server-Timing", "gfet4t7; dur=1"); return;
+    case Provider::Gemini:
+      reply.headers.emplace_back("Server-Timing", "gfet4t7; dur=1");
+      return;
     case Provider::Anthropic:
       reply.headers.emplace_back("request-id", "req_mock");
       reply.headers.emplace_back("anthropic-ratelimit-requests-remaining", "4999");
@@ -49,12 +52,11 @@ void add_provider_headers(Provider provider, Reply& reply) {
 }
 
 Reply error_reply(const Route& route, const Behaviour& behaviour) {
-  const std::string message = behaviour.message.empty()
-                                  ? "The mock provider was asked to fail."
-                                  : behaviour.message;
+  const std::string message =
+      behaviour.message.empty() ? "The mock provider was asked to fail." : behaviour.message;
   const bool as_array = route.array_stream;
-  Reply reply = json_reply(behaviour.status,
-                           error_body(route.provider, behaviour.status, message, as_array));
+  Reply reply =
+      json_reply(behaviour.status, error_body(route.provider, behaviour.status, message, as_array));
   if (!behaviour.retry_after.empty()) {
     reply.headers.emplace_back("Retry-After", behaviour.retry_after);
   }
@@ -85,25 +87,38 @@ Reply echo_reply(const Request& request) {
 
 std::string body_of(const Route& route, const Prompt& prompt, const Answer& answer) {
   switch (route.api) {
-    case Api::Chat: return chat_body(answer);
-    case Api::Completions: return completions_body(answer);
-    case Api::Responses: return responses_body(answer, prompt.background ? "queued" : "completed");
-    case Api::Embeddings: return embeddings_body(prompt, answer.input_tokens);
-    case Api::Gemini: return gemini_body(answer);
-    case Api::GeminiEmbed: return gemini_embeddings(prompt);
-    case Api::Anthropic: return anthropic_body(answer);
-    case Api::AnthropicComplete: return anthropic_complete_body(answer);
+    case Api::Chat:
+      return chat_body(answer);
+    case Api::Completions:
+      return completions_body(answer);
+    case Api::Responses:
+      return responses_body(answer, prompt.background ? "queued" : "completed");
+    case Api::Embeddings:
+      return embeddings_body(prompt, answer.input_tokens);
+    case Api::Gemini:
+      return gemini_body(answer);
+    case Api::GeminiEmbed:
+      return gemini_embeddings(prompt);
+    case Api::Anthropic:
+      return anthropic_body(answer);
+    case Api::AnthropicComplete:
+      return anthropic_complete_body(answer);
   }
   return "{}";
 }
 
 std::vector<Event> events_of(Api api, const Answer& answer, const Cuts& cuts) {
   switch (api) {
-    case Api::Chat: return chat_events(answer, cuts);
-    case Api::Completions: return completions_events(answer, cuts);
-    case Api::Responses: return responses_events(answer, cuts);
-    case Api::Anthropic: return anthropic_events(answer, cuts);
-    default: return {};
+    case Api::Chat:
+      return chat_events(answer, cuts);
+    case Api::Completions:
+      return completions_events(answer, cuts);
+    case Api::Responses:
+      return responses_events(answer, cuts);
+    case Api::Anthropic:
+      return anthropic_events(answer, cuts);
+    default:
+      return {};
   }
 }
 
@@ -135,8 +150,8 @@ void add_stream(const Route& route, const Prompt& prompt, const Behaviour& behav
 void make_endless(Reply& reply) {
   if (reply.pieces.size() < 3) return;
   const auto last = static_cast<std::ptrdiff_t>(reply.pieces.size() - 2);
-  auto loop = std::make_shared<std::vector<Piece>>(reply.pieces.begin() + 1,
-                                                   reply.pieces.begin() + last);
+  auto loop =
+      std::make_shared<std::vector<Piece>>(reply.pieces.begin() + 1, reply.pieces.begin() + last);
   reply.pieces.erase(reply.pieces.begin() + 1, reply.pieces.end());
   reply.more = [loop, at = std::size_t{0}](Piece& piece) mutable {
     piece = (*loop)[at];
@@ -201,29 +216,32 @@ Reply generate(const Request& request, const Route& route, const Prompt& prompt,
 Reply simple_action(const Request& request, const Route& route) {
   const auto tokens = static_cast<std::int64_t>((request.body.size() + 3) / 4);
   switch (route.action) {
-    case Action::Models: return json_reply(200, models_body(route.provider));
+    case Action::Models:
+      return json_reply(200, models_body(route.provider));
     case Action::CountTokens:
       if (route.provider == Provider::Gemini) {
         return json_reply(200, JsonObject().num("totalTokens", tokens).take());
       }
       if (route.provider == Provider::OpenAi) {
-        return json_reply(200, JsonObject()
-                                   .str("object", "response.input_tokens")
-                                   .num("input_tokens", tokens)
-                                   .take());
+        return json_reply(
+            200,
+            JsonObject().str("object", "response.input_tokens").num("input_tokens", tokens).take());
       }
       return json_reply(200, JsonObject().num("input_tokens", tokens).take());
     case Action::Items:
-      return json_reply(200, R"({"object":"list","data":[{"id":"msg_1","type":"message",)"
-                             R"("role":"user","status":"completed","content":[{"type":"input_text",)"
-                             R"("text":"Hello"}]}],"first_id":"msg_1","last_id":"msg_1",)"
-                             R"("has_more":false})");
+      return json_reply(200,
+                        R"({"object":"list","data":[{"id":"msg_1","type":"message",)"
+                        R"("role":"user","status":"completed","content":[{"type":"input_text",)"
+                        R"("text":"Hello"}]}],"first_id":"msg_1","last_id":"msg_1",)"
+                        R"("has_more":false})");
     case Action::Compact:
-      return json_reply(200, R"({"id":"resp_compact","object":"response.compaction",)"
-                             R"("created_at":1760000000,"output":[],"usage":{"input_tokens":1,)"
-                             R"("input_tokens_details":{"cached_tokens":0},"output_tokens":1,)"
-                             R"("output_tokens_details":{"reasoning_tokens":0},"total_tokens":2}})");
-    default: return refuse(route.provider, 404, "The mock provider knows no such path.");
+      return json_reply(200,
+                        R"({"id":"resp_compact","object":"response.compaction",)"
+                        R"("created_at":1760000000,"output":[],"usage":{"input_tokens":1,)"
+                        R"("input_tokens_details":{"cached_tokens":0},"output_tokens":1,)"
+                        R"("output_tokens_details":{"reasoning_tokens":0},"total_tokens":2}})");
+    default:
+      return refuse(route.provider, 404, "The mock provider knows no such path.");
   }
 }
 
@@ -246,7 +264,9 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
-bool is_control(std::string_view target) { return target.starts_with("/mock/"); }
+bool is_control(std::string_view target) {
+  return target.starts_with("/mock/");
+}
 
 Reply control(const Request& request, State& state) {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
@@ -277,9 +297,9 @@ Reply serve(const Request& request, State& state) {
   prompt.model = route.model;
   thread_local simdjson::dom::parser parser;
   simdjson::dom::element json;
-  const bool is_json = !request.body.empty() &&
-                       parser.parse(request.body.data(), request.body.size()).get(json) ==
-                           simdjson::SUCCESS;
+  const bool is_json =
+      !request.body.empty() &&
+      parser.parse(request.body.data(), request.body.size()).get(json) == simdjson::SUCCESS;
   if (is_json && json.is_object()) read_prompt(route.api, json, prompt);
   std::optional<Script> script = state.script_for(prompt.model, path);
   if (script && script->directives.empty()) return std::move(script->reply);

@@ -2,11 +2,11 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/write.hpp>
-#include <boost/beast/http/error.hpp>
-
 #include <algorithm>
 #include <array>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <cerrno>
 #include <cstdio>
 
 namespace capsem::mock {
@@ -144,8 +144,8 @@ void Session::respond() {
   ++state_->requests;
   in_flight_ = true;
   if (state_->records()) {
-    Recorded record{std::string(request.method), std::string(request.target), {},
-                    std::string(request.body)};
+    Recorded record{
+        std::string(request.method), std::string(request.target), {}, std::string(request.body)};
     for (const auto& [name, value] : request.headers) record.headers.emplace_back(name, value);
     state_->record(std::move(record));
   }
@@ -210,10 +210,10 @@ void Session::play() {
   ++sent_pieces_;
   if (piece->delay_ms == 0) return send_piece(std::move(piece->bytes));
   timer_.expires_after(std::chrono::milliseconds(piece->delay_ms));
-  timer_.async_wait([self = shared_from_this(), bytes = std::move(piece->bytes)](
-                        error_code error) mutable {
-    if (!error) self->send_piece(std::move(bytes));
-  });
+  timer_.async_wait(
+      [self = shared_from_this(), bytes = std::move(piece->bytes)](error_code error) mutable {
+        if (!error) self->send_piece(std::move(bytes));
+      });
 }
 
 void Session::send_piece(std::string bytes) {
@@ -259,7 +259,8 @@ void Session::end_reply() {
 void Session::fail_now(Fault fault) {
   error_code ignored;
   switch (fault) {
-    case Fault::Stall: return watch_peer();
+    case Fault::Stall:
+      return watch_peer();
     case Fault::Reset:
       socket_.set_option(asio::socket_base::linger(true, 0), ignored);
       return stop();
@@ -268,7 +269,8 @@ void Session::fail_now(Fault fault) {
       reply_.more = nullptr;
       next_piece_ = reply_.pieces.size();
       return play();
-    default: return stop();
+    default:
+      return stop();
   }
 }
 
@@ -282,6 +284,8 @@ void Session::watch_peer() {
     if (error) return;
     char byte = 0;
     const auto n = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+      return self->watch_peer();  // woken for nothing
     if (n <= 0) {
       self->release_slot();
       return self->stop();

@@ -7,7 +7,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -23,9 +22,8 @@ namespace capsem::mock {
 // Concrete executor types: the type-erased ones cost a virtual call per operation.
 using Executor = boost::asio::io_context::executor_type;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                boost::asio::wait_traits<std::chrono::steady_clock>,
-                                                Executor>;
+using Timer = boost::asio::basic_waitable_timer<
+    std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 // Kept alive by its own pending operations; belongs to the loop of its socket.
 class Session : public std::enable_shared_from_this<Session> {
@@ -39,14 +37,14 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
-  void read();      // the next request
-  void receive();   // more bytes of it
+  void read();     // the next request
+  void receive();  // more bytes of it
   void consume();
   void respond();
   void begin_reply();
-  void play();                       // sends the next piece, after its delay
+  void play();  // sends the next piece, after its delay
   void send_piece(std::string bytes);
-  void write();                      // output_, then plays on
+  void write();  // output_, then plays on
   void write_segments();
   void end_reply();
   void fail_now(Fault fault);
@@ -60,13 +58,13 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<State> state_;
 
   // The request being read.
-  std::string input_;         // received, not yet consumed
+  std::string input_;  // received, not yet consumed
   std::optional<Parser> parser_;
 
   // The reply being played.
   Reply reply_;
   std::size_t next_piece_ = 0, sent_pieces_ = 0;
-  std::string output_;        // being written
+  std::string output_;  // being written
   std::size_t written_ = 0;
   bool keep_alive_ = true, in_flight_ = false, watching_ = false, finished_ = false;
   bool head_only_ = false;

@@ -22,9 +22,9 @@ struct Recorded {
 
 // An answer preloaded by POST /mock/script.
 struct Script {
-  std::string model, path;     // both empty: the next request
-  std::uint32_t uses_left = 1; // 0: any number
-  std::string directives;      // empty: `reply` is the answer
+  std::string model, path;      // both empty: the next request
+  std::uint32_t uses_left = 1;  // 0: any number
+  std::string directives;       // empty: `reply` is the answer
   Reply reply;
 };
 
@@ -42,7 +42,7 @@ class State {
   std::string add_script(std::string_view json);
   std::optional<Script> script_for(std::string_view model, std::string_view path);
 
-  std::atomic<std::int64_t> open{0};         // requests whose answer has not ended
+  std::atomic<std::int64_t> open{0};  // requests whose answer has not ended
   std::atomic<std::int64_t> connections{0};
   std::atomic<std::uint64_t> requests{0};
 

@@ -1,11 +1,10 @@
 #include "server/mock/upstream.h"
 
+#include <sys/socket.h>
+
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
-
-#include <sys/socket.h>
-
 #include <thread>
 #include <vector>
 
@@ -94,7 +93,9 @@ struct MockUpstream::Impl {
 };
 
 MockUpstream::MockUpstream() : impl_(std::make_unique<Impl>()) {}
-MockUpstream::~MockUpstream() { stop(); }
+MockUpstream::~MockUpstream() {
+  stop();
+}
 
 bool MockUpstream::start(const MockOptions& options) {
   error_code error;
@@ -112,8 +113,12 @@ bool MockUpstream::start(const MockOptions& options) {
   return true;
 }
 
-std::uint16_t MockUpstream::port() const { return impl_->port; }
-std::uint64_t MockUpstream::requests() const { return impl_->state->requests.load(); }
+std::uint16_t MockUpstream::port() const {
+  return impl_->port;
+}
+std::uint64_t MockUpstream::requests() const {
+  return impl_->state->requests.load();
+}
 
 void MockUpstream::stop() {
   for (auto& loop : impl_->loops) loop->stop();

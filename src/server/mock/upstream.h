@@ -13,7 +13,7 @@ struct MockOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // 0: any free one
   std::uint32_t threads = 1;
-  bool record = true;      // keep requests for GET /mock/requests
+  bool record = true;  // keep requests for GET /mock/requests
 };
 
 // Runs on its own threads, which end with it.

@@ -11,7 +11,8 @@ codec::ErrorBody error_body_for(codec::ErrorBody setting, const http::RequestHea
   if (http::equals_ignoring_case(wanted, "both")) return codec::ErrorBody::Unified;
   if (setting != codec::ErrorBody::Auto) return setting;
   return codec::resolve_error_body(setting, head.get("x-stainless-lang"),
-                                   head.get(http::FieldId::user_agent));
+                                   head.get(http::FieldId::user_agent),
+                                   head.get("x-stainless-package-version"));
 }
 
 LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view message,

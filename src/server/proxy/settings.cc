@@ -9,7 +9,9 @@ std::unexpected<Error> bad_url(std::string detail) {
   return gateway_error("invalid_base_url", std::move(detail));
 }
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool same_word(std::string_view a, std::string_view lower_b) {
   if (a.size() != lower_b.size()) return false;
@@ -95,9 +97,12 @@ Status read_prefix(std::string_view path, BaseUrl& url) {
 
 std::string_view to_string(Provider provider) {
   switch (provider) {
-    case Provider::OpenAi: return "openai";
-    case Provider::Gemini: return "gemini";
-    case Provider::Anthropic: break;
+    case Provider::OpenAi:
+      return "openai";
+    case Provider::Gemini:
+      return "gemini";
+    case Provider::Anthropic:
+      break;
   }
   return "anthropic";
 }

@@ -85,10 +85,10 @@ TEST(Config, FlagBeatsEnvironmentBeatsFile) {
 
 TEST(Config, TheOriginalsVariablesStayValidR18) {
   ConfigSources sources;
-  sources.environment = {
-      {"PROXY_HOST", "0.0.0.0"},  {"PROXY_PORT", "9"},         {"PROXY_WORKERS", "4"},
-      {"PROXY_LOG_LEVEL", "DEBUG"}, {"PROXY_ACCESS_LOG", "False"}, {"PROXY_LIMIT_CONCURRENCY", "7"},
-      {"PROXY_BACKLOG", "100"},   {"PROXY_CONFIG_DIR", "/etc/capsem"}};
+  sources.environment = {{"PROXY_HOST", "0.0.0.0"},     {"PROXY_PORT", "9"},
+                         {"PROXY_WORKERS", "4"},        {"PROXY_LOG_LEVEL", "DEBUG"},
+                         {"PROXY_ACCESS_LOG", "False"}, {"PROXY_LIMIT_CONCURRENCY", "7"},
+                         {"PROXY_BACKLOG", "100"},      {"PROXY_CONFIG_DIR", "/etc/capsem"}};
   const auto c = configure(sources);
   ASSERT_TRUE(c) << c.error().detail;
   EXPECT_EQ(c->settings.host, "0.0.0.0");
@@ -165,14 +165,14 @@ TEST(Config, AMistakeInTheFileSaysWhereAndWhatWasMeant) {
       {"[policies]\nfiles = []\n", ":1:2: unknown section 'policies'"},
       {"port = 1\n", ":1:1: unknown section 'port'"},
       {"server = 1\n", ":1:10: 'server' must be a table"},
-      {"[server]\nport = \"8000\"\n",
-       ":2:8: server.port must be a whole number from 0 to 65535"},
+      {"[server]\nport = \"8000\"\n", ":2:8: server.port must be a whole number from 0 to 65535"},
       {"[server]\nport = 65536\n", ":2:8: server.port must be a whole number from 0 to 65535"},
       {"[server]\nport = -1\n", ":2:8: server.port must be a whole number"},
       {"[server]\nport = 1.5\n", ":2:8: server.port has a value of a kind that no setting has"},
       {"[server]\naccess_log = 1\n", ":2:14: server.access_log must be true or false"},
       {"[server]\nhost = true\n", ":2:8: server.host must be a string"},
-      {"[server]\nallowed_hosts = \"a\"\n", ":2:17: server.allowed_hosts must be a list of strings"},
+      {"[server]\nallowed_hosts = \"a\"\n",
+       ":2:17: server.allowed_hosts must be a list of strings"},
       {"[server]\nallowed_hosts = [1]\n", ":2:18: server.allowed_hosts must be a list of strings"},
       {"[server]\nlog_level = \"loud\"\n",
        ":2:13: server.log_level must be one of: trace, debug, info, warning, error, critical, off"},

@@ -46,27 +46,28 @@ std::vector<std::unique_ptr<proxy::MetricShard>> two_shards() {
 }
 
 TEST(Metrics, AreTheSumOverAllLoops) {
-  const std::string text = render(two_shards(), {.version = "0.1.0", .revision = "sha256:x",
-                                                 .records_dropped = 4});
-  for (const std::string_view line : {
-           R"(capsem_build_info{version="0.1.0",revision="sha256:x"} 1)",
-           R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="0.01"} 0)",
-           R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="0.02"} 2)",
-           R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="81.92"} 2)",
-           R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="+Inf"} 4)",
-           R"(gen_ai_server_request_duration_seconds_sum{gen_ai_provider_name="openai",gen_ai_operation_name="chat"} 200.03)",
-           R"(gen_ai_server_request_duration_seconds_count{gen_ai_provider_name="openai",gen_ai_operation_name="chat"} 4)",
-           R"(gen_ai_server_time_to_first_token_seconds_count{gen_ai_provider_name="gcp.gemini",gen_ai_operation_name="generate_content"} 0)",
-           R"(gen_ai_client_token_usage_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",gen_ai_token_type="input",le="16"} 2)",
-           R"(capsem_answers_total{gen_ai_provider_name="openai",class="2xx"} 6)",
-           R"(capsem_overhead_microseconds_bucket{le="10"} 2)",
-           R"(capsem_inspection_microseconds_count 0)",
-           R"(capsem_verdicts_total{point="prompt",verdict="BLOCK"} 2)",
-           R"(capsem_inspected_bytes_total{point="model_output"} 200)",
-           R"(capsem_stream_cuts_total 2)",
-           R"(capsem_streams_open 10)",
-           R"(capsem_records_dropped_total 4)",
-       }) {
+  const std::string text =
+      render(two_shards(), {.version = "0.1.0", .revision = "sha256:x", .records_dropped = 4});
+  for (
+      const std::string_view line : {
+          R"(capsem_build_info{version="0.1.0",revision="sha256:x"} 1)",
+          R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="0.01"} 0)",
+          R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="0.02"} 2)",
+          R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="81.92"} 2)",
+          R"(gen_ai_server_request_duration_seconds_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",le="+Inf"} 4)",
+          R"(gen_ai_server_request_duration_seconds_sum{gen_ai_provider_name="openai",gen_ai_operation_name="chat"} 200.03)",
+          R"(gen_ai_server_request_duration_seconds_count{gen_ai_provider_name="openai",gen_ai_operation_name="chat"} 4)",
+          R"(gen_ai_server_time_to_first_token_seconds_count{gen_ai_provider_name="gcp.gemini",gen_ai_operation_name="generate_content"} 0)",
+          R"(gen_ai_client_token_usage_bucket{gen_ai_provider_name="openai",gen_ai_operation_name="chat",gen_ai_token_type="input",le="16"} 2)",
+          R"(capsem_answers_total{gen_ai_provider_name="openai",class="2xx"} 6)",
+          R"(capsem_overhead_microseconds_bucket{le="10"} 2)",
+          R"(capsem_inspection_microseconds_count 0)",
+          R"(capsem_verdicts_total{point="prompt",verdict="BLOCK"} 2)",
+          R"(capsem_inspected_bytes_total{point="model_output"} 200)",
+          R"(capsem_stream_cuts_total 2)",
+          R"(capsem_streams_open 10)",
+          R"(capsem_records_dropped_total 4)",
+      }) {
     EXPECT_THAT(text, HasSubstr(std::string(line) + "\n"));
   }
 }
@@ -100,7 +101,8 @@ TEST(Metrics, AreValidExpositionText) {
     EXPECT_TRUE(series.insert(name + match[2].str()).second) << "a series stands once";
     EXPECT_NO_THROW(static_cast<void>(std::stod(match[3])));
     if (!name.ends_with("_bucket")) continue;
-    const std::string labels = std::regex_replace(match[2].str(), std::regex(",?le=\"[^\"]*\""), "");
+    const std::string labels =
+        std::regex_replace(match[2].str(), std::regex(",?le=\"[^\"]*\""), "");
     const std::uint64_t count = std::stoull(match[3]);
     EXPECT_GE(count, last_bucket[name + labels]) << "buckets are cumulative";
     last_bucket[name + labels] = count;

@@ -52,8 +52,8 @@ TEST(ShippedConfig, ShowsEverySettingWithItsDefault) {
 
   const std::string uncommented =
       std::regex_replace(file->text, std::regex("(^|\n)# (\\w+ = )"), "$1$2");
-  const auto c = configure({.flags = {}, .environment = {},
-                            .file = ConfigFile{file->name, uncommented}});
+  const auto c =
+      configure({.flags = {}, .environment = {}, .file = ConfigFile{file->name, uncommented}});
   ASSERT_TRUE(c) << c.error().detail;
   const auto table = settings_table();
   for (std::size_t i = 0; i < table.size(); ++i) {

@@ -74,9 +74,10 @@ TEST(AuditRecord, UsageAndFinishReasonAppearWhenKnown) {
 TEST(AuditRecord, NoFieldCanForgeASecondRecordT36) {
   const std::string evil = "x\r\n{\"event\":\"fake\"}\\";
   std::string Record::* const fields[] = {
-      &Record::dialect, &Record::model,  &Record::revision, &Record::decided_by, &Record::error_code,
-      &Record::finish_reason, &Record::request_id, &Record::user_id, &Record::method, &Record::path,
-      &Record::provider, &Record::agent, &Record::outcome};
+      &Record::dialect,    &Record::model,         &Record::revision,   &Record::decided_by,
+      &Record::error_code, &Record::finish_reason, &Record::request_id, &Record::user_id,
+      &Record::method,     &Record::path,          &Record::provider,   &Record::agent,
+      &Record::outcome};
   for (const auto field : fields) {
     Record r = record();
     r.*field = evil;

@@ -13,7 +13,7 @@
 namespace capsem::test {
 
 struct Said {
-  event::Text text;   // its views are dead; `words` and `ref` are what they showed
+  event::Text text;  // its views are dead; `words` and `ref` are what they showed
   std::string words;
   std::string ref;
 };
@@ -76,9 +76,12 @@ class Reading : public Collector {
   bool read(codec::Where where, codec::Dialect dialect, std::string_view text,
             std::string_view name = {}) {
     switch (where) {
-      case codec::Where::Request: return request(dialect, text);
-      case codec::Where::Response: return response(dialect, text);
-      case codec::Where::Stream: return event(dialect, text, name);
+      case codec::Where::Request:
+        return request(dialect, text);
+      case codec::Where::Response:
+        return response(dialect, text);
+      case codec::Where::Stream:
+        return event(dialect, text, name);
     }
     return false;
   }

@@ -28,7 +28,8 @@ class EveryField : public testing::TestWithParam<int> {
   Dialect dialect() const { return static_cast<Dialect>(GetParam()); }
   std::span<const Field> fields() const { return codec_for(dialect()).fields(); }
 };
-INSTANTIATE_TEST_SUITE_P(Of, EveryField, testing::Range(0, static_cast<int>(kDialectCount)), name_of);
+INSTANTIATE_TEST_SUITE_P(Of, EveryField, testing::Range(0, static_cast<int>(kDialectCount)),
+                         name_of);
 
 // The field that chooses among selectors cannot hold another value and still be chosen.
 bool chooses(const Field& field) {
@@ -36,7 +37,8 @@ bool chooses(const Field& field) {
   if (dot == std::string_view::npos) return false;
   const std::string key = "[" + std::string(field.path.substr(dot + 1)) + "=";
   std::string path(field.path.substr(0, dot));
-  for (auto at = path.find("[+"); at != std::string::npos; at = path.find("[+")) path.erase(at + 1, 1);
+  for (auto at = path.find("[+"); at != std::string::npos; at = path.find("[+"))
+    path.erase(at + 1, 1);
   const auto found = path.rfind(key);
   return found != std::string::npos && path.find('.', path.find(']', found)) == std::string::npos;
 }

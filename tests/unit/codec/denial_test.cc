@@ -39,8 +39,9 @@ TEST(ErrorBody, is_chosen_by_caller_X1) {
 
 // The demo prints the body as it is: one key (R19).
 TEST(ErrorBody, has_its_keys_in_the_order_the_SDKs_print) {
-  EXPECT_EQ(error_body(ErrorBody::Detail, kMessage, "policy_violation", "request_blocked"),
-            R"({"detail":"Request blocked by security policy: Detected 'capsem_block' in prompt"})");
+  EXPECT_EQ(
+      error_body(ErrorBody::Detail, kMessage, "policy_violation", "request_blocked"),
+      R"({"detail":"Request blocked by security policy: Detected 'capsem_block' in prompt"})");
   EXPECT_EQ(error_body(ErrorBody::Unified, "M", "policy_violation", "request_blocked"),
             R"({"detail":"M","error":{"message":"M","type":"policy_violation","param":null,)"
             R"("code":"request_blocked"}})");
@@ -54,10 +55,12 @@ TEST(JsonString, escapes_what_json_and_line_splitting_clients_need) {
   append_json_string(out, std::string_view("a\"b\\c\n\r\t\0\x1f\x7f/", 12));
   EXPECT_EQ(out, "\"a\\\"b\\\\c\\n\\r\\t\\u0000\\u001f\x7f/\"");
   out.clear();
-  append_json_string(out, "x\xC2\x85y\xE2\x80\xA8z\xE2\x80\xA9\x0b\x0c\x1c\x1d\x1e"
-                          "\xC3\xA9\xE2\x80\xA6\xF0\x9F\x98\x80");
-  EXPECT_EQ(out, "\"x\\u0085y\\u2028z\\u2029\\u000b\\u000c\\u001c\\u001d\\u001e"
-                 "\xC3\xA9\xE2\x80\xA6\xF0\x9F\x98\x80\"");
+  append_json_string(out,
+                     "x\xC2\x85y\xE2\x80\xA8z\xE2\x80\xA9\x0b\x0c\x1c\x1d\x1e"
+                     "\xC3\xA9\xE2\x80\xA6\xF0\x9F\x98\x80");
+  EXPECT_EQ(out,
+            "\"x\\u0085y\\u2028z\\u2029\\u000b\\u000c\\u001c\\u001d\\u001e"
+            "\xC3\xA9\xE2\x80\xA6\xF0\x9F\x98\x80\"");
 }
 
 TEST(JsonString, of_any_bytes_reads_back_as_those_bytes) {

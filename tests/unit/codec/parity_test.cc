@@ -37,7 +37,6 @@ class Assembly {
     for (const test::Said& one : said) {
       const event::Text& text = one.text;
       if (text.field == 65535) continue;  // names and values nobody knows
-      units_.insert(text.unit);
       if (!text.repeat) {
         if (text.lane != 0) lanes_[text.lane] += one.words;
         append(text, one.words);
@@ -52,19 +51,22 @@ class Assembly {
     }
   }
 
-  // By point, unit and part. Raw JSON is compared without its white space.
-  std::map<std::tuple<Point, std::uint64_t, Part>, std::string> texts;
+  // By point, unit and part; units are numbered as they come, for their hashes are an event's or a
+  // body's own. Raw JSON is compared without its white space.
+  std::map<std::tuple<Point, std::size_t, Part>, std::string> texts;
 
  private:
   void append(const event::Text& text, const std::string& words) {
-    std::string& to = texts[{text.point, text.unit, text.part}];
+    const std::size_t unit =
+        units_[text.point].emplace(text.unit, units_[text.point].size()).first->second;
+    std::string& to = texts[{text.point, unit, text.part}];
     for (const char c : words) {
       if (!text.json || (c != ' ' && c != '\n')) to += c;
     }
   }
 
   std::map<std::uint64_t, std::string> lanes_;
-  std::set<std::uint64_t> units_;
+  std::map<Point, std::map<std::uint64_t, std::size_t>> units_;
 };
 
 class EventReader : public wire::SseSink, public wire::JsonArraySink {
@@ -158,6 +160,7 @@ TEST_P(Parity, ends_every_scope_of_a_stream) {
   wire::SseParser parser;
   ASSERT_TRUE(parser.feed(file(GetParam(), "stream.sse"), streamed));
   if (GetParam() == Dialect::AnthropicComplete) return;  // one text and no scopes
+  if (GetParam() == Dialect::Gemini) return;             // nothing it says is a reliable end
   streamed.scopes.erase(0);
   EXPECT_FALSE(streamed.scopes.empty());
   for (const std::uint64_t scope : streamed.scopes) EXPECT_TRUE(streamed.ended.contains(scope));

@@ -54,8 +54,9 @@ inline std::string show(const Catalog& catalog, std::vector<Finding> found) {
   std::string out;
   for (const auto& f : found) {
     char numbers[64];
-    std::snprintf(numbers, sizeof numbers, " %llu-%llu %.2f", static_cast<unsigned long long>(f.begin),
-                  static_cast<unsigned long long>(f.end), static_cast<double>(f.score));
+    std::snprintf(numbers, sizeof numbers, " %llu-%llu %.2f",
+                  static_cast<unsigned long long>(f.begin), static_cast<unsigned long long>(f.end),
+                  static_cast<double>(f.score));
     out += std::string(catalog.rule_name(f.rule)) + numbers + "\n";
   }
   return out;

@@ -1,7 +1,7 @@
 // However a text is cut, a lane finds what one block scan finds, and holds back only what is open.
 #include "core/detect/lane.h"
 
-#include "unit/detect/helpers.h"
+#include "tests/unit/detect/helpers.h"
 
 namespace capsem::detect {
 namespace {
@@ -14,8 +14,12 @@ Catalog rich_catalog(float score_min = 0) {
   const auto options = all_types(catalog, true, score_min);
   catalog.add(make_pii_detector(options));
   const RuleId rule = catalog.add_rule("keyword");
-  const std::vector<Keyword> keywords = {
-      {"capsem_block", rule}, {"block", rule}, {"secret", rule}, {"\xC3\xA9l\xC3\xA8" "ve", rule}};
+  const std::vector<Keyword> keywords = {{"capsem_block", rule},
+                                         {"block", rule},
+                                         {"secret", rule},
+                                         {"\xC3\xA9l\xC3\xA8"
+                                          "ve",
+                                          rule}};
   catalog.add(make_keyword_detector(keywords));
   return catalog;
 }
@@ -23,17 +27,26 @@ Catalog rich_catalog(float score_min = 0) {
 const std::vector<std::string>& rich_texts() {
   static const std::vector<std::string> texts = {
       "My name is Elie Bursztein, write to elie.b@gmail.com or john.smith+x@mail.example.co.uk.",
-      "{\"customer\":\"John Smith\",\"card\":\"4111 1111 1111 1111\",\"ssn\":\"078-05-1123\",\"ip\":\"10.0.0.1\"}",
-      "Call (415) 555-0132 or +49 30 12345678, fax 020 7946 0958; passport no. 912803456 expires 5/20/2031.",
-      "Transfer from GB29 NWBK 6016 1331 9268 19 to DE89370400440532013000, account number 12345678901.",
-      "wallet bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4 or 16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ! block",
+      "{\"customer\":\"John Smith\",\"card\":\"4111 1111 1111 "
+      "1111\",\"ssn\":\"078-05-1123\",\"ip\":\"10.0.0.1\"}",
+      "Call (415) 555-0132 or +49 30 12345678, fax 020 7946 0958; passport no. 912803456 expires "
+      "5/20/2031.",
+      "Transfer from GB29 NWBK 6016 1331 9268 19 to DE89370400440532013000, account number "
+      "12345678901.",
+      "wallet bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4 or 16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ! "
+      "block",
       "src=:: dst=2001:db8::8a2e:370:7334/64 via fe80::1%eth0, ::ffff:192.0.2.1 and 192.168.1.1.1",
-      "On 2024-03-15T14:30:00.123Z Mr. Mayers met Dr. Mar\xC3\xAD""a van der Berg in New York City, May 1st, 2024.",
-      "driver license D1234567 \xE2\x80\x9CJohn O'Brien\xE2\x80\x9D \xE4\xBD\xA0\xE5\xA5\xBD 4012888888881881 \xC3\xA9l\xC3\xA8ve capsem_BLOCK",
-      "one is415-555-0132 text::ffff:192.0.2.1 20241 440-600-5124 91-415-555-0132 1.5 2.25 3/4 a@b @c.d x@y.z",
-      "Currently in Paris: sunny, about 20\xC2\xB0""C. Would you like an hourly forecast or a 7-day outlook?\n",
+      "On 2024-03-15T14:30:00.123Z Mr. Mayers met Dr. Mar\xC3\xAD"
+      "a van der Berg in New York City, May 1st, 2024.",
+      "driver license D1234567 \xE2\x80\x9CJohn O'Brien\xE2\x80\x9D \xE4\xBD\xA0\xE5\xA5\xBD "
+      "4012888888881881 \xC3\xA9l\xC3\xA8ve capsem_BLOCK",
+      "one is415-555-0132 text::ffff:192.0.2.1 20241 440-600-5124 91-415-555-0132 1.5 2.25 3/4 a@b "
+      "@c.d x@y.z",
+      "Currently in Paris: sunny, about 20\xC2\xB0"
+      "C. Would you like an hourly forecast or a 7-day outlook?\n",
       "end of one\0"s + "5 street, jane@example.org\0"s + "account\0"s + "12345678901",
-      "Ludwig van Beethoven, Richard M. Nixon Mary Ann Smith John Smith JOHN SMITH will smith May-21 21-May-2024",
+      "Ludwig van Beethoven, Richard M. Nixon Mary Ann Smith John Smith JOHN SMITH will smith "
+      "May-21 21-May-2024",
   };
   return texts;
 }
@@ -64,8 +77,9 @@ TEST(Lane, FindsTheSameHoweverTextIsCut) {
     }
     const auto whole = show(catalog, block_scan(catalog, text));
     const std::size_t piece_max = 1 + random() % 40;
-    ASSERT_EQ(show(catalog, scan_pieces(catalog, text, random_cuts(random, text.size(), piece_max))),
-              whole)
+    ASSERT_EQ(
+        show(catalog, scan_pieces(catalog, text, random_cuts(random, text.size(), piece_max))),
+        whole)
         << text << "\npieces of at most " << piece_max << " bytes";
   }
 }
@@ -73,16 +87,17 @@ TEST(Lane, FindsTheSameHoweverTextIsCut) {
 // Random text over the bytes that entities are made of reaches states that no example does.
 TEST(Lane, FindsTheSameInTextMadeOfEntityBytes) {
   const Catalog catalog = rich_catalog();
-  constexpr std::string_view alphabet[] = {
-      "0123456789 -./:()+", "abcdef0123456789:.%/ ", "ab1@.-_ Xx", "GB29NWBK60161331926819 -",
-      "John Mary Smith van of, ."};
+  constexpr std::string_view alphabet[] = {"0123456789 -./:()+", "abcdef0123456789:.%/ ",
+                                           "ab1@.-_ Xx", "GB29NWBK60161331926819 -",
+                                           "John Mary Smith van of, ."};
   std::mt19937 random(11);
   for (int round = 0; round < 2000; ++round) {
     const auto letters = alphabet[random() % std::size(alphabet)];
     std::string text(100 + random() % 900, ' ');
     for (auto& c : text) c = letters[random() % letters.size()];
     const auto whole = show(catalog, block_scan(catalog, text));
-    ASSERT_EQ(show(catalog, scan_pieces(catalog, text, random_cuts(random, text.size(), 1 + random() % 200))),
+    ASSERT_EQ(show(catalog, scan_pieces(catalog, text,
+                                        random_cuts(random, text.size(), 1 + random() % 200))),
               whole)
         << text;
   }
@@ -159,7 +174,8 @@ TEST(Lane, StaysSmallHoweverMuchPassesThrough) {
   CatalogScratch scratch(catalog);
   std::vector<Finding> found;
   for (const std::size_t piece : {1UL, 17UL, 64UL, 700UL, 5000UL, 100000UL}) {
-    for (const std::string_view unit : {"plain words and ", "0123456789", "John Smith ", "a.b@c."}) {
+    for (const std::string_view unit :
+         {"plain words and ", "0123456789", "John Smith ", "a.b@c."}) {
       Lane lane(catalog, 3);
       std::string text;
       while (text.size() < 3 * piece + 2000) text += unit;

@@ -16,7 +16,8 @@ TEST(Directives, AreReadInAnyOrderAndSeparatedByBlanksOrSemicolons) {
 
 TEST(Directives, TakeQuotedTextsAndObjectsAsOneValue) {
   Behaviour b;
-  EXPECT_EQ(apply_directives(R"(say="a \"b\" c" say="two" tool=f args={"x":{"y":"}"}} cut=1)", b), "");
+  EXPECT_EQ(apply_directives(R"(say="a \"b\" c" say="two" tool=f args={"x":{"y":"}"}} cut=1)", b),
+            "");
   EXPECT_EQ(b.says, (std::vector<std::string>{"a \"b\" c", "two"}));
   ASSERT_EQ(b.tools.size(), 1U);
   EXPECT_EQ(b.tools[0].name, "f");

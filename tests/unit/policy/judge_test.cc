@@ -17,7 +17,9 @@ constexpr detect::RuleId kWord = 100;    // 'capsem_block' of the Debug policy
 constexpr detect::RuleId kSecond = 101;  // 'Second Word'
 
 // Entity types are reported under their own number in these tests.
-constexpr detect::RuleId rule_of(EntityType type) { return static_cast<detect::RuleId>(type); }
+constexpr detect::RuleId rule_of(EntityType type) {
+  return static_cast<detect::RuleId>(type);
+}
 
 KeywordPolicy debug_policy() {
   KeywordPolicy policy;
@@ -44,8 +46,12 @@ PiiPolicy pii_policy() {
 
 Hit hit(EntityType type, float score, std::uint32_t order, std::uint64_t begin,
         Part part = Part::Text) {
-  return {.rule = rule_of(type), .score = score, .order = order, .begin = begin,
-          .end = begin + 5, .part = part};
+  return {.rule = rule_of(type),
+          .score = score,
+          .order = order,
+          .begin = begin,
+          .end = begin + 5,
+          .part = part};
 }
 
 Hit repeated(EntityType type, std::uint16_t field, std::uint64_t begin) {
@@ -55,10 +61,9 @@ Hit repeated(EntityType type, std::uint16_t field, std::uint64_t begin) {
   return h;
 }
 
-Hit word(Part part, std::uint32_t order = 0, std::uint64_t begin = 0,
-         detect::RuleId rule = kWord) {
-  return {.rule = rule, .score = 1, .order = order, .begin = begin, .end = begin + 12,
-          .part = part};
+Hit word(Part part, std::uint32_t order = 0, std::uint64_t begin = 0, detect::RuleId rule = kWord) {
+  return {
+      .rule = rule, .score = 1, .order = order, .begin = begin, .end = begin + 12, .part = part};
 }
 
 std::optional<Decision> ask_pii(const Unit& unit, const PiiPolicy& policy = pii_policy()) {
@@ -98,8 +103,8 @@ constexpr PlaceCase kPlaces[] = {
 TEST(DebugPolicy, NamesThePlaceAndTheOriginalsHookR19R20R21) {
   for (const auto& c : kPlaces) {
     SCOPED_TRACE(testing::Message() << to_string(c.point) << " " << static_cast<int>(c.part));
-    const auto decision = ask_debug({.point = c.point, .phase = Phase::Response,
-                                     .hits = {word(c.part)}});
+    const auto decision =
+        ask_debug({.point = c.point, .phase = Phase::Response, .hits = {word(c.part)}});
     ASSERT_TRUE(decision);
     EXPECT_EQ(decision->details, "Detected 'capsem_block' in " + std::string(c.place));
     EXPECT_EQ(decision->callback, c.callback);
@@ -116,8 +121,9 @@ TEST(DebugPolicy, ReportsTheHitThatStandsFirstWhateverOrderHitsWereFoundIn) {
   EXPECT_EQ(details(ask_debug({.point = Point::ToolCall,
                                .hits = {word(Part::Arguments, 3, 0), word(Part::ToolName, 1, 9)}})),
             "Detected 'capsem_block' in tool name");
-  EXPECT_EQ(details(ask_debug({.hits = {word(Part::Text, 2, 80), word(Part::Text, 2, 7, kSecond)}})),
-            "Detected 'Second Word' in prompt");
+  EXPECT_EQ(
+      details(ask_debug({.hits = {word(Part::Text, 2, 80), word(Part::Text, 2, 7, kSecond)}})),
+      "Detected 'Second Word' in prompt");
 }
 
 TEST(DebugPolicy, CountsRepeatingTextsLikeAllOthers) {
@@ -153,69 +159,107 @@ std::vector<Hit> founding_answer() {
 std::vector<PiiCase> pii_cases() {
   const Hit email = hit(EntityType::EmailAddress, 1, 0, 10);
   return {
-      {"R22: a model's call", {.point = Point::ToolCall, .phase = Phase::Response,
-        .tool_name = "contact_lookup", .hits = {hit(EntityType::EmailAddress, 1, 1, 9, Part::Arguments)}},
+      {"R22: a model's call",
+       {.point = Point::ToolCall,
+        .phase = Phase::Response,
+        .tool_name = "contact_lookup",
+        .hits = {hit(EntityType::EmailAddress, 1, 1, 9, Part::Arguments)}},
        "PII detected in tool 'contact_lookup' arguments: "
-       "EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)", Verdict::Block, "EMAIL_ADDRESS"},
+       "EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)",
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
       {"R23: a result without a name stays unknown in the text",
        {.point = Point::ToolResult, .tool_name_resolved = "get_weather", .hits = {email}},
        "PII detected in tool 'unknown' response: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)",
-       Verdict::Block, "EMAIL_ADDRESS"},
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
       {"R23: a result that names its tool",
        {.point = Point::ToolResult, .tool_name = "get_weather", .hits = {email}},
        "PII detected in tool 'get_weather' response: "
-       "EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)", Verdict::Block, "EMAIL_ADDRESS"},
+       "EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)",
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
       {"R24: thirteen addresses and two names in the answer",
        {.point = Point::ModelOutput, .phase = Phase::Response, .hits = founding_answer()},
        "PII detected in model response: EMAIL_ADDRESS(count=13, score=1.00, action=BLOCK), "
-       "PERSON(count=2, score=0.85, action=LOG)", Verdict::Block, "EMAIL_ADDRESS"},
-      {"R25: a prompt", {.hits = {email}},
-       "PII detected in prompt: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)", Verdict::Block,
+       "PERSON(count=2, score=0.85, action=LOG)",
+       Verdict::Block,
        "EMAIL_ADDRESS"},
-      {"thoughts are told as the answer", {.point = Point::Thought, .hits = {email}},
+      {"R25: a prompt",
+       {.hits = {email}},
+       "PII detected in prompt: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)",
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
+      {"thoughts are told as the answer",
+       {.point = Point::Thought, .hits = {email}},
        "PII detected in model response: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)",
-       Verdict::Block, "EMAIL_ADDRESS"},
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
       {"equal scores: the type that stands first is listed first",
        {.hits = {hit(EntityType::CreditCard, 1, 1, 3), hit(EntityType::EmailAddress, 1, 0, 90)}},
        "PII detected in prompt: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK), "
-       "CREDIT_CARD(count=1, score=1.00, action=BLOCK)", Verdict::Block, "EMAIL_ADDRESS"},
-      {"the score is the mean", {.hits = {hit(EntityType::PhoneNumber, 0.75F, 0, 3),
-                                          hit(EntityType::PhoneNumber, 0.5F, 0, 30)}},
+       "CREDIT_CARD(count=1, score=1.00, action=BLOCK)",
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
+      {"the score is the mean",
+       {.hits = {hit(EntityType::PhoneNumber, 0.75F, 0, 3),
+                 hit(EntityType::PhoneNumber, 0.5F, 0, 30)}},
        "PII detected in prompt: PHONE_NUMBER(count=2, score=0.62, action=CONFIRM)",
-       Verdict::Confirm, "PHONE_NUMBER"},
+       Verdict::Confirm,
+       "PHONE_NUMBER"},
       {"the strictest verdict decides, whatever is listed first",
        {.hits = {hit(EntityType::Person, 1, 0, 0), hit(EntityType::PhoneNumber, 0.9F, 0, 30),
                  hit(EntityType::CreditCard, 0.8F, 0, 60)}},
        "PII detected in prompt: PERSON(count=1, score=1.00, action=LOG), "
        "PHONE_NUMBER(count=1, score=0.90, action=CONFIRM), "
-       "CREDIT_CARD(count=1, score=0.80, action=BLOCK)", Verdict::Block, "CREDIT_CARD"},
-      {"LOG alone is recorded", {.hits = {hit(EntityType::Person, 0.85F, 0, 0)}},
-       "PII detected in prompt: PERSON(count=1, score=0.85, action=LOG)", Verdict::Log, "PERSON"},
+       "CREDIT_CARD(count=1, score=0.80, action=BLOCK)",
+       Verdict::Block,
+       "CREDIT_CARD"},
+      {"LOG alone is recorded",
+       {.hits = {hit(EntityType::Person, 0.85F, 0, 0)}},
+       "PII detected in prompt: PERSON(count=1, score=0.85, action=LOG)",
+       Verdict::Log,
+       "PERSON"},
       {"ALLOW is listed beside others",
        {.hits = {hit(EntityType::IpAddress, 1, 0, 0), hit(EntityType::Person, 0.85F, 0, 9)}},
        "PII detected in prompt: IP_ADDRESS(count=1, score=1.00, action=ALLOW), "
-       "PERSON(count=1, score=0.85, action=LOG)", Verdict::Log, "PERSON"},
-      {"ALLOW alone is nothing to say", {.hits = {hit(EntityType::IpAddress, 1, 0, 0)}}, "(nothing)"},
+       "PERSON(count=1, score=0.85, action=LOG)",
+       Verdict::Log,
+       "PERSON"},
+      {"ALLOW alone is nothing to say",
+       {.hits = {hit(EntityType::IpAddress, 1, 0, 0)}},
+       "(nothing)"},
       {"below the threshold", {.hits = {hit(EntityType::CreditCard, 0.49F, 0, 0)}}, "(nothing)"},
-      {"at the threshold", {.hits = {hit(EntityType::CreditCard, 0.5F, 0, 0)}},
-       "PII detected in prompt: CREDIT_CARD(count=1, score=0.50, action=BLOCK)", Verdict::Block,
+      {"at the threshold",
+       {.hits = {hit(EntityType::CreditCard, 0.5F, 0, 0)}},
+       "PII detected in prompt: CREDIT_CARD(count=1, score=0.50, action=BLOCK)",
+       Verdict::Block,
        "CREDIT_CARD"},
-      {"a type that is not configured", {.hits = {hit(EntityType::DateTime, 1, 0, 0)}}, "(nothing)"},
-      {"a tool's name is not data", {.point = Point::ToolCall,
-        .hits = {hit(EntityType::EmailAddress, 1, 0, 0, Part::ToolName)}}, "(nothing)"},
-      {"nor is a tool's definition", {.point = Point::ToolDefinition,
-        .hits = {hit(EntityType::EmailAddress, 1, 0, 0, Part::Text)}}, "(nothing)"},
+      {"a type that is not configured",
+       {.hits = {hit(EntityType::DateTime, 1, 0, 0)}},
+       "(nothing)"},
+      {"a tool's name is not data",
+       {.point = Point::ToolCall, .hits = {hit(EntityType::EmailAddress, 1, 0, 0, Part::ToolName)}},
+       "(nothing)"},
+      {"nor is a tool's definition",
+       {.point = Point::ToolDefinition,
+        .hits = {hit(EntityType::EmailAddress, 1, 0, 0, Part::Text)}},
+       "(nothing)"},
       {"repeats are not counted on top",
        {.point = Point::ModelOutput,
-        .hits = {email, repeated(EntityType::EmailAddress, 7, 10), repeated(EntityType::EmailAddress, 8, 10)}},
+        .hits = {email, repeated(EntityType::EmailAddress, 7, 10),
+                 repeated(EntityType::EmailAddress, 8, 10)}},
        "PII detected in model response: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)",
-       Verdict::Block, "EMAIL_ADDRESS"},
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
       {"a type that only repeats have is counted once, in the fullest copy",
        {.point = Point::ModelOutput,
-        .hits = {email, repeated(EntityType::CreditCard, 7, 10), repeated(EntityType::CreditCard, 8, 10),
-                 repeated(EntityType::CreditCard, 8, 60)}},
+        .hits = {email, repeated(EntityType::CreditCard, 7, 10),
+                 repeated(EntityType::CreditCard, 8, 10), repeated(EntityType::CreditCard, 8, 60)}},
        "PII detected in model response: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK), "
-       "CREDIT_CARD(count=2, score=1.00, action=BLOCK)", Verdict::Block, "EMAIL_ADDRESS"},
+       "CREDIT_CARD(count=2, score=1.00, action=BLOCK)",
+       Verdict::Block,
+       "EMAIL_ADDRESS"},
   };
 }
 
@@ -232,7 +276,8 @@ TEST(PiiPolicy, SpeaksTheOriginalsTextsR22ToR25) {
 }
 
 TEST(PiiPolicy, ResolvedToolNameIsInTheRecordOnlyR23) {
-  const auto decision = ask_pii({.point = Point::ToolResult, .tool_name_resolved = "get_weather",
+  const auto decision = ask_pii({.point = Point::ToolResult,
+                                 .tool_name_resolved = "get_weather",
                                  .hits = {hit(EntityType::EmailAddress, 1, 0, 0)}});
   ASSERT_TRUE(decision);
   EXPECT_EQ(decision->tool_name, "get_weather");
@@ -240,12 +285,13 @@ TEST(PiiPolicy, ResolvedToolNameIsInTheRecordOnlyR23) {
 
 TEST(PiiPolicy, InputIsSensitiveDataAndWhatComesBackLeaksR31) {
   const std::pair<Point, Reason> rows[] = {
-      {Point::Prompt, Reason::SensitiveData},  {Point::ToolCall, Reason::SensitiveData},
-      {Point::ToolResult, Reason::Leakage},    {Point::ModelOutput, Reason::Leakage},
+      {Point::Prompt, Reason::SensitiveData}, {Point::ToolCall, Reason::SensitiveData},
+      {Point::ToolResult, Reason::Leakage},   {Point::ModelOutput, Reason::Leakage},
       {Point::Thought, Reason::Leakage},
   };
   for (const auto& [point, reason] : rows) {
-    const auto decision = ask_pii({.point = point, .hits = {hit(EntityType::EmailAddress, 1, 0, 0)}});
+    const auto decision =
+        ask_pii({.point = point, .hits = {hit(EntityType::EmailAddress, 1, 0, 0)}});
     ASSERT_TRUE(decision);
     EXPECT_EQ(decision->reason, reason) << to_string(point);
   }
@@ -261,8 +307,8 @@ TEST(PiiPolicy, EachFlagSwitchesItsOwnPointsR29) {
   for (const auto& [flag, points] : rows) {
     PiiPolicy policy = pii_policy();
     policy.*flag = false;
-    for (const Point point : {Point::Prompt, Point::ToolCall, Point::ToolResult,
-                              Point::ModelOutput, Point::Thought}) {
+    for (const Point point :
+         {Point::Prompt, Point::ToolCall, Point::ToolResult, Point::ModelOutput, Point::Thought}) {
       const bool off = std::find(points.begin(), points.end(), point) != points.end();
       const auto decision =
           ask_pii({.point = point, .hits = {hit(EntityType::EmailAddress, 1, 0, 0)}}, policy);
@@ -273,7 +319,8 @@ TEST(PiiPolicy, EachFlagSwitchesItsOwnPointsR29) {
 
 TEST(PiiPolicy, AToolNameOfAnyLengthIsCutAtACharacter) {
   std::string name = std::string(127, 'a') + "\xC3\xA9 and more";
-  const auto decision = ask_pii({.point = Point::ToolCall, .tool_name = name,
+  const auto decision = ask_pii({.point = Point::ToolCall,
+                                 .tool_name = name,
                                  .hits = {hit(EntityType::EmailAddress, 1, 0, 0)}});
   EXPECT_EQ(details(decision), "PII detected in tool '" + std::string(127, 'a') +
                                    "' arguments: EMAIL_ADDRESS(count=1, score=1.00, action=BLOCK)");
@@ -302,9 +349,16 @@ TEST(Verdicts, AreReadInAnyLetterCaseAndRankedR31) {
 }
 
 TEST(Reasons, AreTheOriginalsWordsR31) {
-  const std::string_view words[] = {"safe", "policy_violation", "sensitive_data",
-      "high_risk_action", "unknown_tool", "excessive_usage", "prompt_injection", "leakage",
-      "malicious_behavior", "unsafe_content"};
+  const std::string_view words[] = {"safe",
+                                    "policy_violation",
+                                    "sensitive_data",
+                                    "high_risk_action",
+                                    "unknown_tool",
+                                    "excessive_usage",
+                                    "prompt_injection",
+                                    "leakage",
+                                    "malicious_behavior",
+                                    "unsafe_content"};
   for (std::size_t i = 0; i < std::size(words); ++i) {
     EXPECT_EQ(to_string(static_cast<Reason>(i)), words[i]);
   }

@@ -13,9 +13,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Result<Loaded> load(std::vector<SourceFile> files) { return load_directory(files); }
+Result<Loaded> load(std::vector<SourceFile> files) {
+  return load_directory(files);
+}
 
-const PiiPolicy& pii_of(const Loaded& loaded) { return std::get<PiiPolicy>(loaded.policies.back()); }
+const PiiPolicy& pii_of(const Loaded& loaded) {
+  return std::get<PiiPolicy>(loaded.policies.back());
+}
 
 PiiPolicy::EntityDecision entity(const PiiPolicy& policy, detect::EntityType type) {
   return policy.entities[static_cast<std::size_t>(type)];
@@ -68,8 +72,8 @@ struct FallbackCase {
 TEST(Loader, WithoutAnyPolicyDebugAloneActsR32) {
   const FallbackCase cases[] = {
       {"no file", {}},
-      {"all disabled", {{"debug.toml", "enabled = false"},
-                        {"pii.toml", "enabled = false\n[entity_decisions]\n"}}},
+      {"all disabled",
+       {{"debug.toml", "enabled = false"}, {"pii.toml", "enabled = false\n[entity_decisions]\n"}}},
       {"only the server's file", {{"capsem.toml", "this is not read here"}}},
       {"only an unknown file", {{"other.toml", "a = 1"}}},
       {"only a README", {{"README.md", "rules: none"}}},
@@ -110,8 +114,8 @@ TEST(Loader, SettingsBelowTheTablesHeaderAreReadWithAWarningR30) {
 }
 
 TEST(Loader, WarnsOfWhatHasNoEffect) {
-  const auto loaded = load({{"pii.toml",
-                             "language = \"de\"\n[entity_decisions]\nPERSON = \"REPLAN\"\n"}});
+  const auto loaded =
+      load({{"pii.toml", "language = \"de\"\n[entity_decisions]\nPERSON = \"REPLAN\"\n"}});
   ASSERT_TRUE(loaded) << loaded.error().detail;
   EXPECT_THAT(loaded->warnings,
               ElementsAre(HasSubstr("pii.toml:1:12: language 'de' is not supported"),
@@ -129,42 +133,59 @@ struct ErrorCase {
 
 TEST(Loader, ABrokenFileStopsTheLoadAndSaysWhereR30R32) {
   const ErrorCase cases[] = {
-      {"no table", {"pii.toml", "enabled = true\n"},
+      {"no table",
+       {"pii.toml", "enabled = true\n"},
        "pii.toml:1:1: PIIPolicy config must include 'entity_decisions'"},
-      {"no table, though disabled", {"pii.toml", "enabled = false\n"},
+      {"no table, though disabled",
+       {"pii.toml", "enabled = false\n"},
        "pii.toml:1:1: PIIPolicy config must include 'entity_decisions'"},
-      {"not a table", {"pii.toml", "entity_decisions = 1\n"},
+      {"not a table",
+       {"pii.toml", "entity_decisions = 1\n"},
        "pii.toml:1:20: 'entity_decisions' must be a table"},
-      {"unknown entity", {"c/pii.toml", "[entity_decisions]\nEMAIL_ADRESS = \"BLOCK\"\n"},
+      {"unknown entity",
+       {"c/pii.toml", "[entity_decisions]\nEMAIL_ADRESS = \"BLOCK\"\n"},
        "c/pii.toml:2:1: Unknown PII entity type: EMAIL_ADRESS (did you mean 'EMAIL_ADDRESS'?)"},
-      {"unknown entity, nothing near", {"pii.toml", "[entity_decisions]\nSHOE_SIZE_EU_XXL = \"BLOCK\"\n"},
+      {"unknown entity, nothing near",
+       {"pii.toml", "[entity_decisions]\nSHOE_SIZE_EU_XXL = \"BLOCK\"\n"},
        "pii.toml:2:1: Unknown PII entity type: SHOE_SIZE_EU_XXL"},
-      {"unknown verdict", {"pii.toml", "[entity_decisions]\nPERSON = \"BLOK\"\n"},
+      {"unknown verdict",
+       {"pii.toml", "[entity_decisions]\nPERSON = \"BLOK\"\n"},
        "pii.toml:2:10: Unknown verdict: BLOK (did you mean 'BLOCK'?)"},
-      {"verdict not a string", {"pii.toml", "[entity_decisions]\nPERSON = 1\n"},
+      {"verdict not a string",
+       {"pii.toml", "[entity_decisions]\nPERSON = 1\n"},
        "pii.toml:2:10: the verdict of PERSON must be a string"},
-      {"unknown key", {"pii.toml", "chek_prompts = true\n[entity_decisions]\n"},
+      {"unknown key",
+       {"pii.toml", "chek_prompts = true\n[entity_decisions]\n"},
        "pii.toml:1:1: unknown key 'chek_prompts' (did you mean 'check_prompts'?)"},
-      {"flag not boolean", {"pii.toml", "check_prompts = \"no\"\n[entity_decisions]\n"},
+      {"flag not boolean",
+       {"pii.toml", "check_prompts = \"no\"\n[entity_decisions]\n"},
        "pii.toml:1:17: 'check_prompts' must be true or false"},
-      {"threshold out of range", {"pii.toml", "score_threshold = 1.5\n[entity_decisions]\n"},
+      {"threshold out of range",
+       {"pii.toml", "score_threshold = 1.5\n[entity_decisions]\n"},
        "pii.toml:1:19: 'score_threshold' must be a number from 0 to 1"},
-      {"threshold nan", {"pii.toml", "score_threshold = nan\n[entity_decisions]\n"},
+      {"threshold nan",
+       {"pii.toml", "score_threshold = nan\n[entity_decisions]\n"},
        "pii.toml:1:19: 'score_threshold' must be a number from 0 to 1"},
-      {"set twice", {"pii.toml", "check_prompts = true\n[entity_decisions]\ncheck_prompts = false\n"},
+      {"set twice",
+       {"pii.toml", "check_prompts = true\n[entity_decisions]\ncheck_prompts = false\n"},
        "pii.toml:3:1: 'check_prompts' is set twice"},
       {"syntax", {"pii.toml", "enabled = \n"}, "pii.toml:1:11: "},
       {"duplicate key", {"pii.toml", "enabled = true\nenabled = true\n"}, "pii.toml:2:"},
-      {"unknown key in debug", {"debug.toml", "keyword = ['x']\n"},
+      {"unknown key in debug",
+       {"debug.toml", "keyword = ['x']\n"},
        "debug.toml:1:1: unknown key 'keyword' (did you mean 'keywords'?)"},
       {"no keywords", {"debug.toml", "keywords = []\n"}, "debug.toml:1:12: 'keywords' must be"},
-      {"keyword not a string", {"debug.toml", "keywords = [\n  1]\n"},
+      {"keyword not a string",
+       {"debug.toml", "keywords = [\n  1]\n"},
        "debug.toml:2:3: a keyword must be a string"},
-      {"empty keyword", {"debug.toml", "keywords = ['']\n"},
+      {"empty keyword",
+       {"debug.toml", "keywords = ['']\n"},
        "debug.toml:1:13: a keyword must have 1 to 511 bytes"},
-      {"enabled not boolean", {"debug.toml", "enabled = 0\n"},
+      {"enabled not boolean",
+       {"debug.toml", "enabled = 0\n"},
        "debug.toml:1:11: 'enabled' must be true or false"},
-      {"an unknown file that cannot be read may hide a policy", {"mine.toml", "schema = \n"},
+      {"an unknown file that cannot be read may hide a policy",
+       {"mine.toml", "schema = \n"},
        "mine.toml:1:10: "},
   };
   for (const auto& c : cases) {
@@ -206,7 +227,8 @@ TEST(Loader, RevisionChangesWithWhatActsAndWithNothingElse) {
   const std::string base = revision({{"pii.toml", pii}});
   EXPECT_EQ(base.substr(0, 7), "sha256:");
   EXPECT_EQ(base.size(), 7U + 64U);
-  EXPECT_EQ(base, revision({{"elsewhere/pii.toml", pii}, {"README.md", "x"}, {"capsem.toml", "x"}}));
+  EXPECT_EQ(base,
+            revision({{"elsewhere/pii.toml", pii}, {"README.md", "x"}, {"capsem.toml", "x"}}));
   EXPECT_NE(base, revision({{"pii.toml", pii + "\n"}}));
   EXPECT_NE(base, revision({{"pii.toml", pii}, {"debug.toml", ""}}));
 }

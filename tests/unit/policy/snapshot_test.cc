@@ -34,8 +34,8 @@ std::shared_ptr<const Snapshot> freeze(std::vector<Policy> policies) {
 std::vector<std::string> judge(const Snapshot& snapshot, Point point, std::string_view text) {
   detect::CatalogScratch scratch(snapshot.catalog());
   std::vector<detect::Finding> findings;
-  EXPECT_TRUE(detect::scan_all(snapshot.catalog(), snapshot.detectors_at(point), scratch, text,
-                               findings));
+  EXPECT_TRUE(
+      detect::scan_all(snapshot.catalog(), snapshot.detectors_at(point), scratch, text, findings));
   Unit unit{.point = point};
   for (const detect::Finding& f : findings) {
     unit.hits.push_back({.rule = f.rule, .score = f.score, .begin = f.begin, .end = f.end});
@@ -62,8 +62,8 @@ TEST(Snapshot, EveryPolicyIsAskedInItsOrderR27) {
 
 TEST(Snapshot, TwoPiiPoliciesShareADetectorAndKeepTheirOwnOpinion) {
   PiiPolicy strict = pii({{EntityType::EmailAddress, Verdict::Block}});
-  PiiPolicy curious = pii({{EntityType::EmailAddress, Verdict::Log},
-                           {EntityType::IpAddress, Verdict::Log}});
+  PiiPolicy curious =
+      pii({{EntityType::EmailAddress, Verdict::Log}, {EntityType::IpAddress, Verdict::Log}});
   curious.name = "Curious";
   curious.check_responses = false;
   const auto snapshot = freeze({strict, curious});

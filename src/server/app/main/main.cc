@@ -19,7 +19,8 @@ constexpr Subcommand kSubcommands[] = {
     {"serve", "the gateway", capsem::app::run_serve},
     {"demo", "play the founding demo against itself; needs no key and no network",
      capsem::mock::run_demo},
-    {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic", capsem::mock::run_mock_upstream},
+    {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic",
+     capsem::mock::run_mock_upstream},
     {"scan", "what the PII detectors find in a text", capsem::app::run_scan},
     {"coverage", "every field of every dialect that is inspected", capsem::app::run_coverage},
     {"policy", "check policy files", capsem::app::run_policy},
@@ -27,7 +28,8 @@ constexpr Subcommand kSubcommands[] = {
 };
 
 void print_usage(std::FILE* out) {
-  fmt::print(out, "capsem {}: a security gateway for LLM traffic\n\nUsage: capsem COMMAND [OPTIONS]\n\n",
+  fmt::print(out,
+             "capsem {}: a security gateway for LLM traffic\n\nUsage: capsem COMMAND [OPTIONS]\n\n",
              capsem::app::program_version());
   for (const Subcommand& command : kSubcommands) {
     fmt::print(out, "  {:<14} {}\n", command.name, command.help);
