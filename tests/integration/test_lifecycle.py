@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from dialects import ANTHROPIC, CHAT, GEMINI, RESPONSES, sse_events
-from harness import capsem_binary, wait_until
+from harness import PII_TOML, capsem_binary, wait_until
 
 DRAIN = "[server]\ndrain_announce_ms = 400\ndrain_ms = {}\n"
 
@@ -72,6 +72,26 @@ def test_item13_a_second_sigterm_ends_at_once(make_gateway, mock):
     gateway.process.send_signal(signal.SIGTERM)
     gateway.process.wait(5)
     assert time.monotonic() - started < 3
+
+
+def test_item14_sighup_reads_the_policies_anew_and_a_broken_file_changes_nothing(make_gateway, mock):
+    gateway = make_gateway(policies={"debug.toml": "enabled = true\n"})
+    ask = lambda: CHAT.ask(gateway, "write to jane.doe@example.com").status_code
+    assert ask() == 200
+    running = Reader(gateway, CHAT, mock.model('say="one two three jane.doe@example.com" event-delay=150'))
+    wait_until(lambda: running.text)
+    (gateway.config / "pii.toml").write_text(PII_TOML)
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: ask() == 403, 3)
+    (gateway.config / "pii.toml").write_text("enabled = = true\n")
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "reload refused" in gateway.output, 3)
+    assert ask() == 403
+    (gateway.config / "pii.toml").unlink()
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: ask() == 200, 3)
+    running.join(5)  # what began under the first policies ended under them
+    assert running.text.rstrip().endswith("[DONE]")
 
 
 def test_the_gateway_is_ready_within_half_a_second_or_so(make_gateway):
