@@ -14,6 +14,8 @@ using event::Point;
 using wire::JsonKind;
 using wire::JsonNode;
 
+constexpr std::size_t kWordBytesMax = 256;
+
 Part part_of(Point point) {
   switch (point) {
     case Point::ToolCall:
@@ -201,6 +203,8 @@ void Walker::media(std::uint32_t at, const State& state, const Context& here) {
   const bool readable = decode_base64(node.text, decoded) &&
                         (is_text_mime(mime) || (mime.empty() && is_readable(decoded)));
   if (readable) return emit(at, state, here, decoded, false);
+  // A word can be spelled in base64's alphabet; media that short say nothing else.
+  if (node.text.size() <= kWordBytesMax) emit(at, state, here, node.text, false);
   unchecked(at, here, media_kind(mime, path));
 }
 
