@@ -4,7 +4,8 @@
 //   BM_Request  one chat request, judged and ready to forward. Args: bytes of prompt, policies.
 //               Time per byte should be flat; the step between policies is the detectors' price.
 //   BM_Answer   one unstreamed chat answer. Args as above.
-//   BM_Stream   one streamed answer of 200 events. Args: bytes per read, policies. Items are events:
+//   BM_Stream   one streamed answer of 200 events. Args: bytes per read, policies. Items are
+//   events:
 //               the goal is 1 us per event. A flat line across read sizes means that no byte is
 //               looked at twice.
 #include <benchmark/benchmark.h>
@@ -41,9 +42,9 @@ std::shared_ptr<const policy::Snapshot> policies(std::int64_t set) {
 }
 
 std::string prose(std::size_t bytes) {
-  constexpr std::string_view kWords[] = {"the",   "river", "turns", "slowly", "under", "an",
-                                         "old",   "stone", "bridge", "while", "birds", "drift",
-                                         "over",  "quiet", "green", "fields", "today"};
+  constexpr std::string_view kWords[] = {"the",  "river", "turns",  "slowly", "under", "an",
+                                         "old",  "stone", "bridge", "while",  "birds", "drift",
+                                         "over", "quiet", "green",  "fields", "today"};
   std::string text;
   for (std::size_t i = 0; text.size() < bytes; ++i) {
     text.append(kWords[(i * 7 + i / 11) % std::size(kWords)]).append(" ");
@@ -65,7 +66,9 @@ std::string chat_stream(std::size_t events) {
     out.append(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1760000000,)"
                R"("model":"m","system_fingerprint":"fp_0123456789","choices":[{"index":0,)"
                R"("delta":{"content":" )")
-        .append(i % 3 == 0 ? "river" : i % 3 == 1 ? "turns" : "slowly")
+        .append(i % 3 == 0   ? "river"
+                : i % 3 == 1 ? "turns"
+                             : "slowly")
         .append("\"},\"finish_reason\":null}]}\n\n");
   }
   return out + "data: [DONE]\n\n";
@@ -87,8 +90,9 @@ void BM_Request(benchmark::State& state) {
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(body.size()));
 }
-BENCHMARK(BM_Request)->ArgsProduct({{256, 1 << 10, 10 << 10, 100 << 10, 1 << 20, 10 << 20},
-                                    {kNone, kKeywords, kShipped}});
+BENCHMARK(BM_Request)
+    ->ArgsProduct({{256, 1 << 10, 10 << 10, 100 << 10, 1 << 20, 10 << 20},
+                   {kNone, kKeywords, kShipped}});
 
 void BM_Answer(benchmark::State& state) {
   const auto request = chat_request(64, false);

@@ -25,13 +25,15 @@
 namespace capsem::bench {
 namespace {
 
-constexpr std::string_view kWords[] = {"the",   "river", "turns", "slowly", "under", "old",  "stone",
-                                       "while", "birds", "drift", "over",   "quiet", "green", "fields"};
+constexpr std::string_view kWords[] = {"the",  "river", "turns", "slowly", "under",
+                                       "old",  "stone", "while", "birds",  "drift",
+                                       "over", "quiet", "green", "fields"};
 
 const std::string& plain_answer() {
   static const std::string answer = [] {
     std::string content;
-    for (int i = 0; i < 24; ++i) content.append(kWords[static_cast<std::size_t>(i) % 14]).append(" ");
+    for (int i = 0; i < 24; ++i)
+      content.append(kWords[static_cast<std::size_t>(i) % 14]).append(" ");
     const std::string body =
         R"({"id":"chatcmpl-bench00000001","object":"chat.completion","created":1760000000,)"
         R"("model":"gpt-4o-mini","choices":[{"index":0,"message":{"role":"assistant","content":")" +
@@ -46,11 +48,11 @@ const std::string& plain_answer() {
 
 struct Connection {
   Fd fd;
-  std::string head;             // the request's head, and the beginning of its body
+  std::string head;  // the request's head, and the beginning of its body
   std::size_t body_left = 0;
   bool in_body = false;
   std::string unsent;
-  std::int64_t interval = 0;    // of the stream it is sending; 0: none
+  std::int64_t interval = 0;  // of the stream it is sending; 0: none
   std::uint64_t events_left = 0;
   std::size_t word = 0;
   bool space_first = false;
@@ -68,8 +70,10 @@ class Upstream {
     for (;;) {
       const auto next = timers_.empty() ? now_ns() + 1'000'000'000 : timers_.begin()->first;
       for (const auto& event : epoll_.wait(next)) {
-        if (event.data.u64 == 0) accept_all();
-        else on_ready(event.data.u64);
+        if (event.data.u64 == 0)
+          accept_all();
+        else
+          on_ready(event.data.u64);
       }
       for (auto now = now_ns(); !timers_.empty() && timers_.begin()->first <= now;) {
         const auto id = timers_.extract(timers_.begin()).mapped();
@@ -121,8 +125,7 @@ class Upstream {
       const auto end = c.head.find("\r\n\r\n");
       if (end == std::string::npos) return;
       auto at = c.head.find("ontent-");
-      while (at != std::string::npos && at < end &&
-             c.head.compare(at + 8, 6, "ength:") != 0) {
+      while (at != std::string::npos && at < end && c.head.compare(at + 8, 6, "ength:") != 0) {
         at = c.head.find("ontent-", at + 1);
       }
       const auto length =
@@ -141,8 +144,9 @@ class Upstream {
       c.events_left = static_cast<std::uint64_t>(setting(request, "events=", 100));
       c.space_first = request.find("text=tokens") != std::string_view::npos;
       c.word = id;
-      push(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-              "Transfer-Encoding: chunked\r\n\r\n");
+      push(c,
+           "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+           "Transfer-Encoding: chunked\r\n\r\n");
       send_event(id, c);
     } else {
       push(c, plain_answer());
@@ -170,12 +174,13 @@ class Upstream {
         event, sizeof event,
         "data: {\"id\":\"chatcmpl-bench00000001\",\"object\":\"chat.completion.chunk\","
         "\"created\":1760000000,\"model\":\"gpt-4o-mini\",\"system_fingerprint\":\"fp_%016llx\","
-        "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s%.*s%s\"},\"finish_reason\":null}]}\n\n",
-        static_cast<unsigned long long>(due), c.space_first ? " " : "", static_cast<int>(word.size()),
-        word.data(), c.space_first ? "" : " ");
+        "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s%.*s%s\"},\"finish_reason\":null}]}"
+        "\n\n",
+        static_cast<unsigned long long>(due), c.space_first ? " " : "",
+        static_cast<int>(word.size()), word.data(), c.space_first ? "" : " ");
     char chunk[600];
-    const int total = std::snprintf(chunk, sizeof chunk, "%x\r\n%.*s\r\n", static_cast<unsigned>(size),
-                                    size, event);
+    const int total = std::snprintf(chunk, sizeof chunk, "%x\r\n%.*s\r\n",
+                                    static_cast<unsigned>(size), size, event);
     push(c, std::string_view(chunk, static_cast<std::size_t>(total)));
     timers_.emplace(due + c.interval, id);
   }

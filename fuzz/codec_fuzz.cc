@@ -21,7 +21,8 @@ class Listener : public event::TextSink {
   explicit Listener(std::string_view source) : source_(source) {}
 
   void on_text(const event::Text& text) override {
-    check(text.raw.begin <= text.raw.end && text.raw.end <= source_.size(), "a range within the text");
+    check(text.raw.begin <= text.raw.end && text.raw.end <= source_.size(),
+          "a range within the text");
     std::string buffer;
     const auto seen = text.json ? wire::undo_json_escapes(text.text, buffer) : text.text;
     heard = heard || seen.find(kPlanted) != std::string_view::npos;
@@ -96,7 +97,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     in_every_role([&](Dialect dialect, Kind kind) {
       if (heard_or_refused(dialect, kind, planted_reader)) return;
       std::fprintf(stderr, "%s, %s: %s\n", std::string(codec::to_string(dialect)).c_str(),
-                   kind == Kind::Request ? "request" : kind == Kind::Response ? "answer" : "event",
+                   kind == Kind::Request    ? "request"
+                   : kind == Kind::Response ? "answer"
+                                            : "event",
                    std::string(planted.view()).c_str());
       check(false, "words can be hidden from inspection");
     });

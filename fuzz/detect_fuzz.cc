@@ -14,7 +14,9 @@ namespace {
 
 using detect::Finding;
 
-auto key(const Finding& f) { return std::tuple(f.rule, f.begin, f.end, f.score); }
+auto key(const Finding& f) {
+  return std::tuple(f.rule, f.begin, f.end, f.score);
+}
 
 std::vector<Finding> sorted(std::vector<Finding> findings) {
   std::ranges::sort(findings, {}, key);
@@ -43,8 +45,8 @@ void same(const std::vector<Finding>& a, const std::vector<Finding>& b, const ch
       for (const auto& f : *list) {
         std::fprintf(stderr, "%s [%llu,%llu) %.2f\n",
                      std::string(all_policies()->catalog().rule_name(f.rule)).c_str(),
-                     static_cast<unsigned long long>(f.begin), static_cast<unsigned long long>(f.end),
-                     static_cast<double>(f.score));
+                     static_cast<unsigned long long>(f.begin),
+                     static_cast<unsigned long long>(f.end), static_cast<double>(f.score));
       }
     }
     check(false, what);
@@ -62,9 +64,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto whole = scan({text});
   for (const auto& finding : whole) {
     check(finding.begin < finding.end && finding.end <= size, "a finding lies within the text");
-    check(finding.end - finding.begin <= detect::kLookAhead, "a finding longer than the look-ahead");
+    check(finding.end - finding.begin <= detect::kLookAhead,
+          "a finding longer than the look-ahead");
     check(finding.score >= 0 && finding.score <= 1, "a score between 0 and 1");
   }
-  for (const std::uint64_t way : {0, 1, 2}) same(whole, scan(cut_text(text, way)), "a cut changes findings");
+  for (const std::uint64_t way : {0, 1, 2})
+    same(whole, scan(cut_text(text, way)), "a cut changes findings");
   return 0;
 }

@@ -1,5 +1,5 @@
-// Exchanges under every policy. The input's first byte chooses the dialect and the framing, the rest
-// is used in three ways.
+// Exchanges under every policy. The input's first byte chooses the dialect and the framing, the
+// rest is used in three ways.
 //   As a request and as an answer's raw bytes, in whatever pieces: one verdict, and the same bytes
 //   leave. What is allowed leaves unchanged.
 //   As the text of an answer: streamed in deltas of any size or whole, one verdict (promise 17).
@@ -35,8 +35,10 @@ Outcome request(codec::Dialect dialect, const std::vector<std::string_view>& pie
     if (outcome.step != Step::Continue) break;
   }
   if (outcome.step == Step::Continue) outcome.step = exchange.on_request_end();
-  if (outcome.step == Step::Continue) outcome.out = exchange.request_body();
-  else outcome.message = exchange.denial().message;
+  if (outcome.step == Step::Continue)
+    outcome.out = exchange.request_body();
+  else
+    outcome.message = exchange.denial().message;
   exchange.take_record();
   return outcome;
 }
@@ -74,13 +76,15 @@ void streamed_like_whole(const test::Channel& channel, std::string_view text) {
     const auto pieces = cut_text(text, way);
     const auto stream = test::text_stream(channel, {pieces.begin(), pieces.end()});
     const auto streamed = answer(channel.dialect, channel.answer, {stream});
-    // The messages may differ: a stream is cut at the first finding, a whole answer counts them all.
+    // The messages may differ: a stream is cut at the first finding, a whole answer counts them
+    // all.
     if ((whole.step == Step::Done) != (streamed.step == Step::Done)) {
-      std::fprintf(stderr, "%s: whole '%s', streamed '%s'\n%s\n", channel.name, whole.message.c_str(),
-                   streamed.message.c_str(), stream.c_str());
+      std::fprintf(stderr, "%s: whole '%s', streamed '%s'\n%s\n", channel.name,
+                   whole.message.c_str(), streamed.message.c_str(), stream.c_str());
       check(false, "streamed and whole have different verdicts");
     }
-    if (streamed.step == Step::Done) check(streamed.out == stream, "an allowed stream is unchanged");
+    if (streamed.step == Step::Done)
+      check(streamed.out == stream, "an allowed stream is unchanged");
   }
 }
 
@@ -104,7 +108,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::uint64_t way : {0, 1}) {
     same(asked, request(dialect, cut(text, way)), "a cut changes a request's verdict");
     same(body, answer(dialect, Answer::Body, cut(text, way)), "a cut changes an answer's verdict");
-    same(stream, answer(dialect, channel.answer, cut(text, way)), "a cut changes a stream's verdict");
+    same(stream, answer(dialect, channel.answer, cut(text, way)),
+         "a cut changes a stream's verdict");
   }
   if (simdjson::validate_utf8(text.data(), text.size())) streamed_like_whole(channel, text);
   return 0;

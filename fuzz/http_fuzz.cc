@@ -18,7 +18,7 @@ using Framing = BodyReader::Framing;
 
 struct Message {
   bool refused = false, complete = false;
-  std::string start;                                          // method and target, or the status
+  std::string start;  // method and target, or the status
   std::vector<std::pair<std::string, std::string>> fields;
   std::string body, rest;
   int minor_version = 1;
@@ -52,8 +52,10 @@ class Reader {
     }
     in_body_ = true;
     message_.complete = body_.state() == BodyReader::State::Done;
-    if (message_.complete) message_.rest = body_bytes;
-    else feed_body(body_bytes);
+    if (message_.complete)
+      message_.rest = body_bytes;
+    else
+      feed_body(body_bytes);
   }
 
   Message finish() {

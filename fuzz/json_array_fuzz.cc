@@ -1,8 +1,7 @@
 // The splitter of a JSON array that arrives in pieces: the same elements however it is cut, raw
 // bytes and tail are the input, and the elements of a JSON array are the array's elements.
-#include "core/wire/json_array.h"
-
 #include "core/wire/json.h"
+#include "core/wire/json_array.h"
 #include "fuzz/support.h"
 
 namespace capsem::fuzz {
@@ -48,8 +47,9 @@ void agrees_with_reader(std::string_view text, const Outcome& outcome) {
   std::size_t n = 0;
   for (std::size_t i = 1; i < nodes.size(); i = nodes[i].next, ++n) {
     check(n < outcome.recorder.elements.size(), "an element is missing");
-    check(outcome.recorder.elements[n] == text.substr(nodes[i].begin, nodes[i].end - nodes[i].begin),
-          "an element differs");
+    check(
+        outcome.recorder.elements[n] == text.substr(nodes[i].begin, nodes[i].end - nodes[i].begin),
+        "an element differs");
   }
   check(n == outcome.recorder.elements.size(), "an element too many");
 }
@@ -68,7 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(cut_up.fed == whole.fed && cut_up.finished == whole.finished,
           "a cut changes whether the array is accepted");
     check(cut_up.recorder.elements == whole.recorder.elements, "a cut changes the elements");
-    check(!whole.finished || cut_up.recorder.raw == whole.recorder.raw, "a cut changes the raw bytes");
+    check(!whole.finished || cut_up.recorder.raw == whole.recorder.raw,
+          "a cut changes the raw bytes");
   }
   return 0;
 }

@@ -20,10 +20,18 @@ using wire::JsonReader;
 std::size_t same_tree(std::span<const JsonNode> nodes, std::size_t i, element other) {
   const JsonNode& node = nodes[i];
   switch (node.kind) {
-    case JsonKind::Null: check(other.is_null(), "null"); break;
-    case JsonKind::False: check(other.is_bool() && !other.get_bool().value(), "false"); break;
-    case JsonKind::True: check(other.is_bool() && other.get_bool().value(), "true"); break;
-    case JsonKind::Number: check(other.is_number(), "number"); break;
+    case JsonKind::Null:
+      check(other.is_null(), "null");
+      break;
+    case JsonKind::False:
+      check(other.is_bool() && !other.get_bool().value(), "false");
+      break;
+    case JsonKind::True:
+      check(other.is_bool() && other.get_bool().value(), "true");
+      break;
+    case JsonKind::Number:
+      check(other.is_number(), "number");
+      break;
     case JsonKind::String:
       check(other.is_string() && other.get_string().value() == node.text, "string");
       break;
@@ -58,10 +66,18 @@ void covers(std::string_view text, std::span<const JsonNode> nodes) {
     check(node.next > i && node.next <= nodes.size(), "a node's next");
     const auto raw = text.substr(node.begin, node.end - node.begin);
     switch (node.kind) {
-      case JsonKind::String: check(raw.front() == '"' && raw.back() == '"', "string's raw"); break;
-      case JsonKind::Array: check(raw.front() == '[' && raw.back() == ']', "array's raw"); break;
-      case JsonKind::Object: check(raw.front() == '{' && raw.back() == '}', "object's raw"); break;
-      default: check(raw == node.text, "a scalar's text is its raw"); break;
+      case JsonKind::String:
+        check(raw.front() == '"' && raw.back() == '"', "string's raw");
+        break;
+      case JsonKind::Array:
+        check(raw.front() == '[' && raw.back() == ']', "array's raw");
+        break;
+      case JsonKind::Object:
+        check(raw.front() == '{' && raw.back() == '}', "object's raw");
+        break;
+      default:
+        check(raw == node.text, "a scalar's text is its raw");
+        break;
     }
     std::size_t at = node.begin;
     for (std::size_t child = i + 1; child < node.next; child = nodes[child].next) {
@@ -90,7 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         error == simdjson::NUMBER_ERROR || error == simdjson::NUMBER_OUT_OF_RANGE;
     fuzz::check(!error || number_too_big, "ours accepts what simdjson refuses");
     if (!error) {
-      fuzz::check(fuzz::same_tree(reader.nodes(), 0, root) == reader.nodes().size(), "trailing nodes");
+      fuzz::check(fuzz::same_tree(reader.nodes(), 0, root) == reader.nodes().size(),
+                  "trailing nodes");
     }
   } else {
     fuzz::check(reader.nodes().empty(), "nodes after an error");

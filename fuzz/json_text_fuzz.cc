@@ -1,8 +1,7 @@
 // Undoing JSON escapes in pieces: the same text however it is cut; what is valid JSON decodes to
 // what the JSON reader reads; the first broken place is the same place.
-#include "core/wire/json_text.h"
-
 #include "core/wire/json.h"
+#include "core/wire/json_text.h"
 #include "fuzz/support.h"
 
 namespace capsem::fuzz {
@@ -47,7 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::check(!whole.broken, "a JSON text is called broken");
     const auto& root = reader.nodes()[0];
     if (root.kind == wire::JsonKind::String && root.begin == 0 && root.end == size) {
-      fuzz::check(whole.text == '"' + std::string(root.text) + '"', "decoded as the reader decodes");
+      fuzz::check(whole.text == '"' + std::string(root.text) + '"',
+                  "decoded as the reader decodes");
     }
   }
   return 0;

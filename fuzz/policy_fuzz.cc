@@ -1,5 +1,5 @@
-// Policy files. A file is read or refused, never a crash; a refusal says where; what was read can be
-// compiled, and reading it again gives the same revision. The server's own file is left alone.
+// Policy files. A file is read or refused, never a crash; a refusal says where; what was read can
+// be compiled, and reading it again gives the same revision. The server's own file is left alone.
 #include "core/policy/loader.h"
 #include "fuzz/support.h"
 
@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const policy::SourceFile file{name, text};
     auto loaded = policy::load_directory({&file, 1});
     if (!loaded) {
-      fuzz::check(loaded.error().detail.find(name) != std::string::npos, "a refusal names the file");
+      fuzz::check(loaded.error().detail.find(name) != std::string::npos,
+                  "a refusal names the file");
       continue;
     }
     fuzz::check(!loaded->policies.empty(), "some policy is always in force");

@@ -1,8 +1,7 @@
 // The SSE parser: however the input is cut, the same events come out, and the raw bytes of all
 // events and the pending rest are the input.
-#include "core/wire/sse.h"
-
 #include "core/wire/json.h"
+#include "core/wire/sse.h"
 #include "fuzz/support.h"
 
 namespace capsem::fuzz {

@@ -48,7 +48,8 @@ int run_idle(const Options& options) {
   };
   const auto begin = now_ns();
   const auto gap = 1e9 / options.ramp_per_second;
-  const auto give_up = begin + static_cast<std::int64_t>(gap * options.connections) + 10'000'000'000;
+  const auto give_up =
+      begin + static_cast<std::int64_t>(gap * options.connections) + 10'000'000'000;
   while (alive + dead < connections.size() && now_ns() < give_up) {
     const auto target = static_cast<std::size_t>(static_cast<double>(now_ns() - begin) / gap);
     for (; opened < connections.size() && opened <= target; ++opened) {

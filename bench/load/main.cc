@@ -26,14 +26,22 @@ bool parse(int argc, char** argv, Options& options) {
   for (int i = 2; i < argc; i += 2) {
     const std::string_view name = argv[i];
     const char* value = argv[i + 1];
-    if (name == "--port") options.port = static_cast<std::uint16_t>(std::atoi(value));
-    else if (name == "--body-file") options.body = read_file(value);
-    else if (name == "--connections") options.connections = std::atoi(value);
-    else if (name == "--rate") options.rate = std::atof(value);
-    else if (name == "--seconds") options.seconds = std::atof(value);
-    else if (name == "--ramp") options.ramp_per_second = std::atof(value);
-    else if (name == "--sources") options.sources = std::atoi(value);
-    else return false;
+    if (name == "--port")
+      options.port = static_cast<std::uint16_t>(std::atoi(value));
+    else if (name == "--body-file")
+      options.body = read_file(value);
+    else if (name == "--connections")
+      options.connections = std::atoi(value);
+    else if (name == "--rate")
+      options.rate = std::atof(value);
+    else if (name == "--seconds")
+      options.seconds = std::atof(value);
+    else if (name == "--ramp")
+      options.ramp_per_second = std::atof(value);
+    else if (name == "--sources")
+      options.sources = std::atoi(value);
+    else
+      return false;
   }
   return options.port != 0 && !options.body.empty();
 }
@@ -41,8 +49,8 @@ bool parse(int argc, char** argv, Options& options) {
 }  // namespace
 
 std::string request_bytes(const Options& options, int key) {
-  std::string text = "POST " + options.path + " HTTP/1.1\r\nHost: 127.0.0.1:" +
-                     std::to_string(options.port) +
+  std::string text = "POST " + options.path +
+                     " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options.port) +
                      "\r\nContent-Type: application/json\r\nAccept: */*\r\n"
                      "User-Agent: bench/1\r\nAuthorization: Bearer sk-bench-" +
                      std::to_string(key % 128) +

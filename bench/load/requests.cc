@@ -51,13 +51,14 @@ class Requests {
         on_ready(static_cast<std::size_t>(event.data.u64));
       }
     }
-    std::printf("{\"phase\":\"done\",\"count\":%llu,\"errors\":%llu,\"seconds\":%.3f,\"mean_us\":%.1f,"
-                "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
-                static_cast<unsigned long long>(latency_.count()),
-                static_cast<unsigned long long>(errors_), options_.seconds,
-                latency_.count() ? total_us_ / static_cast<double>(latency_.count()) : 0.0,
-                latency_.percentile_us(0.5), latency_.percentile_us(0.9),
-                latency_.percentile_us(0.99), latency_.percentile_us(0.999), latency_.max_us());
+    std::printf(
+        "{\"phase\":\"done\",\"count\":%llu,\"errors\":%llu,\"seconds\":%.3f,\"mean_us\":%.1f,"
+        "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
+        static_cast<unsigned long long>(latency_.count()), static_cast<unsigned long long>(errors_),
+        options_.seconds,
+        latency_.count() ? total_us_ / static_cast<double>(latency_.count()) : 0.0,
+        latency_.percentile_us(0.5), latency_.percentile_us(0.9), latency_.percentile_us(0.99),
+        latency_.percentile_us(0.999), latency_.max_us());
     return 0;
   }
 
@@ -96,7 +97,8 @@ class Requests {
 
   void push(Connection& c) {
     while (c.sent < c.request.size()) {
-      const auto n = send(c.fd.get(), c.request.data() + c.sent, c.request.size() - c.sent, MSG_NOSIGNAL);
+      const auto n =
+          send(c.fd.get(), c.request.data() + c.sent, c.request.size() - c.sent, MSG_NOSIGNAL);
       if (n <= 0) return;
       c.sent += static_cast<std::size_t>(n);
     }
@@ -107,7 +109,8 @@ class Requests {
     if (c.started == 0) return;
     push(c);
     bool closed = false;
-    for (auto bytes = read_some(c.fd.get(), closed); !bytes.empty(); bytes = read_some(c.fd.get(), closed)) {
+    for (auto bytes = read_some(c.fd.get(), closed); !bytes.empty();
+         bytes = read_some(c.fd.get(), closed)) {
       c.response.feed(bytes, [](std::string_view) {});
       if (c.response.done()) break;
     }
@@ -147,6 +150,8 @@ class Requests {
 
 }  // namespace
 
-int run_requests(const Options& options) { return Requests(options).run(); }
+int run_requests(const Options& options) {
+  return Requests(options).run();
+}
 
 }  // namespace capsem::bench

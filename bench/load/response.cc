@@ -8,7 +8,8 @@ namespace capsem::bench {
 namespace {
 
 bool starts_with_nocase(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && strncasecmp(text.data(), prefix.data(), prefix.size()) == 0;
+  return text.size() >= prefix.size() &&
+         strncasecmp(text.data(), prefix.data(), prefix.size()) == 0;
 }
 
 std::uint64_t number(std::string_view text, int base) {
@@ -35,16 +36,20 @@ void Response::take_line(std::string_view& in) {
 
 void Response::line_done() {
   switch (state_) {
-    case State::Head: return header_done();
+    case State::Head:
+      return header_done();
     case State::ChunkSize:
       left_ = number(line_, 16);
       state_ = left_ == 0 ? State::Trailer : State::Chunk;
       return;
-    case State::ChunkEnd: state_ = line_.empty() ? State::ChunkSize : State::Failed; return;
+    case State::ChunkEnd:
+      state_ = line_.empty() ? State::ChunkSize : State::Failed;
+      return;
     case State::Trailer:
       if (line_.empty()) state_ = State::Done;
       return;
-    default: state_ = State::Failed;
+    default:
+      state_ = State::Failed;
   }
 }
 

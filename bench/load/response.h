@@ -32,7 +32,8 @@ class Response {
       case State::Head:
       case State::ChunkSize:
       case State::ChunkEnd:
-      case State::Trailer: return take_line(in);
+      case State::Trailer:
+        return take_line(in);
       case State::Body:
       case State::Chunk: {
         const auto piece = in.substr(0, left_);
@@ -43,7 +44,9 @@ class Response {
         return;
       }
       case State::Done:
-      case State::Failed: state_ = State::Failed; return;
+      case State::Failed:
+        state_ = State::Failed;
+        return;
     }
   }
   void take_line(std::string_view& in);

@@ -72,7 +72,8 @@ class Streams {
   }
 
   void poll(std::int64_t deadline) {
-    for (const auto& event : epoll_.wait(deadline)) on_ready(static_cast<std::size_t>(event.data.u64));
+    for (const auto& event : epoll_.wait(deadline))
+      on_ready(static_cast<std::size_t>(event.data.u64));
   }
 
   void on_ready(std::size_t i) {
@@ -106,7 +107,8 @@ class Streams {
       const auto digits = text.substr(at + kMark.size(), kDigits);
       if (digits.size() < kDigits) break;
       std::int64_t then = 0;
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), then, 16);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), then, 16);
       if (error != std::errc{} || end != digits.data() + kDigits) continue;
       done = at + kMark.size() + kDigits;
       on_event(s, then, now);
@@ -133,13 +135,14 @@ class Streams {
   }
 
   void report(const char* phase) const {
-    std::printf("{\"phase\":\"%s\",\"open\":%zu,\"errors\":%zu,\"events\":%llu,\"seconds\":%.3f,"
-                "\"first_p50_us\":%.1f,\"first_p99_us\":%.1f,\"p50_us\":%.1f,\"p90_us\":%.1f,"
-                "\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
-                phase, started_, dead_ + (streams_.size() - started_ - dead_),
-                static_cast<unsigned long long>(events_), seconds_, first_.percentile_us(0.5),
-                first_.percentile_us(0.99), latency_.percentile_us(0.5), latency_.percentile_us(0.9),
-                latency_.percentile_us(0.99), latency_.percentile_us(0.999), latency_.max_us());
+    std::printf(
+        "{\"phase\":\"%s\",\"open\":%zu,\"errors\":%zu,\"events\":%llu,\"seconds\":%.3f,"
+        "\"first_p50_us\":%.1f,\"first_p99_us\":%.1f,\"p50_us\":%.1f,\"p90_us\":%.1f,"
+        "\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
+        phase, started_, dead_ + (streams_.size() - started_ - dead_),
+        static_cast<unsigned long long>(events_), seconds_, first_.percentile_us(0.5),
+        first_.percentile_us(0.99), latency_.percentile_us(0.5), latency_.percentile_us(0.9),
+        latency_.percentile_us(0.99), latency_.percentile_us(0.999), latency_.max_us());
     std::fflush(stdout);
   }
 
@@ -156,6 +159,8 @@ class Streams {
 
 }  // namespace
 
-int run_streams(const Options& options) { return Streams(options).run(); }
+int run_streams(const Options& options) {
+  return Streams(options).run();
+}
 
 }  // namespace capsem::bench
