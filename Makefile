@@ -60,14 +60,17 @@ test-unit: ## Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	  --no-tests=ignore --output-junit ../reports/unit.xml $(ARGS)
 
 .PHONY: test-tsan
-test-tsan: ## Unit tests of the floors where threads meet, under ThreadSanitizer
+test-tsan: ## Where threads meet, under ThreadSanitizer: unit tests, and the program's life cycle
 	@scripts/setup --tests
-	$(call say,unit tests (tsan))
-	$(call build,tsan,threaded_tests)
+	$(call say,tests under tsan)
+	$(call build,tsan,threaded_tests capsem)
 	@mkdir -p build/reports/tsan
 	@GTEST_OUTPUT=xml:$(CURDIR)/build/reports/tsan/ GTEST_BRIEF=1 \
 	  ctest --test-dir build/tsan --label-regex threads --output-on-failure --timeout 600 \
 	  --no-tests=ignore --output-junit ../reports/tsan.xml $(ARGS)
+	@CAPSEM_BINARY=$(CURDIR)/build/tsan/capsem TSAN_OPTIONS=halt_on_error=1:exitcode=66 \
+	  .venv/bin/python -m pytest -q --junitxml=build/reports/tsan-program.xml \
+	  tests/integration/test_lifecycle.py
 
 .PHONY: test-integration
 test-integration: build ## The real program, real sockets, the official SDKs

@@ -89,6 +89,8 @@ void BodyInspector::append(std::size_t batch_index, std::uint32_t lane, std::str
     batch.segments.back().end = batch.text.size();
     return;
   }
+  // Room for what follows a large text, too, so that it is not copied a second time.
+  if (bytes.size() > kKeepBytes) batch.text.reserve(batch.text.size() + bytes.size() + kKeepBytes);
   batch.text.push_back('\0');
   const std::size_t begin = batch.text.size();
   batch.text += bytes;

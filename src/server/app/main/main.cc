@@ -11,6 +11,13 @@
 #include "server/mock/demo.h"
 #include "server/mock/upstream.h"
 
+// jemalloc reads this before main(). Without it a buffer of 8 MiB or more is given back to the
+// kernel as soon as it is freed, and a large prompt pays for each of its pages anew.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "oversize_threshold:0";
+}
+
 namespace {
 
 using capsem::app::Subcommand;
