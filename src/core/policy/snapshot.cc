@@ -83,12 +83,13 @@ void add_pii(std::vector<Policy>& policies, detect::Catalog& catalog, Masks& mas
 
 }  // namespace
 
-Result<std::shared_ptr<const Snapshot>> Snapshot::freeze(std::vector<Policy> policies,
-                                                         std::string revision) {
-  // One detector per policy at most, and one for PII.
-  if (policies.size() >= detect::kDetectorsMax) {
-    return gateway_error("invalid_policy",
-                         fmt::format("more than {} policies", detect::kDetectorsMax - 1));
+Result<std::shared_ptr<const Snapshot>> Snapshot::freeze(
+    std::vector<Policy> policies, std::string revision,
+    std::unique_ptr<const detect::Detector> further) {
+  // One detector per policy at most, one for PII, and the further one.
+  constexpr std::size_t kPoliciesMax = detect::kDetectorsMax - 2;
+  if (policies.size() > kPoliciesMax) {
+    return gateway_error("invalid_policy", fmt::format("more than {} policies", kPoliciesMax));
   }
   std::shared_ptr<Snapshot> snapshot(new Snapshot);
   snapshot->policies_ = std::move(policies);
@@ -101,6 +102,10 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::freeze(std::vector<Policy> pol
     }
   }
   add_pii(snapshot->policies_, snapshot->catalog_, snapshot->masks_);
+  if (further != nullptr) {
+    const detect::DetectorMask bit = snapshot->catalog_.add(std::move(further));
+    for (auto& mask : snapshot->masks_) mask |= bit;
+  }
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 

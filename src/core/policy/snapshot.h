@@ -46,8 +46,11 @@ using Policy = std::variant<KeywordPolicy, PiiPolicy>;
 class Snapshot {
  public:
   // Compiles policies, which act in the order given. `revision` names the sources ("sha256:...").
-  static Result<std::shared_ptr<const Snapshot>> freeze(std::vector<Policy> policies,
-                                                        std::string revision);
+  // `further` is one more detector that looks at every point beside those the policies ask for. No
+  // policy uses its findings; that it may fail, and with it the inspection, is what tests need.
+  static Result<std::shared_ptr<const Snapshot>> freeze(
+      std::vector<Policy> policies, std::string revision,
+      std::unique_ptr<const detect::Detector> further = nullptr);
 
   const std::string& revision() const { return revision_; }
   const detect::Catalog& catalog() const { return catalog_; }

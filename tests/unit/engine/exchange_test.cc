@@ -449,6 +449,43 @@ TEST(Exchange, R16_AnAnswerThatIsNotJsonIsRefused) {
       << "but it is inspected";
 }
 
+// Fails on every text that holds its word.
+class FailingDetector final : public detect::Detector {
+ public:
+  std::unique_ptr<detect::Scratch> make_scratch() const override {
+    return std::make_unique<detect::Scratch>();
+  }
+  Result<std::size_t> scan(const detect::Window& window, detect::Scratch&,
+                           std::vector<detect::Finding>&) const override {
+    if (window.text.find("poison") != std::string_view::npos) {
+      return gateway_error("detector_failed", "the test asked for it");
+    }
+    return window.text.size();
+  }
+};
+
+TEST(Exchange, AnInspectorThatFailsBlocksInEveryPlace) {
+  Engine engine({}, *policy::Snapshot::freeze({policy::KeywordPolicy{}}, "r",
+                                              std::make_unique<FailingDetector>()));
+  const Outcome request = engine.request(
+      Dialect::OpenAiChat, test::request_body(Dialect::OpenAiChat, "poison", false));
+  EXPECT_EQ(request.step, Step::Deny);
+  EXPECT_EQ(request.denial.status, 403);
+  EXPECT_EQ(request.denial.code, "inspection_failed");
+  for (const Channel& channel : test::kStreams) {
+    SCOPED_TRACE(channel.name);
+    const Outcome body = engine.answer(channel.dialect, Answer::Body,
+                                       {test::text_body(channel.dialect, "some poison here")});
+    EXPECT_EQ(body.step, Step::Deny);
+    EXPECT_EQ(body.denial.code, "inspection_failed");
+    const std::string stream = test::text_stream(channel, {"some ", "poison ", "here"});
+    const Outcome got = engine.answer(channel.dialect, channel.answer, {stream});
+    EXPECT_TRUE(got.step == Step::Cut || got.step == Step::Deny);
+    EXPECT_EQ(got.denial.code, "inspection_failed");
+    EXPECT_EQ(test::visible_text(channel, got.out).find("poison"), std::string::npos);
+  }
+}
+
 TEST(Exchange, AStreamEventThatCannotBeReadEndsTheStream) {
   Engine engine;
   const std::string fine = test::text_stream(test::kStreams[0], {"hello there "});
