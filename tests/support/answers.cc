@@ -13,7 +13,9 @@ std::string join(const std::vector<std::string>& pieces) {
   return all;
 }
 
-std::string data(const std::string& json) { return "data: " + json + "\n\n"; }
+std::string data(const std::string& json) {
+  return "data: " + json + "\n\n";
+}
 
 std::string named(const std::string& type, const std::string& rest) {
   return "event: " + type + "\ndata: {\"type\":\"" + type + "\"" + rest + "}\n\n";
@@ -38,22 +40,24 @@ std::string gemini_part(const std::string& part, bool last) {
 
 std::string chat_chunk(const std::string& delta, const std::string& finish = "null") {
   return data(R"({"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[)"
-              R"({"index":0,"delta":)" + delta + R"(,"logprobs":null,"finish_reason":)" + finish +
-              "}]}");
+              R"({"index":0,"delta":)" +
+              delta + R"(,"logprobs":null,"finish_reason":)" + finish + "}]}");
 }
 
 std::string responses_frame(const std::string& item_shell, const std::string& item,
                             const std::string& deltas) {
-  return named("response.created",
-               R"(,"sequence_number":0,"response":{"id":"resp_1","object":"response","status":"in_progress","output":[]})") +
+  return named(
+             "response.created",
+             R"(,"sequence_number":0,"response":{"id":"resp_1","object":"response","status":"in_progress","output":[]})") +
          named("response.output_item.added",
                R"(,"sequence_number":1,"output_index":0,"item":)" + item_shell) +
          deltas +
          named("response.output_item.done",
                R"(,"sequence_number":90,"output_index":0,"item":)" + item) +
-         named("response.completed",
-               R"(,"sequence_number":91,"response":{"id":"resp_1","object":"response","status":"completed","output":[)" +
-                   item + "]}");
+         named(
+             "response.completed",
+             R"(,"sequence_number":91,"response":{"id":"resp_1","object":"response","status":"completed","output":[)" +
+                 item + "]}");
 }
 
 std::string responses_text_item(std::string_view text) {
@@ -68,8 +72,9 @@ std::string responses_call_item(std::string_view tool, std::string_view argument
 
 std::string anthropic_frame(const std::string& block, const std::string& deltas,
                             const std::string& stop) {
-  return named("message_start",
-               R"(,"message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":1,"output_tokens":1}})") +
+  return named(
+             "message_start",
+             R"(,"message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":1,"output_tokens":1}})") +
          named("content_block_start", R"(,"index":0,"content_block":)" + block) + deltas +
          named("content_block_stop", R"(,"index":0)") +
          named("message_delta", R"(,"delta":{"stop_reason":")" + stop +
@@ -94,13 +99,16 @@ std::string text_stream(const Channel& channel, const std::vector<std::string>& 
       return out + chat_chunk("{}", "\"stop\"") + "data: [DONE]\n\n";
     case Dialect::OpenAiCompletions:
       for (const auto& d : deltas) {
-        out += data(R"({"id":"c1","object":"text_completion","model":"m","choices":[{"index":0,"text":)" +
-                    json_string(d) + R"(,"finish_reason":null}]})");
+        out += data(
+            R"({"id":"c1","object":"text_completion","model":"m","choices":[{"index":0,"text":)" +
+            json_string(d) + R"(,"finish_reason":null}]})");
       }
       return out + "data: [DONE]\n\n";
     case Dialect::OpenAiResponses: {
-      const std::string at = R"(,"sequence_number":3,"item_id":"msg_1","output_index":0,"content_index":0)";
-      out = named("response.content_part.added", at + R"(,"part":{"type":"output_text","text":"","annotations":[]})");
+      const std::string at =
+          R"(,"sequence_number":3,"item_id":"msg_1","output_index":0,"content_index":0)";
+      out = named("response.content_part.added",
+                  at + R"(,"part":{"type":"output_text","text":"","annotations":[]})");
       for (const auto& d : deltas) {
         out += named("response.output_text.delta", at + R"(,"delta":)" + json_string(d));
       }
@@ -135,10 +143,11 @@ std::string text_body(Dialect dialect, std::string_view text) {
   switch (dialect) {
     case Dialect::OpenAiChat:
       return R"({"id":"c1","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":)" +
-             t + R"(,"refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}})";
+             t +
+             R"(,"refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}})";
     case Dialect::OpenAiCompletions:
-      return R"({"id":"c1","object":"text_completion","model":"m","choices":[{"index":0,"text":)" + t +
-             R"(,"finish_reason":"stop"}]})";
+      return R"({"id":"c1","object":"text_completion","model":"m","choices":[{"index":0,"text":)" +
+             t + R"(,"finish_reason":"stop"}]})";
     case Dialect::OpenAiResponses:
       return R"({"id":"resp_1","object":"response","status":"completed","output":[)" +
              responses_text_item(text) + "]}";
@@ -158,17 +167,19 @@ std::string tool_stream(const Channel& channel, std::string_view tool,
   const std::string name = json_string(tool);
   switch (channel.dialect) {
     case Dialect::OpenAiChat:
-      out = chat_chunk(R"({"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":)" +
-                       name + R"(,"arguments":""}}]})");
+      out = chat_chunk(
+          R"({"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":)" +
+          name + R"(,"arguments":""}}]})");
       for (const auto& f : fragments) {
-        out += chat_chunk(R"({"tool_calls":[{"index":0,"function":{"arguments":)" +
-                          json_string(f) + "}}]}");
+        out += chat_chunk(R"({"tool_calls":[{"index":0,"function":{"arguments":)" + json_string(f) +
+                          "}}]}");
       }
       return out + chat_chunk("{}", "\"tool_calls\"") + "data: [DONE]\n\n";
     case Dialect::OpenAiResponses: {
       const std::string at = R"(,"sequence_number":3,"item_id":"fc_1","output_index":0)";
       for (const auto& f : fragments) {
-        out += named("response.function_call_arguments.delta", at + R"(,"delta":)" + json_string(f));
+        out +=
+            named("response.function_call_arguments.delta", at + R"(,"delta":)" + json_string(f));
       }
       out += named("response.function_call_arguments.done",
                    at + R"(,"arguments":)" + json_string(join(fragments)));
@@ -185,9 +196,9 @@ std::string tool_stream(const Channel& channel, std::string_view tool,
                      R"(,"index":0,"delta":{"type":"input_json_delta","partial_json":)" +
                          json_string(f) + "}");
       }
-      return anthropic_frame(R"({"type":"tool_use","id":"toolu_1","name":)" + name +
-                                 R"(,"input":{}})",
-                             out, "tool_use");
+      return anthropic_frame(
+          R"({"type":"tool_use","id":"toolu_1","name":)" + name + R"(,"input":{}})", out,
+          "tool_use");
     default:
       return {};
   }
@@ -238,11 +249,21 @@ std::string visible_text(const Channel& channel, std::string_view stream) {
   // The delta leaf of each dialect, by the bytes before it; the builders above fix the layout.
   std::string_view before;
   switch (channel.dialect) {
-    case Dialect::OpenAiChat: before = R"("delta":{"content":)"; break;
-    case Dialect::OpenAiCompletions: before = R"("index":0,"text":)"; break;
-    case Dialect::OpenAiResponses: before = R"("delta":)"; break;
-    case Dialect::Gemini: before = R"("parts":[{"text":)"; break;
-    default: before = R"("text_delta","text":)"; break;
+    case Dialect::OpenAiChat:
+      before = R"("delta":{"content":)";
+      break;
+    case Dialect::OpenAiCompletions:
+      before = R"("index":0,"text":)";
+      break;
+    case Dialect::OpenAiResponses:
+      before = R"("delta":)";
+      break;
+    case Dialect::Gemini:
+      before = R"("parts":[{"text":)";
+      break;
+    default:
+      before = R"("text_delta","text":)";
+      break;
   }
   std::string text;
   for (std::size_t at = stream.find(before); at != std::string_view::npos;

@@ -25,9 +25,8 @@ Status scan_all(const Catalog& catalog, DetectorMask mask, CatalogScratch& scrat
                 std::string_view text, std::vector<Finding>& findings) {
   for (std::size_t i = 0; i < catalog.size(); ++i) {
     if ((mask >> i & 1) == 0) continue;
-    const auto decided =
-        catalog.detector(i).scan({.text = text, .from = 0, .base = 0, .last = true}, scratch[i],
-                                 findings);
+    const auto decided = catalog.detector(i).scan(
+        {.text = text, .from = 0, .base = 0, .last = true}, scratch[i], findings);
     if (!decided) return std::unexpected(decided.error());
   }
   return {};

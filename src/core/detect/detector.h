@@ -30,10 +30,10 @@ struct Finding {
 
 // The part of a lane that a detector may look at.
 struct Window {
-  std::string_view text;    // begins up to kLookBehind bytes before `from`, or at the lane's start
-  std::size_t from = 0;     // offset in `text`: findings that begin before it have been reported
-  std::uint64_t base = 0;   // lane offset of text[0]: findings are reported as base + offset
-  bool last = false;        // no more text will follow
+  std::string_view text;   // begins up to kLookBehind bytes before `from`, or at the lane's start
+  std::size_t from = 0;    // offset in `text`: findings that begin before it have been reported
+  std::uint64_t base = 0;  // lane offset of text[0]: findings are reported as base + offset
+  bool last = false;       // no more text will follow
 };
 
 // What a scan writes to, one per detector and event loop.
@@ -52,8 +52,8 @@ class Detector {
 
   // Appends every finding that begins in text[from, decided), and returns `decided`: the offset up
   // to which this text is settled, whatever follows. It is as large as can be: text that no live
-  // candidate can still grow over is settled at once. With `last` set it is text.size(); it is never
-  // less than `from`, and never more than kLookAhead below text.size().
+  // candidate can still grow over is settled at once. With `last` set it is text.size(); it is
+  // never less than `from`, and never more than kLookAhead below text.size().
   //
   // A NUL byte in the text is a hard boundary: no finding and no context reaches over it. (Batches
   // of unrelated texts are joined with one.)

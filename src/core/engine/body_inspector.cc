@@ -41,8 +41,8 @@ BodyInspector::BodyInspector(const policy::Snapshot& snapshot, UnitBook& units,
     batch_of_[point] = kNoBatch;
     if (mask == 0) continue;
     const auto known_end = mask_of_batch_.begin() + batches_;
-    const auto batch = static_cast<std::size_t>(
-        std::find(mask_of_batch_.begin(), known_end, mask) - mask_of_batch_.begin());
+    const auto batch = static_cast<std::size_t>(std::find(mask_of_batch_.begin(), known_end, mask) -
+                                                mask_of_batch_.begin());
     if (batch == batches_) mask_of_batch_[batches_++] = mask;
     batch_of_[point] = static_cast<std::uint8_t>(batch);
   }

@@ -30,12 +30,12 @@ struct Exchange::Impl {
   Workspace& workspace;
   detect::CatalogScratch& scratch;
 
-  std::string request;        // with JsonReader::kPadding spare bytes reserved behind it
+  std::string request;  // with JsonReader::kPadding spare bytes reserved behind it
   event::RequestFacts facts;
   UnitBook request_units{Phase::Request};
   bool request_inspected = false;
 
-  std::string answer;         // of an unstreamed answer
+  std::string answer;  // of an unstreamed answer
   bool answer_ok = true;
   bool answer_inspected = false;
   event::ResponseFacts answer_facts;
@@ -61,7 +61,9 @@ struct Exchange::Impl {
 namespace {
 
 // Readers look a little past the end of a text; those bytes must exist, not be zero.
-void pad(std::string& text) { text.reserve(text.size() + wire::JsonReader::kPadding); }
+void pad(std::string& text) {
+  text.reserve(text.size() + wire::JsonReader::kPadding);
+}
 
 // The strictest verdict of all decisions: what the record shows when nothing settled the exchange.
 policy::Verdict strictest(std::span<const policy::Decision> decisions) {
@@ -86,9 +88,9 @@ Exchange::Exchange(Exchange&&) noexcept = default;
 
 Step Exchange::expect_request(std::uint64_t content_length) {
   if (content_length > impl_->settings.limits.request_bytes_max) {
-    return impl_->deny(Error{Fault::Client, "body_too_large",
-                             "the declared length passes request_bytes_max"},
-                       Phase::Request);
+    return impl_->deny(
+        Error{Fault::Client, "body_too_large", "the declared length passes request_bytes_max"},
+        Phase::Request);
   }
   impl_->request.reserve(content_length + wire::JsonReader::kPadding);
   return Step::Continue;
@@ -96,9 +98,8 @@ Step Exchange::expect_request(std::uint64_t content_length) {
 
 Step Exchange::on_request_bytes(std::string_view bytes) {
   if (impl_->request.size() + bytes.size() > impl_->settings.limits.request_bytes_max) {
-    return impl_->deny(
-        Error{Fault::Client, "body_too_large", "the body passes request_bytes_max"},
-        Phase::Request);
+    return impl_->deny(Error{Fault::Client, "body_too_large", "the body passes request_bytes_max"},
+                       Phase::Request);
   }
   impl_->request += bytes;
   return Step::Continue;
@@ -166,9 +167,15 @@ Step Exchange::Impl::deny(const Error& error, Phase phase) {
   return Step::Deny;
 }
 
-std::string_view Exchange::request_body() const { return impl_->request; }
-const event::RequestFacts& Exchange::facts() const { return impl_->facts; }
-bool Exchange::wants_stream() const { return impl_->route.stream_by_path || impl_->facts.stream; }
+std::string_view Exchange::request_body() const {
+  return impl_->request;
+}
+const event::RequestFacts& Exchange::facts() const {
+  return impl_->facts;
+}
+bool Exchange::wants_stream() const {
+  return impl_->route.stream_by_path || impl_->facts.stream;
+}
 void Exchange::skip_request() {}
 
 // --- The answer --------------------------------------------------------------------------------
@@ -178,21 +185,22 @@ Step Exchange::on_answer_head(Answer kind, bool ok) {
   if (relays_answer()) return Step::Continue;
   impl_->answer_inspected = true;
   if (kind == Answer::Sse || kind == Answer::JsonArray) {
-    impl_->stream.emplace(
-        StreamInspector::Context{.codec = impl_->codec,
-                                 .snapshot = *impl_->snapshot,
-                                 .settings = impl_->settings,
-                                 .workspace = impl_->workspace,
-                                 .scratch = impl_->scratch,
-                                 .units = impl_->answer_units,
-                                 .ledger = impl_->ledger,
-                                 .facts = impl_->answer_facts},
-        kind == Answer::Sse ? codec::Framing::Sse : codec::Framing::JsonArray);
+    impl_->stream.emplace(StreamInspector::Context{.codec = impl_->codec,
+                                                   .snapshot = *impl_->snapshot,
+                                                   .settings = impl_->settings,
+                                                   .workspace = impl_->workspace,
+                                                   .scratch = impl_->scratch,
+                                                   .units = impl_->answer_units,
+                                                   .ledger = impl_->ledger,
+                                                   .facts = impl_->answer_facts},
+                          kind == Answer::Sse ? codec::Framing::Sse : codec::Framing::JsonArray);
   }
   return Step::Continue;
 }
 
-bool Exchange::relays_answer() const { return !impl_->snapshot->inspects_answers(); }
+bool Exchange::relays_answer() const {
+  return !impl_->snapshot->inspects_answers();
+}
 
 Step Exchange::on_answer_bytes(std::string_view bytes, std::string& out) {
   if (impl_->stream) return impl_->end_stream(impl_->stream->feed(bytes, out), false, out);
@@ -259,7 +267,9 @@ Step Exchange::Impl::end_stream(bool going_on, bool last, std::string& out) {
   return Step::Cut;
 }
 
-const Denial& Exchange::denial() const { return impl_->denial; }
+const Denial& Exchange::denial() const {
+  return impl_->denial;
+}
 
 void Exchange::write_fault_frame(std::string_view message, std::string_view code,
                                  std::string& out) {

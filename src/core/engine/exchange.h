@@ -10,8 +10,8 @@
 // Invariants:
 //   (1) No byte of an inspected text leaves before every detector of its point has decided on it.
 //   (2) The verdict does not depend on how the bytes were cut, nor on streaming.
-//   (3) A detector that fails, a JSON text that cannot be read, a limit that is passed: Deny or Cut.
-//   (4) Memory: the request body, plus one answer body or at most held_bytes_max of a stream.
+//   (3) A detector that fails, a JSON text that cannot be read, a limit that is passed: Deny or
+//   Cut. (4) Memory: the request body, plus one answer body or at most held_bytes_max of a stream.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +27,11 @@
 namespace capsem::engine {
 
 struct EngineLimits {
-  std::uint32_t request_bytes_max = 32u << 20;       // more: 413 body_too_large
-  std::uint32_t answer_bytes_max = 32u << 20;        // unstreamed answer; more: 502 answer_too_large
-  std::uint64_t stream_bytes_max = 64u << 20;        // more: limit_stream_total
-  std::uint32_t event_bytes_max = 1u << 20;          // one SSE event; more: event_too_large
-  std::uint32_t held_bytes_max = 256u << 10;         // undecided stream bytes; more: hold_too_large
+  std::uint32_t request_bytes_max = 32u << 20;  // more: 413 body_too_large
+  std::uint32_t answer_bytes_max = 32u << 20;   // unstreamed answer; more: 502 answer_too_large
+  std::uint64_t stream_bytes_max = 64u << 20;   // more: limit_stream_total
+  std::uint32_t event_bytes_max = 1u << 20;     // one SSE event; more: event_too_large
+  std::uint32_t held_bytes_max = 256u << 10;    // undecided stream bytes; more: hold_too_large
   std::uint32_t messages_max = 10'000, tools_max = 1'024, choices_max = 16;  // more: 400
 };
 
@@ -43,8 +43,8 @@ enum class StreamMode : std::uint8_t {
 struct EngineSettings {
   EngineLimits limits;
   StreamMode stream_mode = StreamMode::Inspect;
-  bool allow_token_arrays = false;   // prompts as token ids cannot be read: refused by default
-  bool confirm_allows = false;       // X7: the original's behaviour
+  bool allow_token_arrays = false;  // prompts as token ids cannot be read: refused by default
+  bool confirm_allows = false;      // X7: the original's behaviour
 };
 
 // What the route table knows of the route.
@@ -88,10 +88,10 @@ class Exchange {
   // A declared Content-Length lets the buffer be reserved once; over the limit it is a Deny.
   Step expect_request(std::uint64_t content_length);
   Step on_request_bytes(std::string_view bytes);
-  Step on_request_end();              // Continue: forward request_body()
+  Step on_request_end();  // Continue: forward request_body()
   std::string_view request_body() const;
   const event::RequestFacts& facts() const;
-  bool wants_stream() const;          // by path or by body
+  bool wants_stream() const;  // by path or by body
 
   // For routes whose request has no body to inspect (GET /v1/responses/{id}).
   void skip_request();

@@ -1,6 +1,7 @@
-// A keyed fingerprint of text that arrives piece by piece: a polynomial over the prime 2^61 - 1 at a
-// secret point. Two different texts of n bytes collide with probability below n / 2^60 for whoever
-// does not know the key, so "equal fingerprint, equal length" may stand for "the same text".
+// A keyed fingerprint of text that arrives piece by piece: a polynomial over the prime 2^61 - 1 at
+// a secret point. Two different texts of n bytes collide with probability below n / 2^60 for
+// whoever does not know the key, so "equal fingerprint, equal length" may stand for "the same
+// text".
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ class Fingerprint {
   std::uint64_t multiply_add(std::uint64_t byte) const {
     __extension__ using Wide = unsigned __int128;
     const Wide product = Wide{value_} * key_ + byte + 1;
-    std::uint64_t sum = static_cast<std::uint64_t>(product & kPrime) +
-                        static_cast<std::uint64_t>(product >> 61);
+    std::uint64_t sum =
+        static_cast<std::uint64_t>(product & kPrime) + static_cast<std::uint64_t>(product >> 61);
     if (sum >= kPrime) sum -= kPrime;
     return sum;
   }

@@ -1,6 +1,6 @@
-// Stream bytes that may not leave yet, in the order they came. An event leaves when every text in it
-// has been decided; events behind it wait, so order never changes and no event is rewritten.
-// A value; belongs to one stream.
+// Stream bytes that may not leave yet, in the order they came. An event leaves when every text in
+// it has been decided; events behind it wait, so order never changes and no event is rewritten. A
+// value; belongs to one stream.
 #pragma once
 
 #include <cstddef>

@@ -16,8 +16,9 @@ bool blank(std::string_view bytes) {
 
 // `event:` names that the protocols use. Anything else is text like any other.
 bool protocol_event_name(std::string_view name) {
-  constexpr std::string_view kFamilies[] = {"response.", "message_", "content_block_",
-                                            "interaction.", "step.", "ping", "error", "completion"};
+  constexpr std::string_view kFamilies[] = {"response.",    "message_",  "content_block_",
+                                            "interaction.", "step.",     "ping",
+                                            "error",        "completion"};
   if (name.empty()) return true;
   return name.size() <= 64 && std::ranges::any_of(kFamilies, [name](std::string_view family) {
            return name.starts_with(family);

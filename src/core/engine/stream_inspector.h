@@ -72,7 +72,7 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   HoldQueue queue_;
   std::vector<HoldQueue::Need> needs_;  // of the event being read
   Status text_status_{};                // first failure while a codec was giving texts
-  std::string ready_;                   // decided; leaves with this feed(), or, in buffer mode, last
+  std::string ready_;  // decided; leaves with this feed(), or, in buffer mode, last
   std::uint64_t total_bytes_ = 0;
   std::uint64_t released_events_ = 0;
   std::uint64_t data_events_ = 0;

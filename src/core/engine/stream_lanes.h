@@ -24,8 +24,8 @@ namespace capsem::engine {
 
 class StreamLanes {
  public:
-  static constexpr std::size_t kLanesMax = 4'096;      // per stream; more: inspection_failed
-  static constexpr std::uint32_t kSilentEvents = 2;    // of its scope, before a lane is settled
+  static constexpr std::size_t kLanesMax = 4'096;    // per stream; more: inspection_failed
+  static constexpr std::uint32_t kSilentEvents = 2;  // of its scope, before a lane is settled
 
   // `fingerprints`: the dialect repeats texts whole, so each lane keeps one.
   StreamLanes(const policy::Snapshot& snapshot, UnitBook& units, std::uint64_t fingerprint_key,
@@ -39,7 +39,8 @@ class StreamLanes {
   };
 
   // Feeds one piece. New findings become hits of its unit. The result's `lane` is kNone when the
-  // text needs no wait: it is whole by itself, or no detector looks at its point. Errors: a detector failed, too many lanes.
+  // text needs no wait: it is whole by itself, or no detector looks at its point. Errors: a
+  // detector failed, too many lanes.
   Result<Fed> feed(const event::Text& text, detect::CatalogScratch& scratch);
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
@@ -71,11 +72,11 @@ class StreamLanes {
     std::unique_ptr<detect::Lane> scan;
     wire::JsonTextDecoder decoder;
     Fingerprint fingerprint;
-    std::uint64_t settled = 0;      // cleared by a provisional end up to here
+    std::uint64_t settled = 0;  // cleared by a provisional end up to here
     std::uint64_t forbidden_at = ~std::uint64_t{0};
     std::uint32_t unit = 0, order = 0, scope = 0;
-    std::uint32_t last_event = 0;   // of the scope's events, the last with text for this lane
-    std::uint32_t raw_lane = kNone; // the same text without undoing escapes, once it is not JSON
+    std::uint32_t last_event = 0;    // of the scope's events, the last with text for this lane
+    std::uint32_t raw_lane = kNone;  // the same text without undoing escapes, once it is not JSON
     event::Part part = event::Part::Text;
     std::uint16_t field = 0;
     bool json = false, repeat = false;
@@ -83,9 +84,9 @@ class StreamLanes {
     explicit LaneState(std::uint64_t key) : fingerprint(key) {}
   };
   struct Scope {
-    std::uint32_t events = 0;   // events with text of this scope
-    bool counted = false;       // ... of which the current one is counted
-    bool resumed = false;       // a lane went on after silence
+    std::uint32_t events = 0;  // events with text of this scope
+    bool counted = false;      // ... of which the current one is counted
+    bool resumed = false;      // a lane went on after silence
     std::vector<std::uint32_t> lanes;
   };
 

@@ -11,21 +11,33 @@ using event::Point;
 int check_rank(Phase phase, Point point) {
   if (phase == Phase::Request) {
     switch (point) {
-      case Point::ToolResult: return 0;
-      case Point::Prompt: return 1;
-      case Point::Thought: return 2;
-      case Point::ToolCall: return 3;
-      case Point::ToolDefinition: return 4;
-      case Point::ModelOutput: return 5;
+      case Point::ToolResult:
+        return 0;
+      case Point::Prompt:
+        return 1;
+      case Point::Thought:
+        return 2;
+      case Point::ToolCall:
+        return 3;
+      case Point::ToolDefinition:
+        return 4;
+      case Point::ModelOutput:
+        return 5;
     }
   }
   switch (point) {
-    case Point::ToolCall: return 0;
-    case Point::ToolResult: return 1;
-    case Point::ToolDefinition: return 2;
-    case Point::ModelOutput: return 3;
-    case Point::Thought: return 4;
-    case Point::Prompt: return 5;
+    case Point::ToolCall:
+      return 0;
+    case Point::ToolResult:
+      return 1;
+    case Point::ToolDefinition:
+      return 2;
+    case Point::ModelOutput:
+      return 3;
+    case Point::Thought:
+      return 4;
+    case Point::Prompt:
+      return 5;
   }
   return 6;
 }
@@ -97,8 +109,7 @@ void UnitBook::judge_hit(std::uint32_t unit, const policy::Hit& hit,
   snapshot.judge(alone, ids, decisions);
 }
 
-const policy::Decision* settling(std::span<const policy::Decision> decisions,
-                                 bool confirm_allows) {
+const policy::Decision* settling(std::span<const policy::Decision> decisions, bool confirm_allows) {
   const policy::Decision* confirm = nullptr;
   for (const policy::Decision& decision : decisions) {
     if (decision.verdict == policy::Verdict::Block) return &decision;

@@ -7,8 +7,8 @@ Denial denial_of(const policy::Decision& decision, std::string_view tool_prefix)
     return {403, "Request held for review: " + decision.details, "policy_violation",
             "approval_required"};
   }
-  const bool definition = decision.point == event::Point::ToolDefinition &&
-                          decision.phase == event::Phase::Request;
+  const bool definition =
+      decision.point == event::Point::ToolDefinition && decision.phase == event::Phase::Request;
   return {403, std::string(definition ? tool_prefix : kBlockedPrefix) + decision.details,
           "policy_violation", "request_blocked"};
 }

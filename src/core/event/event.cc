@@ -17,7 +17,11 @@ constexpr std::array<PointName, kPointCount> kPoints = {{
 }};
 }  // namespace
 
-std::string_view to_string(Point point) { return kPoints[static_cast<std::size_t>(point)].name; }
-std::string_view short_code(Point point) { return kPoints[static_cast<std::size_t>(point)].code; }
+std::string_view to_string(Point point) {
+  return kPoints[static_cast<std::size_t>(point)].name;
+}
+std::string_view short_code(Point point) {
+  return kPoints[static_cast<std::size_t>(point)].code;
+}
 
 }  // namespace capsem::event

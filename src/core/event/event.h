@@ -21,8 +21,8 @@ enum class Point : std::uint8_t {
   Thought,         // TH: reasoning
 };
 inline constexpr std::size_t kPointCount = 6;
-std::string_view to_string(Point point);    // "prompt", "tool_definition", ...
-std::string_view short_code(Point point);   // "P", "TD", "TC", "TR", "MO", "TH"
+std::string_view to_string(Point point);   // "prompt", "tool_definition", ...
+std::string_view short_code(Point point);  // "P", "TD", "TC", "TR", "MO", "TH"
 
 // Which part of its unit a text is.
 enum class Part : std::uint8_t {
@@ -62,13 +62,13 @@ struct Text {
   std::uint64_t repeats_lane = 0;
   // Index into the codec's field list; 65535: a member that no field names, or its name.
   std::uint16_t field = 0;
-  std::uint64_t lane = 0;   // 0: whole by itself, nothing continues it
+  std::uint64_t lane = 0;  // 0: whole by itself, nothing continues it
   std::uint64_t unit = 0;
   std::uint64_t scope = 0;
   // On texts of a tool result: the id of the call it answers, empty when it names none.
   std::string_view tool_ref;
-  std::string_view text;    // decoded; valid until the call returns
-  ByteRange raw;            // where it stood, quotes included
+  std::string_view text;  // decoded; valid until the call returns
+  ByteRange raw;          // where it stood, quotes included
 };
 
 // Receives what a codec reads, in document order.
@@ -88,10 +88,10 @@ class TextSink {
 struct RequestFacts {
   std::string model;
   bool stream = false;
-  bool include_usage = false;       // the client asked for the usage chunk
+  bool include_usage = false;  // the client asked for the usage chunk
   std::uint32_t messages = 0, tools = 0, choices = 1;
-  bool has_token_arrays = false;    // prompts as token ids, which the gateway cannot read
-  bool background = false;          // the answer's text comes by a later GET
+  bool has_token_arrays = false;  // prompts as token ids, which the gateway cannot read
+  bool background = false;        // the answer's text comes by a later GET
   // tool_call_id or tool_use_id -> tool name, as found in the same history.
   std::vector<std::pair<std::string, std::string>> tool_names;
 };

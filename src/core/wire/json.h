@@ -18,9 +18,9 @@
 namespace capsem::wire {
 
 struct JsonLimits {
-  std::uint32_t depth_max = 64;          // nesting of objects and arrays; deeper: invalid_json
-  std::uint32_t nodes_max = 1'000'000;   // values in one text; more: invalid_json
-  std::uint32_t number_digits_max = 400; // characters of one number
+  std::uint32_t depth_max = 64;           // nesting of objects and arrays; deeper: invalid_json
+  std::uint32_t nodes_max = 1'000'000;    // values in one text; more: invalid_json
+  std::uint32_t number_digits_max = 400;  // characters of one number
 };
 
 enum class JsonKind : std::uint8_t { Null, False, True, Number, String, Array, Object };
@@ -36,7 +36,8 @@ struct JsonNode {
 };
 
 // Owns the parser's buffers, which are reused: nodes() and every view in it live until the next
-// parse() and point into the text that was parsed or into the reader. Not thread-safe: one per loop.
+// parse() and point into the text that was parsed or into the reader. Not thread-safe: one per
+// loop.
 class JsonReader {
  public:
   // Bytes that must be readable (not: zero) after the text given to parse().

@@ -8,7 +8,9 @@ namespace capsem::wire {
 
 SseParser::SseParser(std::size_t event_bytes_max) : event_bytes_max_(event_bytes_max) {}
 
-std::size_t SseParser::pending_bytes() const { return size_ - event_begin_; }
+std::size_t SseParser::pending_bytes() const {
+  return size_ - event_begin_;
+}
 
 Status SseParser::feed(std::string_view bytes, SseSink& sink) {
   if (!failed_) return failed_;

@@ -55,17 +55,17 @@ class SseParser {
   Status emit_bytes(std::size_t end, SseSink& sink);
 
   std::size_t event_bytes_max_;
-  std::string buffer_;          // bytes from the start of the current event on, padded
-  std::size_t size_ = 0;        // bytes of buffer_ in use
-  std::size_t event_begin_ = 0; // where the current event starts in buffer_
-  std::size_t line_begin_ = 0;  // where the current line starts
-  std::size_t scanned_ = 0;     // bytes already examined for line ends
-  bool skip_lf_ = false;        // the last byte was CR: an LF that follows belongs to it
-  bool lone_lf_ = false;        // ... and that CR ended an event that has been given out
+  std::string buffer_;           // bytes from the start of the current event on, padded
+  std::size_t size_ = 0;         // bytes of buffer_ in use
+  std::size_t event_begin_ = 0;  // where the current event starts in buffer_
+  std::size_t line_begin_ = 0;   // where the current line starts
+  std::size_t scanned_ = 0;      // bytes already examined for line ends
+  bool skip_lf_ = false;         // the last byte was CR: an LF that follows belongs to it
+  bool lone_lf_ = false;         // ... and that CR ended an event that has been given out
   bool first_line_ = true;
-  bool any_line_ = false;       // the event has at least one non-empty line
+  bool any_line_ = false;  // the event has at least one non-empty line
   std::string name_;
-  std::string data_;            // joined data; used when one event has several data lines
+  std::string data_;  // joined data; used when one event has several data lines
   std::size_t data_begin_ = 0, data_size_ = 0;  // the single data line in buffer_
   unsigned data_lines_ = 0;
   Status failed_{};

@@ -48,22 +48,22 @@ inline constexpr std::array<std::uint64_t, 12> kOverheadBoundsUs = {
 inline constexpr std::array<std::uint64_t, 14> kDurationBoundsMs = {
     10, 20, 40, 80, 160, 320, 640, 1'280, 2'560, 5'120, 10'240, 20'480, 40'960, 81'920};
 inline constexpr std::array<std::uint64_t, 14> kTokenBounds = {
-    1, 4, 16, 64, 256, 1'024, 4'096, 16'384, 65'536, 262'144, 1'048'576, 4'194'304, 16'777'216,
-    67'108'864};
+    1,      4,      16,      64,        256,       1'024,      4'096,
+    16'384, 65'536, 262'144, 1'048'576, 4'194'304, 16'777'216, 67'108'864};
 
 // Per provider.
 struct ProviderMetrics {
-  Histogram<14> duration_ms;       // gen_ai.server.request.duration (client side of the gateway)
-  Histogram<14> first_token_ms;    // gen_ai.server.time_to_first_token
+  Histogram<14> duration_ms;     // gen_ai.server.request.duration (client side of the gateway)
+  Histogram<14> first_token_ms;  // gen_ai.server.time_to_first_token
   Histogram<14> input_tokens, output_tokens;  // gen_ai.client.token.usage by gen_ai.token.type
-  std::array<Count, 6> status;     // answers to clients by class: index 1..5 = 1xx..5xx
+  std::array<Count, 6> status;                // answers to clients by class: index 1..5 = 1xx..5xx
   Count upstream_connects, upstream_reuses, upstream_retries, upstream_errors;
 };
 
 struct MetricShard {
   std::array<ProviderMetrics, kProviderCount> providers;
-  Histogram<12> overhead_us;       // the gateway's own time per request
-  Histogram<12> inspection_us;     // of which inspection
+  Histogram<12> overhead_us;    // the gateway's own time per request
+  Histogram<12> inspection_us;  // of which inspection
   // Verdicts of policies by point: verdicts[point][verdict].
   std::array<std::array<Count, 6>, event::kPointCount> verdicts;
   std::array<Count, event::kPointCount> inspected_bytes;

@@ -29,40 +29,40 @@ Result<BaseUrl> parse_base_url(std::string_view text);
 
 // Times in milliseconds, sizes in bytes (reliability.md section 4).
 struct HttpLimits {
-  std::uint32_t request_line_bytes_max = 8u << 10;    // 414
-  std::uint32_t header_field_bytes_max = 16u << 10;   // 431
-  std::uint32_t header_bytes_max = 32u << 10;         // 431
-  std::uint32_t header_fields_max = 100;              // 431
-  std::uint32_t chunk_line_bytes_max = 256;           // 400
-  std::uint32_t header_read_ms = 10'000;              // 408, absolute
+  std::uint32_t request_line_bytes_max = 8u << 10;   // 414
+  std::uint32_t header_field_bytes_max = 16u << 10;  // 431
+  std::uint32_t header_bytes_max = 32u << 10;        // 431
+  std::uint32_t header_fields_max = 100;             // 431
+  std::uint32_t chunk_line_bytes_max = 256;          // 400
+  std::uint32_t header_read_ms = 10'000;             // 408, absolute
   std::uint32_t tls_handshake_ms = 10'000;
-  std::uint32_t body_gap_ms = 30'000;                 // 408
-  std::uint32_t body_rate_min = 1024;                 // bytes/s on average after 10 s; 408
+  std::uint32_t body_gap_ms = 30'000;  // 408
+  std::uint32_t body_rate_min = 1024;  // bytes/s on average after 10 s; 408
   std::uint32_t idle_ms = 75'000;
   std::uint32_t requests_per_connection_max = 1'000;
   std::uint32_t connection_age_ms = 3'600'000;
   std::uint32_t write_gap_ms = 60'000;
   std::uint32_t linger_ms = 2'000;
   std::uint32_t linger_bytes = 64u << 10;
-  std::uint32_t connections_max = 10'000;             // then refused
-  std::uint32_t connections_per_peer_max = 256;       // then refused; 0: unlimited
-  std::uint32_t in_flight_max = 2'000;                // 503
-  std::uint32_t in_flight_per_key_max = 200;          // 429
-  std::uint64_t buffered_bytes_max = 512u << 20;      // ledger over all buffers; 503
+  std::uint32_t connections_max = 10'000;         // then refused
+  std::uint32_t connections_per_peer_max = 256;   // then refused; 0: unlimited
+  std::uint32_t in_flight_max = 2'000;            // 503
+  std::uint32_t in_flight_per_key_max = 200;      // 429
+  std::uint64_t buffered_bytes_max = 512u << 20;  // ledger over all buffers; 503
 };
 
 struct UpstreamLimits {
-  std::uint32_t connect_ms = 5'000;                   // TCP and TLS; 502
-  std::uint32_t first_byte_ms = 600'000;              // unstreamed; 504
-  std::uint32_t first_byte_stream_ms = 120'000;       // 504
-  std::uint32_t gap_ms = 120'000;                     // between stream bytes; error event
-  std::uint32_t total_ms = 600'000;                   // unstreamed
+  std::uint32_t connect_ms = 5'000;              // TCP and TLS; 502
+  std::uint32_t first_byte_ms = 600'000;         // unstreamed; 504
+  std::uint32_t first_byte_stream_ms = 120'000;  // 504
+  std::uint32_t gap_ms = 120'000;                // between stream bytes; error event
+  std::uint32_t total_ms = 600'000;              // unstreamed
   std::uint32_t total_stream_ms = 1'800'000;
-  std::uint32_t pool_max = 256;                       // connections per provider and loop
+  std::uint32_t pool_max = 256;  // connections per provider and loop
   std::uint32_t pool_idle_ms = 60'000;
-  std::uint32_t retries_max = 2;                      // connect errors with no byte sent
+  std::uint32_t retries_max = 2;  // connect errors with no byte sent
   std::uint32_t watermark_high = 256u << 10, watermark_low = 128u << 10;
-  std::uint64_t inflate_bytes_max = 64u << 20;        // compressed answers; and ratio 100
+  std::uint64_t inflate_bytes_max = 64u << 20;  // compressed answers; and ratio 100
   std::uint32_t inflate_ratio_max = 100;
 };
 
@@ -71,30 +71,31 @@ struct Settings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8000;
   std::string admin_host = "127.0.0.1";
-  std::uint16_t admin_port = 8001;      // 0: none
-  std::uint32_t workers = 0;            // 0: as many as cores
+  std::uint16_t admin_port = 8001;  // 0: none
+  std::uint32_t workers = 0;        // 0: as many as cores
   std::uint32_t backlog = 2048;
   std::uint32_t limit_concurrency = 0;  // PROXY_LIMIT_CONCURRENCY; 0: in_flight_max alone
   bool access_log = true;               // one structured record per request
   std::string log_level = "info";
-  std::string log_file;                 // empty: standard output
+  std::string log_file;  // empty: standard output
   std::string config_dir = "config";
   std::string data_dir;
-  std::string tls_cert, tls_key;        // both or neither
+  std::string tls_cert, tls_key;           // both or neither
   std::vector<std::string> allowed_hosts;  // Host allow-list (T33); empty: any on a non-loopback
                                            // listener, loopback names on a loopback one
   std::uint32_t drain_announce_ms = 5'000, drain_ms = 600'000;
 
   // [upstream]
-  std::array<BaseUrl, kProviderCount> base_urls{{{true, "api.openai.com", 443, ""},
-                                                 {true, "generativelanguage.googleapis.com", 443, ""},
-                                                 {true, "api.anthropic.com", 443, ""}}};
-  std::string ca_file;                  // empty: the system's
+  std::array<BaseUrl, kProviderCount> base_urls{
+      {{true, "api.openai.com", 443, ""},
+       {true, "generativelanguage.googleapis.com", 443, ""},
+       {true, "api.anthropic.com", 443, ""}}};
+  std::string ca_file;  // empty: the system's
   UpstreamLimits upstream;
-  bool mask_upstream_errors = false;    // upstream_errors = "mask" (R15)
+  bool mask_upstream_errors = false;  // upstream_errors = "mask" (R15)
 
   // [routes]
-  bool relay_unlisted = false;          // unlisted = "deny" | "relay"
+  bool relay_unlisted = false;  // unlisted = "deny" | "relay"
 
   // [http], [json], [streams], [engine]
   HttpLimits http;

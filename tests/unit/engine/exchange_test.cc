@@ -296,7 +296,8 @@ TEST(Exchange, R17_R33_TheVerdictOfAStreamIsThatOfTheWholeAnswerInEveryDialectAt
         EXPECT_EQ(whole.out, body) << "byte for byte";
       }
       for (std::size_t size = 1; size <= 24; ++size) {
-        SCOPED_TRACE(testing::Message() << c.name << ", " << channel.name << ", deltas of " << size);
+        SCOPED_TRACE(testing::Message()
+                     << c.name << ", " << channel.name << ", deltas of " << size);
         const std::string stream = test::text_stream(channel, chop(c.text, size));
         const Outcome got = engine.answer(channel.dialect, channel.answer, {stream});
         EXPECT_EQ(got.denial.message, whole.denial.message);
@@ -351,8 +352,8 @@ TEST(Exchange, R4_ProseLeavesAtOnceUpToItsLastWord) {
   for (const std::string word : {"once ", "upon ", "a ", "time, ", "there ", "was ", "a "}) {
     sent += word;
     std::string out;
-    const std::string event =
-        R"(data: {"choices":[{"index":0,"delta":{"content":)" + test::json_string(word) + "}}]}\n\n";
+    const std::string event = R"(data: {"choices":[{"index":0,"delta":{"content":)" +
+                              test::json_string(word) + "}}]}\n\n";
     ASSERT_EQ(exchange.on_answer_bytes(event, out), Step::Continue);
     seen += test::visible_text(chat, out);
     EXPECT_EQ(seen, sent) << "nothing is held behind a finished word";
@@ -376,8 +377,8 @@ TEST(Exchange, R33_ChoicesThatInterleaveAreFollowedApart) {
   const Outcome got = engine.answer(Dialect::OpenAiChat, Answer::Sse, {split});
   EXPECT_EQ(got.denial.message,
             "Request blocked by security policy: Detected 'capsem_block' in model response");
-  const std::string apart = chunk(0, "capsem") + chunk(1, "_block ") + chunk(0, " is fine ") +
-                            "data: [DONE]\n\n";
+  const std::string apart =
+      chunk(0, "capsem") + chunk(1, "_block ") + chunk(0, " is fine ") + "data: [DONE]\n\n";
   const Outcome fine = engine.answer(Dialect::OpenAiChat, Answer::Sse, {apart});
   EXPECT_EQ(fine.step, Step::Done);
   EXPECT_EQ(fine.out, apart);
@@ -433,7 +434,8 @@ TEST(Exchange, R4_WithoutAnOutputPolicyTheAnswerIsTheCallersToRelay) {
   EXPECT_TRUE(exchange.relays_answer());
   Exchange checked({.dialect = Dialect::OpenAiChat}, both_policies(), settings, workspace);
   EXPECT_FALSE(checked.relays_answer());
-  EXPECT_FALSE(checked.take_record().answer_inspected) << "no check is reported that did not happen";
+  EXPECT_FALSE(checked.take_record().answer_inspected)
+      << "no check is reported that did not happen";
 }
 
 TEST(Exchange, R16_AnAnswerThatIsNotJsonIsRefused) {
@@ -467,8 +469,8 @@ class FailingDetector final : public detect::Detector {
 TEST(Exchange, AnInspectorThatFailsBlocksInEveryPlace) {
   Engine engine({}, *policy::Snapshot::freeze({policy::KeywordPolicy{}}, "r",
                                               std::make_unique<FailingDetector>()));
-  const Outcome request = engine.request(
-      Dialect::OpenAiChat, test::request_body(Dialect::OpenAiChat, "poison", false));
+  const Outcome request =
+      engine.request(Dialect::OpenAiChat, test::request_body(Dialect::OpenAiChat, "poison", false));
   EXPECT_EQ(request.step, Step::Deny);
   EXPECT_EQ(request.denial.status, 403);
   EXPECT_EQ(request.denial.code, "inspection_failed");

@@ -11,8 +11,9 @@ namespace capsem::wire {
 namespace {
 
 struct Recorder : SseSink {
-  std::string events;  // "[name:data]" of each event with data, "(raw)" of others that mean something
-  std::string raw;     // all bytes, to be equal to the input
+  std::string
+      events;       // "[name:data]" of each event with data, "(raw)" of others that mean something
+  std::string raw;  // all bytes, to be equal to the input
   Status on_event(const SseEvent& event) override {
     raw += event.raw;
     if (event.has_data) {
@@ -52,7 +53,10 @@ constexpr SseCase kSseCases[] = {
     {"ids and retry are not data", "id: 1\nretry: 5\ndata: a\n\n", "[a]"},
     {"blank lines before the first event", "\n\n\ndata: a\n\n", "[a]"},
     {"an empty data line", "data\n\n", "[]"},
-    {"a byte order mark before the first field", "\xEF\xBB\xBF" "data: a\n\ndata: b\n\n", "[a][b]"},
+    {"a byte order mark before the first field",
+     "\xEF\xBB\xBF"
+     "data: a\n\ndata: b\n\n",
+     "[a][b]"},
     {"an unterminated event is given at the end", "data: a\n\ndata: b", "[a][b]"},
     {"an unterminated event with its line end", "data: a\n\ndata: b\n", "[a][b]"},
     {"UTF-8", "data: caf\xC3\xA9 \xF0\x9F\x98\x80\n\n", "[caf\xC3\xA9 \xF0\x9F\x98\x80]"},
