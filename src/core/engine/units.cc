@@ -69,9 +69,15 @@ std::uint32_t UnitBook::unit_of(const event::Text& text) {
 }
 
 void UnitBook::add_hit(std::uint32_t unit, const policy::Hit& hit) {
-  auto& hits = entries_[unit].unit.hits;
-  if (hits.empty()) hit_units_.push_back(unit);
-  hits.push_back(hit);
+  Entry& entry = entries_[unit];
+  const std::uint32_t kind = std::uint32_t{hit.rule} << 8 |
+                             static_cast<std::uint32_t>(hit.part) << 1 | (hit.repeat ? 1 : 0);
+  const bool known = std::ranges::find(entry.kinds, kind) != entry.kinds.end();
+  if (known && hits_ >= kHitsMax) return;
+  if (!known) entry.kinds.push_back(kind);
+  if (entry.unit.hits.empty()) hit_units_.push_back(unit);
+  entry.unit.hits.push_back(hit);
+  ++hits_;
 }
 
 void UnitBook::resolve_tools(std::span<const std::pair<std::string, std::string>> names) {

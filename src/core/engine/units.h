@@ -26,6 +26,9 @@ class UnitBook {
   // Takes the number of the next text of this unit (policy::Hit::order).
   std::uint32_t next_order(std::uint32_t unit) { return entries_[unit].texts++; }
 
+  // Past kHitsMax hits of all units together, a hit is kept only if it is the first of its rule and
+  // part in its unit: verdicts stay what they are, counts are then lower bounds.
+  static constexpr std::size_t kHitsMax = 100'000;
   void add_hit(std::uint32_t unit, const policy::Hit& hit);
 
   // Resolves tool references (call ids) to names for the record (R23).
@@ -48,6 +51,7 @@ class UnitBook {
   struct Entry {
     policy::Unit unit;
     std::string tool_ref;
+    std::vector<std::uint32_t> kinds;  // rule, part and repeat of the hits it has
     std::uint32_t texts = 0;
   };
 
@@ -56,6 +60,7 @@ class UnitBook {
   IndexMap index_;
   std::uint64_t last_key_ = 0;
   std::uint32_t last_ = 0;
+  std::size_t hits_ = 0;
   std::vector<std::uint32_t> hit_units_;  // units with hits, in the order of their first hit
 };
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/engine/units.h"
 #include "core/policy/snapshot.h"
 #include "tests/support/answers.h"
 
@@ -545,6 +546,26 @@ TEST(Exchange, AStreamMayBeAsLongAsItsLimitAndNoLonger_T10) {
   const Outcome got = Engine(settings).answer(Dialect::OpenAiChat, Answer::Sse,
                                               {view.substr(0, 200), view.substr(200)});
   EXPECT_EQ(got.denial.code, "limit_stream_total");
+}
+
+TEST(Exchange, HitsPastTheirLimitAreCountedNoMoreButOfAnyOtherRuleTheFirstStillBlocks) {
+  policy::PiiPolicy pii;
+  pii.entities[static_cast<std::size_t>(detect::EntityType::EmailAddress)] = {true, Verdict::Log};
+  pii.entities[static_cast<std::size_t>(detect::EntityType::CreditCard)] = {true, Verdict::Block};
+  const auto snapshot = *policy::Snapshot::freeze({pii}, "r");
+  std::string text;
+  for (std::size_t i = 0; i < UnitBook::kHitsMax + 10; ++i) text += "a@b.com ";
+  const Outcome logged =
+      Engine({}, snapshot)
+          .request(Dialect::OpenAiChat, test::request_body(Dialect::OpenAiChat, text, false));
+  EXPECT_EQ(logged.step, Step::Continue);
+  ASSERT_EQ(logged.record.decisions.size(), 1u);
+  EXPECT_NE(logged.record.decisions[0].details.find("count=100000"), std::string::npos);
+  const Outcome blocked =
+      Engine({}, snapshot)
+          .request(Dialect::OpenAiChat,
+                   test::request_body(Dialect::OpenAiChat, text + "4111 1111 1111 1111", false));
+  EXPECT_EQ(blocked.step, Step::Deny);
 }
 
 TEST(Exchange, CountsPastTheirLimitsAreRefused) {
