@@ -33,7 +33,7 @@ struct Record {
   std::string error_code;                   // "inspection_failed", "invalid_json", ...; or empty
   std::array<PointCount, event::kPointCount> inspected{};
   bool request_inspected = false;
-  bool answer_inspected = false;  // true only when every byte that left was inspected
+  bool answer_inspected = false;  // true only when detectors looked at all of its points
   std::vector<NotChecked> not_checked;
   event::Usage usage;
   std::string finish_reason;

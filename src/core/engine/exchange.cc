@@ -65,6 +65,16 @@ void pad(std::string& text) {
   text.reserve(text.size() + wire::JsonReader::kPadding);
 }
 
+// Some detector looks at every point an answer's text can stand at. Where a policy covers only
+// some, the record does not call the answer inspected; its counts per point say what was.
+bool looks_at_all_answers(const policy::Snapshot& snapshot) {
+  using event::Point;
+  return snapshot.detectors_at(Point::ModelOutput) != 0 &&
+         snapshot.detectors_at(Point::Thought) != 0 &&
+         snapshot.detectors_at(Point::ToolCall) != 0 &&
+         snapshot.detectors_at(Point::ToolResult) != 0;
+}
+
 // The strictest verdict of all decisions: what the record shows when nothing settled the exchange.
 policy::Verdict strictest(std::span<const policy::Decision> decisions) {
   auto verdict = policy::Verdict::Allow;
@@ -183,7 +193,7 @@ void Exchange::skip_request() {}
 Step Exchange::on_answer_head(Answer kind, bool ok) {
   impl_->answer_ok = ok;
   if (relays_answer()) return Step::Continue;
-  impl_->answer_inspected = true;
+  impl_->answer_inspected = looks_at_all_answers(*impl_->snapshot);
   if (kind == Answer::Sse || kind == Answer::JsonArray) {
     impl_->stream.emplace(StreamInspector::Context{.codec = impl_->codec,
                                                    .snapshot = *impl_->snapshot,

@@ -439,6 +439,18 @@ TEST(Exchange, R4_WithoutAnOutputPolicyTheAnswerIsTheCallersToRelay) {
       << "no check is reported that did not happen";
 }
 
+TEST(Exchange, AnAnswerIsCalledInspectedOnlyWhenEveryPointOfItWasLookedAt) {
+  policy::PiiPolicy arguments_only;
+  arguments_only.check_prompts = arguments_only.check_responses = false;
+  arguments_only.check_tool_responses = false;
+  arguments_only.entities[static_cast<std::size_t>(detect::EntityType::EmailAddress)] = {
+      true, Verdict::Block};
+  const std::string body = test::text_body(Dialect::OpenAiChat, "hello");
+  Engine partly({}, *policy::Snapshot::freeze({arguments_only}, "r"));
+  EXPECT_FALSE(partly.answer(Dialect::OpenAiChat, Answer::Body, {body}).record.answer_inspected);
+  EXPECT_TRUE(Engine().answer(Dialect::OpenAiChat, Answer::Body, {body}).record.answer_inspected);
+}
+
 TEST(Exchange, R16_AnAnswerThatIsNotJsonIsRefused) {
   Engine engine;
   const Outcome got = engine.answer(Dialect::OpenAiChat, Answer::Body, {"<html>"});
