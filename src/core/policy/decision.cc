@@ -10,8 +10,9 @@ struct VerdictRow {
   std::string_view name;
   int strictness;
 };
-constexpr std::array<VerdictRow, 6> kVerdicts = {{
+constexpr std::array<VerdictRow, kVerdictCount> kVerdicts = {{
     {"ALLOW", 0},
+    {"MONITOR", 1},
     {"LOG", 2},
     {"CLARIFY", 2},
     {"REPLAN", 2},

@@ -13,11 +13,12 @@
 namespace capsem::policy {
 
 // R31. The order of strictness is strictness(), not the order here.
-enum class Verdict : std::uint8_t { Allow, Log, Clarify, Replan, Confirm, Block };
+enum class Verdict : std::uint8_t { Allow, Monitor, Log, Clarify, Replan, Confirm, Block };
+inline constexpr std::size_t kVerdictCount = 7;
 std::string_view to_string(Verdict verdict);                 // "ALLOW", ...
 std::optional<Verdict> verdict_from(std::string_view name);  // letter case ignored
 
-// Allow 0 < Log, Clarify, Replan 2 < Confirm 4 < Block 5 (policy-format section 2's ranks).
+// Allow 0 < Monitor 1 < Log, Clarify, Replan 2 < (3: redact) < Confirm 4 < Block 5.
 int strictness(Verdict verdict);
 
 enum class Reason : std::uint8_t {
@@ -63,7 +64,17 @@ struct Decision {
   std::string callback{};  // the original's hook: "on_model_call", "on_tool_call", ...
   Verdict verdict = Verdict::Allow;
   Reason reason = Reason::Safe;
-  std::string details{};    // the text callers see after the prefix
+  std::string details{};  // the text callers see after the prefix
+  std::string code{};     // for machines: "model_blocked", "tool.blocked"; empty: request_blocked
+  int status = 403;       // of the refusal: 429 for limits (X8)
+  std::string at{};       // where the rule stands: "policy.toml:43:3"; empty: nowhere
+  std::string why{};      // "first match; action llm.generate ~ *; resource model/gpt-4 ~ model/*"
+  // False: recorded and never enforced, because the policy is in shadow mode (`shadow`), or because
+  // it judges answers for the record alone (output = "log", X3).
+  bool enforced = true;
+  bool shadow = false;
+  bool violation = false;   // of a content rule: counted in what callers are told (R42)
+  std::string severity{};   // "HIGH"; of content rules
   std::string tool_name{};  // of the tool concerned, resolved (R23); empty when there is none
   event::Point point = event::Point::Prompt;
   event::Phase phase = event::Phase::Request;

@@ -1,5 +1,11 @@
-// Reads a configuration directory of the original (R29-R32) into policies. Pure: it is given the
-// files' names and texts; the server reads the disk.
+// Reads a configuration directory into documents, whatever dialect each file is written in. Pure:
+// it is given the files' names and texts; the server reads the disk.
+//
+// What a file is, in this order: `capsem.toml` is the server's settings, skipped here; a `*.toml`
+// with `schema = 1` is the native format; `debug.toml` and `pii.toml` are the original's one-policy
+// files; `sekuire.yml` or `.yaml` is Sekuire's; a `*.json`, `*.yml` or `*.yaml` whose top level has
+// `rules`, `allow` or `deny` is a Control Zero document; another `*.toml` is R32's unknown file (a
+// warning); anything else is no policy.
 #pragma once
 
 #include <span>
@@ -7,24 +13,38 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/policy/snapshot.h"
+#include "core/policy/ir.h"
 
 namespace capsem::policy {
 
 struct SourceFile {
-  std::string name;  // "pii.toml"
+  std::string name;  // "config/pii.toml"
   std::string text;
 };
 
+// One thing to say about a file. An error forbids that any of the files acts.
+struct Diagnostic {
+  std::string code;  // "E02", "W01"; the table is in docs/policies.md
+  Origin origin;
+  std::string message;
+  bool error = true;
+};
+std::string to_string(const Diagnostic& diagnostic);  // "file:line:col: message"
+
 struct Loaded {
-  std::vector<Policy> policies;       // in file-name order; Debug alone when no file gave one
-  std::vector<std::string> enabled;   // display names in the same order: "Debug", "PIIDetection"
-  std::vector<std::string> warnings;  // "config/x.toml: unknown policy file, skipped"
-  std::string revision;               // "sha256:" + digest over names and texts
+  std::vector<Document> documents;      // by priority, then file name; only policies that may act
+  std::vector<std::string> enabled;     // names of the policies in force, in order: "Debug", ...
+  std::vector<Diagnostic> diagnostics;  // by file and place
+  std::string revision;                 // "sha256:" + digest over names and texts
+
+  bool ok() const;  // no diagnostic is an error
 };
 
-// `capsem.toml` is skipped: it is the server's. A broken file is an error whose detail is
-// "file:line:col: message"; nothing is loaded then (R32).
+// Reads all files and says everything there is to say; documents with errors are incomplete.
+Loaded load_files(std::span<const SourceFile> files);
+
+// The same, for who wants to run it: an error's detail is every error message, one a line (R32);
+// nothing is loaded then. No policy at all: Debug alone (R32).
 Result<Loaded> load_directory(std::span<const SourceFile> files);
 
 }  // namespace capsem::policy

@@ -1,0 +1,213 @@
+#include "core/base/glob.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <utility>
+
+namespace capsem {
+namespace {
+
+// The bytes of the UTF-8 character at the front, so that `?` and sets take a whole one.
+std::size_t character_bytes(std::string_view text) {
+  std::size_t bytes = 1;
+  while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) ++bytes;
+  return static_cast<unsigned char>(text[0]) < 0x80 ? 1 : bytes;
+}
+
+}  // namespace
+
+Result<Glob> Glob::parse(std::string_view pattern) {
+  const auto refuse = [&](const char* what) {
+    return client_error("invalid_glob", "'" + std::string(pattern.substr(0, 80)) + "': " + what);
+  };
+  if (pattern.size() > kBytesMax) return refuse("a pattern has at most 1024 bytes");
+  Glob glob;
+  glob.pattern_ = pattern;
+  const auto literal = [&glob](char c) {
+    if (glob.tokens_.empty()) {
+      glob.prefix_ += c;
+    } else {
+      glob.tokens_.push_back({.kind = Kind::Byte, .byte = c});
+    }
+  };
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    switch (pattern[i]) {
+      case '*':
+        if (glob.tokens_.empty() || glob.tokens_.back().kind != Kind::Run) {
+          glob.tokens_.push_back({.kind = Kind::Run});
+        }
+        break;
+      case '?':
+        glob.tokens_.push_back({.kind = Kind::One});
+        break;
+      case '\\':
+        if (++i == pattern.size()) return refuse("nothing follows the backslash");
+        literal(pattern[i]);
+        break;
+      case '[': {
+        Set set;
+        std::size_t at = i + 1;
+        if (at < pattern.size() && (pattern[at] == '!' || pattern[at] == '^')) {
+          set.negated = true;
+          ++at;
+        }
+        const std::size_t first = at;
+        for (; at < pattern.size() && (pattern[at] != ']' || at == first); ++at) {
+          auto low = static_cast<unsigned char>(pattern[at]);
+          auto high = low;
+          if (at + 2 < pattern.size() && pattern[at + 1] == '-' && pattern[at + 2] != ']') {
+            high = static_cast<unsigned char>(pattern[at + 2]);
+            at += 2;
+          }
+          if (low > high || high >= 128) return refuse("a set names ASCII characters, in order");
+          for (unsigned c = low; c <= high; ++c) set.bits[c / 64] |= std::uint64_t{1} << (c % 64);
+        }
+        if (at >= pattern.size()) return refuse("the set that '[' begins has no ']'");
+        glob.tokens_.push_back(
+            {.kind = Kind::Set, .set = static_cast<std::uint16_t>(glob.sets_.size())});
+        glob.sets_.push_back(set);
+        i = at;
+        break;
+      }
+      default:
+        literal(pattern[i]);
+    }
+  }
+  return glob;
+}
+
+bool Glob::takes(const Token& token, unsigned char c) const {
+  switch (token.kind) {
+    case Kind::Byte:
+      return static_cast<unsigned char>(token.byte) == c;
+    case Kind::Set:
+      return sets_[token.set].has(c);
+    case Kind::One:
+    case Kind::Run:
+      break;
+  }
+  return true;
+}
+
+// The usual two-pointer match: on a mismatch the last `*` takes one character more.
+bool Glob::matches(std::string_view text) const {
+  if (!text.starts_with(prefix_)) return false;
+  if (tokens_.empty()) return text.size() == prefix_.size();
+  std::string_view rest = text.substr(prefix_.size());
+  std::size_t token = 0, at = 0, run_token = 0, run_at = 0;
+  bool has_run = false;
+  while (at < rest.size()) {
+    const bool left = token < tokens_.size();
+    if (left && tokens_[token].kind == Kind::Run) {
+      if (++token == tokens_.size()) return true;
+      has_run = true;
+      run_token = token;
+      run_at = at;
+    } else if (left && takes(tokens_[token], static_cast<unsigned char>(rest[at]))) {
+      at += tokens_[token].kind == Kind::Byte ? 1 : character_bytes(rest.substr(at));
+      ++token;
+    } else if (has_run) {
+      token = run_token;
+      at = ++run_at;
+    } else {
+      return false;
+    }
+  }
+  while (token < tokens_.size() && tokens_[token].kind == Kind::Run) ++token;
+  return token == tokens_.size();
+}
+
+Glob::Token Glob::token(std::size_t i) const {
+  if (i < prefix_.size()) return {.kind = Kind::Byte, .byte = prefix_[i]};
+  return tokens_[i - prefix_.size()];
+}
+
+namespace {
+
+// States of a pattern read as an automaton over bytes: the positions it may stand at.
+using Positions = std::set<std::size_t>;
+
+}  // namespace
+
+bool Glob::overlaps(const Glob& other) const {
+  const std::size_t a_end = token_count(), b_end = other.token_count();
+  std::set<std::pair<std::size_t, std::size_t>> seen;
+  std::deque<std::pair<std::size_t, std::size_t>> open{{0, 0}};
+  const auto visit = [&](std::size_t a, std::size_t b) {
+    if (seen.insert({a, b}).second) open.emplace_back(a, b);
+  };
+  seen.insert({0, 0});
+  while (!open.empty()) {
+    const auto [a, b] = open.front();
+    open.pop_front();
+    if (a == a_end && b == b_end) return true;
+    const bool a_run = a < a_end && token(a).kind == Kind::Run;
+    const bool b_run = b < b_end && other.token(b).kind == Kind::Run;
+    if (a_run) visit(a + 1, b);
+    if (b_run) visit(a, b + 1);
+    if (a == a_end || b == b_end) continue;
+    bool shared = false;
+    for (unsigned c = 0; c < 256 && !shared; ++c) {
+      shared = takes(token(a), static_cast<unsigned char>(c)) &&
+               other.takes(other.token(b), static_cast<unsigned char>(c));
+    }
+    if (shared) visit(a_run ? a : a + 1, b_run ? b : b + 1);
+  }
+  return false;
+}
+
+bool Glob::covers(const Glob& other) const {
+  const std::size_t a_end = token_count(), b_end = other.token_count();
+  const auto close = [&](Positions positions) {
+    for (auto it = positions.begin(); it != positions.end(); ++it) {
+      if (*it < a_end && token(*it).kind == Kind::Run) positions.insert(*it + 1);
+    }
+    return positions;
+  };
+  // Subset construction of this pattern against each path of the other one.
+  std::set<std::pair<std::size_t, Positions>> seen;
+  std::deque<std::pair<std::size_t, Positions>> open;
+  const auto visit = [&](std::size_t b, Positions a) {
+    std::pair<std::size_t, Positions> state{b, close(std::move(a))};
+    if (seen.insert(state).second) open.push_back(std::move(state));
+  };
+  visit(0, {0});
+  while (!open.empty()) {
+    const auto [b, a] = std::move(open.front());
+    open.pop_front();
+    if (b == b_end) {
+      if (!a.contains(a_end)) return false;
+      continue;
+    }
+    const Token next = other.token(b);
+    if (next.kind == Kind::Run) visit(b + 1, a);
+    for (unsigned c = 0; c < 256; ++c) {
+      if (!other.takes(next, static_cast<unsigned char>(c))) continue;
+      Positions reached;
+      for (const std::size_t p : a) {
+        if (p == a_end || !takes(token(p), static_cast<unsigned char>(c))) continue;
+        reached.insert(token(p).kind == Kind::Run ? p : p + 1);
+      }
+      visit(next.kind == Kind::Run ? b : b + 1, std::move(reached));
+    }
+  }
+  return true;
+}
+
+std::string Glob::witness() const {
+  std::string text = prefix_;
+  for (const Token& token : tokens_) {
+    if (token.kind == Kind::Byte) text += token.byte;
+    if (token.kind == Kind::One) text += 'x';
+    if (token.kind != Kind::Set) continue;
+    char member = 'x';
+    for (int c = 127; c >= 33; --c) {
+      if (sets_[token.set].has(static_cast<unsigned char>(c))) member = static_cast<char>(c);
+    }
+    text += member;
+  }
+  return text;
+}
+
+}  // namespace capsem
