@@ -44,6 +44,11 @@ struct Hit {
   event::Part part = event::Part::Text;
   std::uint16_t field = 0;  // index into the codec's fields
   bool repeat = false;      // in a text that repeats another of the same unit
+  // The element of the conversation it stands in; event::kNoMessage: outside of it.
+  std::uint32_t message = ~std::uint32_t{0};
+  std::uint32_t place = 0;  // texts of a phase are numbered as they come
+  // A digest of the matched value, spelling aside, under a key of this process; 0: not wanted.
+  std::uint64_t value = 0;
 };
 
 // Texts that are judged and reported together (event::Text::unit).
@@ -54,6 +59,11 @@ struct Unit {
   std::string tool_name{};           // as the unit itself says it; empty: "unknown" in texts (R23)
   std::string tool_name_resolved{};  // through the call id in the same history (R23); for records
   std::vector<Hit> hits{};           // in the order found
+  // Messages from here on are the latest turn: what came in since the model last spoke.
+  std::uint32_t turn_begin = 0;
+  // Kept only where some policy wants them: the arguments' JSON text of a call, the text of a
+  // prompt or an answer, the digest of a definition.
+  std::string arguments{}, text{}, digest{};
 };
 
 // A value: owns what it holds, points into no request. Never holds matched text.
@@ -66,9 +76,10 @@ struct Decision {
   Reason reason = Reason::Safe;
   std::string details{};  // the text callers see after the prefix
   std::string code{};     // for machines: "model_blocked", "tool.blocked"; empty: request_blocked
-  int status = 403;       // of the refusal: 429 for limits (X8)
-  std::string at{};       // where the rule stands: "policy.toml:43:3"; empty: nowhere
-  std::string why{};      // "first match; action llm.generate ~ *; resource model/gpt-4 ~ model/*"
+  std::string reason_code{};  // of access rules: RULE_MATCH, NO_RULE_MATCH (R73)
+  int status = 403;           // of the refusal: 429 for limits (X8)
+  std::string at{};           // where the rule stands: "policy.toml:43:3"; empty: nowhere
+  std::string why{};  // "first match; action llm.generate ~ *; resource model/gpt-4 ~ model/*"
   // False: recorded and never enforced, because the policy is in shadow mode (`shadow`), or because
   // it judges answers for the record alone (output = "log", X3).
   bool enforced = true;

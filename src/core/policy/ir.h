@@ -49,19 +49,19 @@ enum class Output : std::uint8_t { Block, Log };
 enum class TurnScope : std::uint8_t { All, LatestTurn };
 
 struct Head {
-  std::string id;    // unique among the policies of a snapshot
-  std::string name;  // shown in texts and records; the id when the file gives none
-  Origin origin;
+  std::string id{};    // unique among the policies of a snapshot
+  std::string name{};  // shown in texts and records; the id when the file gives none
+  Origin origin{};
   int priority = 100;  // of its document; lower comes first
-  Binding bind;
+  Binding bind{};
   Mode mode = Mode::Enforce;
   Lifecycle state = Lifecycle::Active;
   Output output = Output::Block;
   TurnScope scope = TurnScope::All;
   Surfaces on = kAllSurfaces;
-  std::optional<Verdict> enforcement;  // no verdict of this policy is stricter than this
-  std::optional<OnError> on_error;     // of its detectors; the snapshot's otherwise
-  std::string since;                   // "2026-11-01": shadow since (W08)
+  std::optional<Verdict> enforcement{};  // no verdict of this policy is stricter than this
+  std::optional<OnError> on_error{};     // of its detectors; the snapshot's otherwise
+  std::string since{};                   // "2026-11-01": shadow since (W08)
 };
 
 // ---- Conditions ----
@@ -107,14 +107,15 @@ struct Condition {
 
 // A fixed word anywhere, letter case ignored (R19-R21).
 struct KeywordPolicy {
-  Head head;
-  std::vector<std::string> keywords;
+  Head head{.id = "debug", .name = "Debug"};
+  std::vector<std::string> keywords = {"capsem_block"};
   Verdict action = Verdict::Block;
 };
 
 // R22-R25, R29.
 struct PiiPolicy {
-  Head head;
+  Head head{
+      .id = "pii", .name = "PIIDetection", .on = kPrompt | kToolArgs | kToolResult | kResponse};
   float score_threshold = 0.5F;
   struct EntityDecision {
     bool configured = false;  // unlisted types are not checked

@@ -48,16 +48,6 @@ std::string_view keyword_place(Point point, Part part) {
   return "model response";
 }
 
-// A name comes from the client or the model: a long one must not make a long refusal.
-std::string_view shown_name(std::string_view name) {
-  constexpr std::size_t kNameBytesMax = 128;
-  if (name.empty()) return "unknown";
-  if (name.size() <= kNameBytesMax) return name;
-  std::size_t end = kNameBytesMax;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
-  return name.substr(0, end);
-}
-
 std::string pii_place(const Unit& unit) {
   switch (unit.point) {
     case Point::Prompt:
@@ -87,19 +77,6 @@ Reason pii_reason(Point point) {
       break;
   }
   return Reason::Leakage;
-}
-
-Decision decision_for(const Unit& unit, std::string_view policy, IdSource& ids) {
-  Decision decision;
-  decision.id = ids.hex(12);
-  decision.policy = policy;
-  decision.callback = callback_at(unit.point);
-  decision.point = unit.point;
-  decision.phase = unit.phase;
-  const std::string& name =
-      unit.tool_name_resolved.empty() ? unit.tool_name : unit.tool_name_resolved;
-  if (!name.empty()) decision.tool_name = shown_name(name);
-  return decision;
 }
 
 // What was found of one entity type.
@@ -136,12 +113,8 @@ Tally tally_repeats(detect::EntityType type, const std::vector<const Hit*>& hits
   return std::ranges::max_element(copies, {}, [](const auto& c) { return c.second.count; })->second;
 }
 
-bool counts(const PiiPolicy& policy, const Hit& hit) {
-  return hit.score >= policy.score_threshold &&
-         (hit.part == Part::Text || hit.part == Part::Arguments);
-}
-
-std::vector<Tally> tally_types(const PiiPolicy& policy, const Unit& unit) {
+std::vector<Tally> tally_types(const PiiPolicy& policy, const EntityRules& rules,
+                               const Unit& unit) {
   std::vector<Tally> tallies;
   std::vector<const Hit*> repeats;
   for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
@@ -149,7 +122,8 @@ std::vector<Tally> tally_types(const PiiPolicy& policy, const Unit& unit) {
     Tally tally{.type = static_cast<detect::EntityType>(i)};
     repeats.clear();
     for (const Hit& hit : unit.hits) {
-      if (hit.rule != policy.rules[i] || !counts(policy, hit)) continue;
+      if (hit.rule != rules[i] || hit.score < policy.score_threshold) continue;
+      if (!counts(policy.head, unit, hit)) continue;
       if (hit.repeat) {
         repeats.push_back(&hit);
       } else {
@@ -168,51 +142,64 @@ std::vector<Tally> tally_types(const PiiPolicy& policy, const Unit& unit) {
 
 }  // namespace
 
-bool looks_at(const PiiPolicy& policy, Point point) {
-  switch (point) {
-    case Point::Prompt:
-      return policy.check_prompts;
-    case Point::ToolDefinition:
-      return false;  // not data of a person; the original skips it too
-    case Point::ToolCall:
-      return policy.check_tool_args;
-    case Point::ToolResult:
-      return policy.check_tool_responses;
-    case Point::ModelOutput:
-    case Point::Thought:
-      break;
-  }
-  return policy.check_responses;
+// A name comes from the client or the model: a long one must not make a long refusal.
+std::string_view shown_name(std::string_view name) {
+  constexpr std::size_t kNameBytesMax = 128;
+  if (name.empty()) return "unknown";
+  if (name.size() <= kNameBytesMax) return name;
+  std::size_t end = kNameBytesMax;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
+  return name.substr(0, end);
 }
 
-std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const Unit& unit,
-                                      IdSource& ids) {
+Decision decision_on(const Unit& unit, const Head& head, IdSource& ids) {
+  Decision decision;
+  decision.id = ids.hex(12);
+  decision.policy = head.name;
+  decision.callback = callback_at(unit.point);
+  decision.point = unit.point;
+  decision.phase = unit.phase;
+  if (!head.origin.file.empty()) decision.at = to_string(head.origin);
+  const std::string& name =
+      unit.tool_name_resolved.empty() ? unit.tool_name : unit.tool_name_resolved;
+  if (!name.empty()) decision.tool_name = shown_name(name);
+  return decision;
+}
+
+bool counts(const Head& head, const Unit& unit, const Hit& hit) {
+  if ((head.on & surface_of(unit.point, hit.part)) == 0) return false;
+  return head.scope == TurnScope::All || hit.message >= unit.turn_begin;
+}
+
+std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const KeywordRules& rules,
+                                      const Unit& unit, IdSource& ids) {
   const Hit* first = nullptr;
   std::size_t keyword = 0;
   for (const Hit& hit : unit.hits) {
-    const auto rule = std::ranges::find(policy.rules, hit.rule);
-    if (rule == policy.rules.end()) continue;
+    const auto rule = std::ranges::find(rules, hit.rule);
+    if (rule == rules.end() || !counts(policy.head, unit, hit)) continue;
     if (first != nullptr &&
         std::tie(first->order, first->begin) <= std::tie(hit.order, hit.begin)) {
       continue;
     }
     first = &hit;
-    keyword = static_cast<std::size_t>(rule - policy.rules.begin());
+    keyword = static_cast<std::size_t>(rule - rules.begin());
   }
   if (first == nullptr) return std::nullopt;
 
-  Decision decision = decision_for(unit, policy.name, ids);
+  Decision decision = decision_on(unit, policy.head, ids);
   decision.rule = policy.keywords[keyword];
-  decision.verdict = Verdict::Block;
+  decision.verdict = policy.action;
   decision.reason = Reason::PolicyViolation;
   decision.details = fmt::format("Detected '{}' in {}", policy.keywords[keyword],
                                  keyword_place(unit.point, first->part));
   return decision;
 }
 
-std::optional<Decision> judge_pii(const PiiPolicy& policy, const Unit& unit, IdSource& ids) {
-  if (!looks_at(policy, unit.point) || unit.hits.empty()) return std::nullopt;
-  const std::vector<Tally> tallies = tally_types(policy, unit);
+std::optional<Decision> judge_pii(const PiiPolicy& policy, const EntityRules& rules,
+                                  const Unit& unit, IdSource& ids) {
+  if (unit.hits.empty()) return std::nullopt;
+  const std::vector<Tally> tallies = tally_types(policy, rules, unit);
 
   const auto verdict_of = [&policy](const Tally& tally) {
     return policy.entities[static_cast<std::size_t>(tally.type)].verdict;
@@ -221,7 +208,7 @@ std::optional<Decision> judge_pii(const PiiPolicy& policy, const Unit& unit, IdS
       tallies, {}, [&](const Tally& tally) { return strictness(verdict_of(tally)); });
   if (worst == tallies.end() || verdict_of(*worst) == Verdict::Allow) return std::nullopt;
 
-  Decision decision = decision_for(unit, policy.name, ids);
+  Decision decision = decision_on(unit, policy.head, ids);
   decision.rule = detect::to_string(worst->type);
   decision.verdict = verdict_of(*worst);
   decision.reason = pii_reason(unit.point);

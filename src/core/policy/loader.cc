@@ -66,7 +66,7 @@ class DirectoryLoader {
     for (const SourceFile* file : ordered) {
       if (auto ok = load_file(*file); !ok) return std::unexpected(ok.error());
     }
-    if (loaded_.policies.empty()) add(KeywordPolicy{});
+    if (loaded_.enabled.empty()) add(KeywordPolicy{});
     loaded_.revision = "sha256:" + sha256_hex(digested_);
     return std::move(loaded_);
   }
@@ -94,12 +94,13 @@ class DirectoryLoader {
                               "pii.toml");
     }
     if (stem != "debug" && stem != "pii") {
-      loaded_.warnings.push_back(
-          fmt::format("{}: unknown policy file, skipped{}", file.name, suggestion(stem, kStems)));
+      warn(fmt::format("{}: unknown policy file, skipped{}", file.name, suggestion(stem, kStems)));
       return {};
     }
-    auto policy = stem == "debug" ? read_debug_file(*source, loaded_.warnings)
-                                  : read_pii_file(*source, loaded_.warnings);
+    std::vector<std::string> warnings;
+    auto policy =
+        stem == "debug" ? read_debug_file(*source, warnings) : read_pii_file(*source, warnings);
+    for (std::string& warning : warnings) warn(std::move(warning));
     if (!policy) return std::unexpected(policy.error());
     digest(file);
     if (*policy) add(std::move(**policy));
@@ -119,13 +120,19 @@ class DirectoryLoader {
                       "policy that would not be enforced must not be there; move the file away",
                       file.name));
     }
-    loaded_.warnings.push_back(fmt::format("{}: not a policy file, skipped", file.name));
+    warn(fmt::format("{}: not a policy file, skipped", file.name));
     return {};
   }
 
   void add(Policy policy) {
-    loaded_.enabled.push_back(std::visit([](const auto& p) { return p.name; }, policy));
-    loaded_.policies.push_back(std::move(policy));
+    loaded_.enabled.push_back(head_of(policy).name);
+    if (loaded_.documents.empty()) loaded_.documents.emplace_back();
+    loaded_.documents[0].policies.push_back(std::move(policy));
+  }
+
+  void warn(std::string message) {
+    loaded_.diagnostics.push_back(
+        {.code = "W00", .origin = {}, .message = std::move(message), .error = false});
   }
 
   // Lengths make the digest's input unambiguous.
@@ -140,6 +147,15 @@ class DirectoryLoader {
 };
 
 }  // namespace
+
+std::string to_string(const Diagnostic& diagnostic) {
+  if (diagnostic.origin.file.empty()) return diagnostic.message;
+  return to_string(diagnostic.origin) + ": " + diagnostic.message;
+}
+
+bool Loaded::ok() const {
+  return std::ranges::none_of(diagnostics, &Diagnostic::error);
+}
 
 Result<Loaded> load_directory(std::span<const SourceFile> files) {
   return DirectoryLoader().load(files);

@@ -78,6 +78,9 @@ class PiiFileReader {
     if (table->empty()) {
       warn(decisions->source(), "[entity_decisions] is empty: this policy checks nothing");
     }
+    policy_.head.on =
+        static_cast<Surfaces>((prompts_ ? kPrompt : 0) | (tool_args_ ? kToolArgs : 0) |
+                              (responses_ ? kResponse : 0) | (tool_responses_ ? kToolResult : 0));
     return std::optional<Policy>(std::move(policy_));
   }
 
@@ -151,10 +154,10 @@ class PiiFileReader {
   }
 
   bool* flag_named(std::string_view name) {
-    if (name == "check_prompts") return &policy_.check_prompts;
-    if (name == "check_tool_args") return &policy_.check_tool_args;
-    if (name == "check_responses") return &policy_.check_responses;
-    if (name == "check_tool_responses") return &policy_.check_tool_responses;
+    if (name == "check_prompts") return &prompts_;
+    if (name == "check_tool_args") return &tool_args_;
+    if (name == "check_responses") return &responses_;
+    if (name == "check_tool_responses") return &tool_responses_;
     return nullptr;
   }
 
@@ -185,6 +188,7 @@ class PiiFileReader {
   std::vector<std::string>& warnings_;
   PiiPolicy policy_;
   bool enabled_ = true;
+  bool prompts_ = true, tool_args_ = true, responses_ = true, tool_responses_ = true;
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/policy/snapshot.h"
+#include "core/policy/ir.h"
 #include "core/policy/toml_source.h"
 
 namespace capsem::policy {

@@ -2,8 +2,11 @@
 // from its first byte to its last by the snapshot it began with.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,69 +14,129 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/pattern_index.h"
 #include "core/base/random.h"
 #include "core/detect/catalog.h"
-#include "core/detect/entity.h"
+#include "core/policy/access_rules.h"
+#include "core/policy/binding.h"
+#include "core/policy/content_rules.h"
 #include "core/policy/decision.h"
+#include "core/policy/flow_rules.h"
+#include "core/policy/ir.h"
+#include "core/policy/judge.h"
+#include "core/policy/list_rules.h"
 
 namespace capsem::policy {
 
-// The original's Debug policy: a keyword anywhere blocks (R19-R21). Looks at all six points.
-struct KeywordPolicy {
-  std::string name = "Debug";
-  std::vector<std::string> keywords = {"capsem_block"};
-  // Filled in by freeze(): the rule id of keywords[i].
-  std::vector<detect::RuleId> rules;
+// One policy, ready to judge. Points into its snapshot.
+struct Compiled {
+  const Policy* source = nullptr;
+  const Head* head = nullptr;
+  BoundTo bound;
+  detect::DetectorMask detectors = 0;  // whose findings it uses
+  // In the order of Policy's alternatives; limits and pins need nothing compiled here.
+  std::variant<KeywordRules, EntityRules, AccessRules, ListRules, const LimitPolicy*, ContentRules,
+               const PinPolicy*, FlowRules>
+      rules;
 };
-
-// The original's PII policy (R22-R25, R29).
-struct PiiPolicy {
-  std::string name = "PIIDetection";
-  bool check_prompts = true, check_tool_args = true, check_responses = true,
-       check_tool_responses = true;
-  float score_threshold = 0.5F;
-  struct EntityDecision {
-    bool configured = false;  // unlisted types are not checked
-    Verdict verdict = Verdict::Allow;
-  };
-  std::array<EntityDecision, detect::kEntityTypeCount> entities{};
-  // Filled in by freeze().
-  std::array<detect::RuleId, detect::kEntityTypeCount> rules{};
-};
-
-using Policy = std::variant<KeywordPolicy, PiiPolicy>;
 
 class Snapshot {
  public:
-  // Compiles policies, which act in the order given. `revision` names the sources ("sha256:...").
+  static constexpr std::size_t kPoliciesMax = 4'096;
+
+  // Compiles documents, which act in the order given. `revision` names the sources ("sha256:...").
   // `further` is one more detector that looks at every point beside those the policies ask for. No
   // policy uses its findings; that it may fail, and with it the inspection, is what tests need.
+  static Result<std::shared_ptr<const Snapshot>> freeze(
+      std::vector<Document> documents, std::string revision,
+      std::unique_ptr<const detect::Detector> further = nullptr);
+  // One document that holds these policies.
   static Result<std::shared_ptr<const Snapshot>> freeze(
       std::vector<Policy> policies, std::string revision,
       std::unique_ptr<const detect::Detector> further = nullptr);
 
   const std::string& revision() const { return revision_; }
   const detect::Catalog& catalog() const { return catalog_; }
-  std::span<const Policy> policies() const { return policies_; }
+  std::span<const Document> documents() const { return documents_; }
+  // The active ones, in their order.
+  std::span<const Compiled> policies() const { return policies_; }
+
+  // Calls f(policy) for those whose agents may be `agent`, in their order; what else they are bound
+  // to is the caller's to ask.
+  template <class F>
+  void each_for_agent(std::string_view agent, F&& f) const {
+    std::vector<std::uint32_t> bound;
+    by_agent_.each_match(agent, [&bound](std::uint32_t i) { bound.push_back(i); });
+    std::ranges::sort(bound);
+    auto next = bound.begin();
+    std::uint32_t last = ~std::uint32_t{0};
+    const auto up_to = [&](std::uint32_t end) {
+      for (; next != bound.end() && *next < end; ++next) {
+        if (*next != last) f(policies_[*next]);  // two of its globs may match
+        last = *next;
+      }
+    };
+    for (const std::uint32_t i : unbound_) {
+      up_to(i);
+      f(policies_[i]);
+    }
+    up_to(~std::uint32_t{0});
+  }
 
   // The detectors whose findings some policy uses at this point. 0: no policy looks there.
   detect::DetectorMask detectors_at(event::Point point) const {
     return masks_[static_cast<std::size_t>(point)];
   }
-  // Some policy looks at answers (ModelOutput, Thought, ToolCall or ToolResult of a response).
-  bool inspects_answers() const;
+  // Some detector looks at answers.
+  bool inspects_answers() const {
+    using enum event::Point;
+    return (detectors_at(ModelOutput) | detectors_at(Thought) | detectors_at(ToolCall) |
+            detectors_at(ToolResult)) != 0;
+  }
+  // A flow policy compares the values of these rules' findings.
+  bool wants_value(detect::RuleId rule) const { return rule < follows_.size() && follows_[rule]; }
+  bool follows_values() const { return !follows_.empty(); }
 
-  // Asks every policy about one unit, in policy order; appends the decisions that are not a plain
-  // Allow. Pure but for the ids drawn from `ids`. Every policy is always asked (X9).
+  // What happens when a detector fails or passes its deadline; a policy may say otherwise.
+  OnError on_error() const { return on_error_; }
+  std::uint32_t deadline_ms() const { return deadline_ms_; }  // 0: none
+
+  // The first key rule that speaks of this key; nullptr when none does.
+  const KeyRule* key_rule(std::string_view key) const;
+  // X11: the key's configuration lets it speak for this agent. A key without rules may assert any.
+  enum class AgentStanding : std::uint8_t { Asserted, Bound, Refused };
+  AgentStanding agent_standing(std::string_view key, std::string_view agent) const;
+
+  // Asks every keyword and PII policy about one unit, in policy order; appends the decisions that
+  // are not a plain Allow. Pure but for the ids drawn from `ids`. Every policy is asked (X9),
+  // whomever it is bound to: Hearing asks those in force.
   void judge(const Unit& unit, IdSource& ids, std::vector<Decision>& decisions) const;
 
  private:
   Snapshot() = default;
+  class Compiler;
 
-  std::vector<Policy> policies_;
+  std::vector<Document> documents_;
+  std::vector<Compiled> policies_;
   detect::Catalog catalog_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
+  std::vector<bool> follows_;           // by rule id
+  PatternIndex by_agent_;               // of policies bound to agents
+  std::vector<std::uint32_t> unbound_;  // the others
+  struct CompiledKeyRule {
+    const KeyRule* source;
+    Glob key;
+    GlobList agents;
+  };
+  std::vector<CompiledKeyRule> keys_;
+  OnError on_error_ = OnError::Block;
+  std::uint32_t deadline_ms_ = 0;
   std::string revision_;
 };
+
+// What one detecting policy (keyword, pii) says of a unit; nothing for other types.
+std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, IdSource& ids);
+// Lets the policy's mode, output and enforcement have their say.
+void apply_head(const Head& head, Decision& decision);
 
 }  // namespace capsem::policy

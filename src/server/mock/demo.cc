@@ -54,7 +54,7 @@ class Stage {
                                         {"pii.toml", std::string(kShippedPii)}};
     auto loaded = policy::load_directory(files);
     if (!loaded) return std::unexpected(loaded.error());
-    auto snapshot = policy::Snapshot::freeze(std::move(loaded->policies), loaded->revision);
+    auto snapshot = policy::Snapshot::freeze(std::move(loaded->documents), loaded->revision);
     if (!snapshot) return std::unexpected(snapshot.error());
     proxy::Settings settings;
     settings.port = settings.admin_port = 0;

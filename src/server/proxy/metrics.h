@@ -65,7 +65,7 @@ struct MetricShard {
   Histogram<12> overhead_us;    // the gateway's own time per request
   Histogram<12> inspection_us;  // of which inspection
   // Verdicts of policies by point: verdicts[point][verdict].
-  std::array<std::array<Count, 6>, event::kPointCount> verdicts;
+  std::array<std::array<Count, policy::kVerdictCount>, event::kPointCount> verdicts;
   std::array<Count, event::kPointCount> inspected_bytes;
   Count inspection_failed, stream_cuts, client_gone, refused_connections, refused_in_flight;
   Count connections_open, requests_in_flight, streams_open, buffered_bytes;  // gauges

@@ -25,13 +25,13 @@ TEST(ShippedConfig, LoadsWithoutAWarningR29) {
   const auto loaded = policy::load_directory(shipped().files);
   ASSERT_TRUE(loaded) << loaded.error().detail;
   EXPECT_THAT(loaded->enabled, ElementsAre("Debug", "PIIDetection"));
-  EXPECT_THAT(loaded->warnings, IsEmpty());
+  EXPECT_THAT(loaded->diagnostics, IsEmpty());
 }
 
 TEST(ShippedConfig, DecidesAsTheOriginalDoesR24X12) {
   const auto loaded = policy::load_directory(shipped().files);
   ASSERT_TRUE(loaded);
-  const auto& pii = std::get<policy::PiiPolicy>(loaded->policies.at(1));
+  const auto& pii = std::get<policy::PiiPolicy>(loaded->documents.at(0).policies.at(1));
   const auto verdict = [&pii](detect::EntityType type) {
     const auto& entity = pii.entities[static_cast<std::size_t>(type)];
     return entity.configured ? to_string(entity.verdict) : "(not looked for)";

@@ -424,8 +424,7 @@ TEST(Exchange, BufferModeLetsNothingOutBeforeTheWholeAnswerIsJudged) {
 
 TEST(Exchange, R4_WithoutAnOutputPolicyTheAnswerIsTheCallersToRelay) {
   policy::PiiPolicy inputs_only;
-  inputs_only.check_responses = inputs_only.check_tool_args = false;
-  inputs_only.check_tool_responses = false;
+  inputs_only.head.on = policy::kPrompt;
   inputs_only.entities[static_cast<std::size_t>(detect::EntityType::EmailAddress)] = {
       true, Verdict::Block};
   const auto snapshot = *policy::Snapshot::freeze({inputs_only}, "r");
@@ -441,8 +440,7 @@ TEST(Exchange, R4_WithoutAnOutputPolicyTheAnswerIsTheCallersToRelay) {
 
 TEST(Exchange, AnAnswerIsCalledInspectedOnlyWhenEveryPointOfItWasLookedAt) {
   policy::PiiPolicy arguments_only;
-  arguments_only.check_prompts = arguments_only.check_responses = false;
-  arguments_only.check_tool_responses = false;
+  arguments_only.head.on = policy::kToolArgs;
   arguments_only.entities[static_cast<std::size_t>(detect::EntityType::EmailAddress)] = {
       true, Verdict::Block};
   const std::string body = test::text_body(Dialect::OpenAiChat, "hello");

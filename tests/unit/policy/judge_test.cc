@@ -24,8 +24,15 @@ constexpr detect::RuleId rule_of(EntityType type) {
 KeywordPolicy debug_policy() {
   KeywordPolicy policy;
   policy.keywords = {"capsem_block", "Second Word"};
-  policy.rules = {kWord, kSecond};
   return policy;
+}
+const KeywordRules kDebugRules = {kWord, kSecond};
+
+// Every type under its own number.
+EntityRules entity_rules() {
+  EntityRules rules{};
+  for (std::size_t i = 0; i < rules.size(); ++i) rules[i] = static_cast<detect::RuleId>(i);
+  return rules;
 }
 
 // What the shipped pii.toml says of the types used below.
@@ -34,7 +41,6 @@ PiiPolicy pii_policy() {
   const auto set = [&policy](EntityType type, Verdict verdict) {
     const auto i = static_cast<std::size_t>(type);
     policy.entities[i] = {.configured = true, .verdict = verdict};
-    policy.rules[i] = rule_of(type);
   };
   set(EntityType::EmailAddress, Verdict::Block);
   set(EntityType::CreditCard, Verdict::Block);
@@ -68,12 +74,12 @@ Hit word(Part part, std::uint32_t order = 0, std::uint64_t begin = 0, detect::Ru
 
 std::optional<Decision> ask_pii(const Unit& unit, const PiiPolicy& policy = pii_policy()) {
   IdSource ids(1);
-  return judge_pii(policy, unit, ids);
+  return judge_pii(policy, entity_rules(), unit, ids);
 }
 
 std::optional<Decision> ask_debug(const Unit& unit) {
   IdSource ids(1);
-  return judge_keyword(debug_policy(), unit, ids);
+  return judge_keyword(debug_policy(), kDebugRules, unit, ids);
 }
 
 std::string details(const std::optional<Decision>& decision) {
@@ -298,15 +304,15 @@ TEST(PiiPolicy, InputIsSensitiveDataAndWhatComesBackLeaksR31) {
 }
 
 TEST(PiiPolicy, EachFlagSwitchesItsOwnPointsR29) {
-  const std::pair<bool PiiPolicy::*, std::vector<Point>> rows[] = {
-      {&PiiPolicy::check_prompts, {Point::Prompt}},
-      {&PiiPolicy::check_tool_args, {Point::ToolCall}},
-      {&PiiPolicy::check_tool_responses, {Point::ToolResult}},
-      {&PiiPolicy::check_responses, {Point::ModelOutput, Point::Thought}},
+  const std::pair<Surfaces, std::vector<Point>> rows[] = {
+      {kPrompt, {Point::Prompt}},
+      {kToolArgs, {Point::ToolCall}},
+      {kToolResult, {Point::ToolResult}},
+      {kResponse, {Point::ModelOutput, Point::Thought}},
   };
   for (const auto& [flag, points] : rows) {
     PiiPolicy policy = pii_policy();
-    policy.*flag = false;
+    policy.head.on = static_cast<Surfaces>(policy.head.on & ~flag);
     for (const Point point :
          {Point::Prompt, Point::ToolCall, Point::ToolResult, Point::ModelOutput, Point::Thought}) {
       const bool off = std::find(points.begin(), points.end(), point) != points.end();

@@ -17,8 +17,15 @@ Result<Loaded> load(std::vector<SourceFile> files) {
   return load_directory(files);
 }
 
+// Everything said about the files, in its order.
+std::vector<std::string> said(const Loaded& loaded) {
+  std::vector<std::string> messages;
+  for (const Diagnostic& diagnostic : loaded.diagnostics) messages.push_back(to_string(diagnostic));
+  return messages;
+}
+
 const PiiPolicy& pii_of(const Loaded& loaded) {
-  return std::get<PiiPolicy>(loaded.policies.back());
+  return std::get<PiiPolicy>(loaded.documents.at(0).policies.back());
 }
 
 PiiPolicy::EntityDecision entity(const PiiPolicy& policy, detect::EntityType type) {
@@ -40,12 +47,9 @@ TEST(Loader, ReadsTheOriginalsPiiFileR29) {
   const auto loaded = load({{"pii.toml", std::string(kPii)}});
   ASSERT_TRUE(loaded) << loaded.error().detail;
   EXPECT_THAT(loaded->enabled, ElementsAre("PIIDetection"));
-  EXPECT_THAT(loaded->warnings, IsEmpty());
+  EXPECT_THAT(said(*loaded), IsEmpty());
   const PiiPolicy& policy = pii_of(*loaded);
-  EXPECT_TRUE(policy.check_prompts);
-  EXPECT_FALSE(policy.check_tool_args);
-  EXPECT_TRUE(policy.check_responses);
-  EXPECT_TRUE(policy.check_tool_responses);
+  EXPECT_EQ(policy.head.on, kPrompt | kResponse | kToolResult);
   EXPECT_FLOAT_EQ(policy.score_threshold, 0.6F);
   EXPECT_EQ(entity(policy, detect::EntityType::EmailAddress).verdict, Verdict::Block);
   EXPECT_EQ(entity(policy, detect::EntityType::Person).verdict, Verdict::Log);
@@ -61,7 +65,7 @@ TEST(Loader, FilesActInNameOrderR27) {
 TEST(Loader, DebugFileMayNameItsOwnKeywords) {
   const auto loaded = load({{"debug.toml", "enabled = true\nkeywords = ['one', 'Two']\n"}});
   ASSERT_TRUE(loaded) << loaded.error().detail;
-  EXPECT_THAT(std::get<KeywordPolicy>(loaded->policies.at(0)).keywords, ElementsAre("one", "Two"));
+  EXPECT_THAT(std::get<KeywordPolicy>(loaded->documents.at(0).policies.at(0)).keywords, ElementsAre("one", "Two"));
 }
 
 struct FallbackCase {
@@ -83,7 +87,7 @@ TEST(Loader, WithoutAnyPolicyDebugAloneActsR32) {
     const auto loaded = load(c.files);
     ASSERT_TRUE(loaded) << loaded.error().detail;
     EXPECT_THAT(loaded->enabled, ElementsAre("Debug"));
-    EXPECT_THAT(std::get<KeywordPolicy>(loaded->policies.at(0)).keywords,
+    EXPECT_THAT(std::get<KeywordPolicy>(loaded->documents.at(0).policies.at(0)).keywords,
                 ElementsAre("capsem_block"));
   }
 }
@@ -97,7 +101,7 @@ TEST(Loader, DisabledFileIsSkippedAndTheOthersActR32) {
 TEST(Loader, UnknownFilesAreSkippedWithAWarningR32) {
   const auto loaded = load({{"config/pij.toml", ""}, {"config/compose.yaml", "services: {}"}});
   ASSERT_TRUE(loaded) << loaded.error().detail;
-  EXPECT_THAT(loaded->warnings,
+  EXPECT_THAT(said(*loaded),
               ElementsAre("config/compose.yaml: not a policy file, skipped",
                           "config/pij.toml: unknown policy file, skipped (did you mean 'pii'?)"));
 }
@@ -107,22 +111,22 @@ TEST(Loader, SettingsBelowTheTablesHeaderAreReadWithAWarningR30) {
                              "[entity_decisions]\nEMAIL_ADDRESS = \"BLOCK\"\n"
                              "check_prompts = false\nscore_threshold = 1\n"}});
   ASSERT_TRUE(loaded) << loaded.error().detail;
-  EXPECT_FALSE(pii_of(*loaded).check_prompts);
+  EXPECT_EQ(pii_of(*loaded).head.on & kPrompt, 0);
   EXPECT_FLOAT_EQ(pii_of(*loaded).score_threshold, 1.0F);
-  ASSERT_EQ(loaded->warnings.size(), 2U);
-  EXPECT_THAT(loaded->warnings[0], HasSubstr("pii.toml:3:1: 'check_prompts' stands in"));
+  ASSERT_EQ(said(*loaded).size(), 2U);
+  EXPECT_THAT(said(*loaded)[0], HasSubstr("pii.toml:3:1: 'check_prompts' stands in"));
 }
 
 TEST(Loader, WarnsOfWhatHasNoEffect) {
   const auto loaded =
       load({{"pii.toml", "language = \"de\"\n[entity_decisions]\nPERSON = \"REPLAN\"\n"}});
   ASSERT_TRUE(loaded) << loaded.error().detail;
-  EXPECT_THAT(loaded->warnings,
+  EXPECT_THAT(said(*loaded),
               ElementsAre(HasSubstr("pii.toml:1:12: language 'de' is not supported"),
                           HasSubstr("pii.toml:3:10: REPLAN is recorded like LOG")));
   const auto empty = load({{"pii.toml", "[entity_decisions]\n"}});
   ASSERT_TRUE(empty);
-  EXPECT_THAT(empty->warnings, ElementsAre(HasSubstr("this policy checks nothing")));
+  EXPECT_THAT(said(*empty), ElementsAre(HasSubstr("this policy checks nothing")));
 }
 
 struct ErrorCase {

@@ -64,8 +64,8 @@ TEST(Snapshot, TwoPiiPoliciesShareADetectorAndKeepTheirOwnOpinion) {
   PiiPolicy strict = pii({{EntityType::EmailAddress, Verdict::Block}});
   PiiPolicy curious =
       pii({{EntityType::EmailAddress, Verdict::Log}, {EntityType::IpAddress, Verdict::Log}});
-  curious.name = "Curious";
-  curious.check_responses = false;
+  curious.head.name = "Curious";
+  curious.head.on = kPrompt | kToolArgs | kToolResult;
   const auto snapshot = freeze({strict, curious});
   EXPECT_EQ(snapshot->catalog().size(), 1U);
   EXPECT_EQ(judge(*snapshot, Point::Prompt, "jane@example.com").size(), 2U);
@@ -75,7 +75,7 @@ TEST(Snapshot, TwoPiiPoliciesShareADetectorAndKeepTheirOwnOpinion) {
 
 TEST(Snapshot, ADetectorLooksOnlyWhereSomePolicyDoesR29) {
   PiiPolicy prompts = pii({{EntityType::EmailAddress, Verdict::Block}});
-  prompts.check_tool_args = prompts.check_responses = prompts.check_tool_responses = false;
+  prompts.head.on = kPrompt;
   const auto snapshot = freeze({prompts});
   EXPECT_NE(snapshot->detectors_at(Point::Prompt), 0U);
   for (const Point point : {Point::ToolDefinition, Point::ToolCall, Point::ToolResult,
@@ -112,7 +112,9 @@ TEST(Snapshot, RefusesPoliciesThatCannotBeCompiled) {
     ASSERT_FALSE(snapshot);
     EXPECT_EQ(snapshot.error().code, "invalid_policy");
   }
-  EXPECT_FALSE(Snapshot::freeze(std::vector<Policy>(detect::kDetectorsMax, KeywordPolicy{}), ""));
+  EXPECT_FALSE(
+      Snapshot::freeze(std::vector<Policy>(Snapshot::kPoliciesMax + 1, KeywordPolicy{}), ""));
+  EXPECT_TRUE(Snapshot::freeze(std::vector<Policy>(Snapshot::kPoliciesMax, KeywordPolicy{}), ""));
 }
 
 TEST(Snapshot, RemembersWhereItCameFrom) {

@@ -1,0 +1,232 @@
+#include "core/policy/compiler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/detect/keyword.h"
+
+namespace capsem::policy {
+namespace {
+
+using event::Point;
+
+// RuleId is 16 bits wide; this leaves room, and more keywords than this are a mistake.
+constexpr std::size_t kRulesMax = 60'000;
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return lower;
+}
+
+bool checks_anything(const PiiPolicy& policy) {
+  return std::ranges::any_of(policy.entities, &PiiPolicy::EntityDecision::configured);
+}
+
+Error of_policy(const Head& head, const Error& error) {
+  return {Fault::Gateway, "invalid_policy", fmt::format("{}: {}", head.name, error.detail)};
+}
+
+}  // namespace
+
+Status Snapshot::Compiler::run(std::unique_ptr<const detect::Detector> further) {
+  if (Status done = collect(); !done) return done;
+  add_keyword_detector();
+  add_pii_detector();
+  for (Compiled& policy : snapshot_.policies_) {
+    if (Status done = compile(policy); !done) {
+      return std::unexpected(of_policy(*policy.head, done.error()));
+    }
+  }
+  if (further != nullptr) {
+    const detect::DetectorMask bit = snapshot_.catalog_.add(std::move(further));
+    for (auto& mask : snapshot_.masks_) mask |= bit;
+  }
+  take_defaults();
+  return compile_keys();
+}
+
+// First what the detectors have to look for, over all policies; then each policy on its own.
+Status Snapshot::Compiler::collect() {
+  for (const Document& document : snapshot_.documents_) {
+    for (const Policy& source : document.policies) {
+      const Head& head = head_of(source);
+      if (head.state != Lifecycle::Active) continue;
+      if (snapshot_.policies_.size() == kPoliciesMax) {
+        return gateway_error("invalid_policy", fmt::format("more than {} policies", kPoliciesMax));
+      }
+      Compiled policy{.source = &source, .head = &head, .bound = {}, .detectors = 0, .rules = {}};
+      auto bound = BoundTo::compile(head.bind);
+      if (!bound) return std::unexpected(of_policy(head, bound.error()));
+      policy.bound = std::move(*bound);
+      if (const auto* keyword = std::get_if<KeywordPolicy>(&source)) {
+        KeywordRules rules;
+        if (Status done = collect_keywords(*keyword, rules); !done) return done;
+        policy.rules = std::move(rules);
+      }
+      collect_entities(source);
+      const auto index = static_cast<std::uint32_t>(snapshot_.policies_.size());
+      if (head.bind.agents.empty()) snapshot_.unbound_.push_back(index);
+      for (const std::string& agent : head.bind.agents) {
+        if (Status done = snapshot_.by_agent_.add(agent, index); !done) {
+          return std::unexpected(of_policy(head, done.error()));
+        }
+      }
+      snapshot_.policies_.push_back(std::move(policy));
+    }
+  }
+  return {};
+}
+
+Status Snapshot::Compiler::collect_keywords(const KeywordPolicy& policy, KeywordRules& rules) {
+  const std::string& name = policy.head.name;
+  if (policy.keywords.empty()) {
+    return gateway_error("invalid_policy", fmt::format("{}: no keywords", name));
+  }
+  for (const std::string& keyword : policy.keywords) {
+    if (keyword.empty() || keyword.size() >= detect::kLookAhead) {
+      return gateway_error("invalid_policy", fmt::format("{}: a keyword must have 1 to {} bytes",
+                                                         name, detect::kLookAhead - 1));
+    }
+    const auto [word, fresh] = words_.try_emplace(lower_case(keyword), detect::RuleId{0});
+    if (fresh) {
+      if (snapshot_.catalog_.rule_count() == kRulesMax) {
+        return gateway_error("invalid_policy", fmt::format("{}: too many keywords", name));
+      }
+      word->second = snapshot_.catalog_.add_rule(keyword);
+    }
+    rules.push_back(word->second);
+  }
+  return {};
+}
+
+void Snapshot::Compiler::collect_entities(const Policy& policy) {
+  const auto want = [this](std::size_t type) {
+    wants_pii_ = true;
+    pii_.enabled[type] = true;
+  };
+  if (!wants_pii_) pii_.score_min = 1;
+  if (const auto* pii = std::get_if<PiiPolicy>(&policy); pii != nullptr && checks_anything(*pii)) {
+    pii_.score_min = std::min(pii_.score_min, pii->score_threshold);
+    for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
+      if (pii->entities[i].configured) want(i);
+    }
+  }
+  if (const auto* flow = std::get_if<FlowPolicy>(&policy)) {
+    pii_.score_min = std::min(pii_.score_min, 0.5F);
+    for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
+      if (flow->entities[i]) want(i);
+    }
+  }
+}
+
+void Snapshot::Compiler::add_keyword_detector() {
+  if (words_.empty()) return;
+  std::vector<detect::Keyword> keywords;
+  for (const auto& [word, rule] : words_) keywords.push_back({word, rule});
+  std::ranges::sort(keywords, {}, &detect::Keyword::rule);
+  const auto bit = snapshot_.catalog_.add(detect::make_keyword_detector(keywords));
+  for (Compiled& policy : snapshot_.policies_) {
+    if (std::holds_alternative<KeywordPolicy>(*policy.source)) look_at(policy, bit);
+  }
+}
+
+// One detector looks for every type that any policy asks for; each policy picks its own hits.
+void Snapshot::Compiler::add_pii_detector() {
+  if (!wants_pii_) return;
+  for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
+    const auto type = static_cast<detect::EntityType>(i);
+    if (pii_.enabled[i]) {
+      pii_.rules[i] = snapshot_.catalog_.add_rule(std::string(to_string(type)));
+    }
+  }
+  const auto bit = snapshot_.catalog_.add(detect::make_pii_detector(pii_));
+  for (Compiled& policy : snapshot_.policies_) {
+    const auto* pii = std::get_if<PiiPolicy>(policy.source);
+    if (pii != nullptr && checks_anything(*pii)) look_at(policy, bit);
+    if (const auto* flow = std::get_if<FlowPolicy>(policy.source)) {
+      // Values are compared where they come from, wherever else they are said, and where they go.
+      for (const Point point : {Point::Prompt, Point::ToolResult, Point::ToolCall}) {
+        snapshot_.masks_[static_cast<std::size_t>(point)] |= bit;
+      }
+      policy.detectors = bit;
+      snapshot_.follows_.resize(snapshot_.catalog_.rule_count());
+      for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
+        if (flow->entities[i]) snapshot_.follows_[pii_.rules[i]] = true;
+      }
+    }
+  }
+}
+
+void Snapshot::Compiler::look_at(Compiled& policy, detect::DetectorMask bit) {
+  using event::Part;
+  policy.detectors = bit;
+  for (std::size_t i = 0; i < event::kPointCount; ++i) {
+    for (const Part part : {Part::Text, Part::ToolName, Part::Arguments}) {
+      if ((policy.head->on & surface_of(static_cast<Point>(i), part)) == 0) continue;
+      snapshot_.masks_[i] |= bit;
+    }
+  }
+}
+
+Status Snapshot::Compiler::compile(Compiled& policy) {
+  const auto keep = [&policy](auto compiled) -> Status {
+    if (!compiled) return std::unexpected(compiled.error());
+    policy.rules = std::move(*compiled);
+    return {};
+  };
+  if (std::holds_alternative<PiiPolicy>(*policy.source)) policy.rules = pii_.rules;
+  if (const auto* access = std::get_if<AccessPolicy>(policy.source)) {
+    return keep(AccessRules::compile(*access));
+  }
+  if (const auto* lists = std::get_if<ListsPolicy>(policy.source)) {
+    return keep(ListRules::compile(*lists));
+  }
+  if (const auto* limit = std::get_if<LimitPolicy>(policy.source)) policy.rules = limit;
+  if (const auto* content = std::get_if<ContentPolicy>(policy.source)) {
+    return keep(ContentRules::compile(*content));
+  }
+  if (const auto* pins = std::get_if<PinPolicy>(policy.source)) policy.rules = pins;
+  if (const auto* flow = std::get_if<FlowPolicy>(policy.source)) {
+    return keep(FlowRules::compile(*flow, pii_.rules));
+  }
+  return {};
+}
+
+Status Snapshot::Compiler::compile_keys() {
+  for (const Document& document : snapshot_.documents_) {
+    for (const KeyRule& source : document.keys) {
+      auto key = Glob::parse(source.key);
+      if (!key) return std::unexpected(key.error());
+      auto agents = GlobList::compile(source.agents);
+      if (!agents) return std::unexpected(agents.error());
+      snapshot_.keys_.push_back({&source, std::move(*key), std::move(*agents)});
+    }
+  }
+  return {};
+}
+
+// The strictest of all documents counts: none can loosen another.
+void Snapshot::Compiler::take_defaults() {
+  bool told = false;
+  OnError strictest = OnError::Allow;
+  for (const Document& document : snapshot_.documents_) {
+    const EngineDefaults& engine = document.engine;
+    if (engine.on_error) {
+      told = true;
+      strictest = std::min(strictest, *engine.on_error);
+    }
+    if (engine.deadline_ms && *engine.deadline_ms != 0) {
+      snapshot_.deadline_ms_ = snapshot_.deadline_ms_ == 0
+                                   ? *engine.deadline_ms
+                                   : std::min(snapshot_.deadline_ms_, *engine.deadline_ms);
+    }
+  }
+  snapshot_.on_error_ = told ? strictest : OnError::Block;
+}
+
+}  // namespace capsem::policy

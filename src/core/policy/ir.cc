@@ -1,0 +1,65 @@
+#include "core/policy/ir.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace capsem::policy {
+
+std::string to_string(const Origin& origin) {
+  return fmt::format("{}:{}:{}", origin.file, origin.line, origin.column);
+}
+
+Surfaces surface_named(std::string_view word) {
+  struct Row {
+    std::string_view word;
+    Surfaces surface;
+  };
+  constexpr Row kRows[] = {
+      {"prompt", kPrompt},      {"tool_name", kToolName},     {"tool_definition", kToolDefinition},
+      {"tool_args", kToolArgs}, {"tool_result", kToolResult}, {"response", kResponse},
+  };
+  for (const Row& row : kRows) {
+    if (row.word == word) return row.surface;
+  }
+  return 0;
+}
+
+Surfaces surface_of(event::Point point, event::Part part) {
+  const bool name = part == event::Part::ToolName;
+  switch (point) {
+    case event::Point::Prompt:
+      return kPrompt;
+    case event::Point::ToolDefinition:
+      return name ? kToolName : kToolDefinition;
+    case event::Point::ToolCall:
+      return name ? kToolName : kToolArgs;
+    case event::Point::ToolResult:
+      return name ? kToolName : kToolResult;
+    case event::Point::ModelOutput:
+    case event::Point::Thought:
+      break;
+  }
+  return kResponse;
+}
+
+std::string_view to_string(Severity severity) {
+  constexpr std::array<std::string_view, 4> kNames = {"LOW", "MEDIUM", "HIGH", "CRITICAL"};
+  return kNames[static_cast<std::size_t>(severity)];
+}
+
+const Head& head_of(const Policy& policy) {
+  return std::visit([](const auto& p) -> const Head& { return p.head; }, policy);
+}
+
+Head& head_of(Policy& policy) {
+  return std::visit([](auto& p) -> Head& { return p.head; }, policy);
+}
+
+std::string_view type_of(const Policy& policy) {
+  constexpr std::array<std::string_view, std::variant_size_v<Policy>> kTypes = {
+      "keyword", "pii", "access", "lists", "limit", "content", "pins", "flow"};
+  return kTypes[policy.index()];
+}
+
+}  // namespace capsem::policy
