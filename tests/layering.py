@@ -29,16 +29,16 @@ LIBRARY_HEADERS = {
     "PkgConfig::brotlienc": ["brotli/encode.h", "brotli/types.h"],
     "PkgConfig::hs": ["hs.h", "hs/"],
     "PkgConfig::jemalloc": ["jemalloc/"],
+    "PkgConfig::re2": ["re2/"],
     "PkgConfig::simdjson": ["simdjson.h"],
     "PkgConfig::tomlplusplus": ["toml++/"],
+    "PkgConfig::yamlcpp": ["yaml-cpp/"],
     "PkgConfig::zstd": ["zstd.h"],
     "Threads::Threads": ["pthread.h"],
     "ZLIB::ZLIB": ["zlib.h"],
     "capsem_phonenumber": ["phonenumbers/"],
     "fmt::fmt": ["fmt/"],
     "spdlog::spdlog": ["spdlog/"],
-    "yaml-cpp": ["yaml-cpp/"],
-    "yaml-cpp::yaml-cpp": ["yaml-cpp/"],
 }
 
 # Headers of the compiler and the system that the server may use, besides C++'s own (no dot, no

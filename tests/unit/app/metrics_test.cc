@@ -36,7 +36,7 @@ std::vector<std::unique_ptr<proxy::MetricShard>> two_shards() {
     openai.input_tokens.observe(5, proxy::kTokenBounds);
     openai.status[2].add(3);
     shard->overhead_us.observe(9, proxy::kOverheadBoundsUs);
-    shard->verdicts[0][5].add();
+    shard->verdicts[0][static_cast<std::size_t>(policy::Verdict::Block)].add();
     shard->inspected_bytes[4].add(100);
     shard->stream_cuts.add();
     shard->streams_open.add(7);

@@ -1,8 +1,10 @@
-#include "core/policy/memory_pins.h"
+#include "server/store/memory_pins.h"
 
 #include "core/base/hash.h"
 
-namespace capsem::policy {
+namespace capsem::store {
+
+using policy::PinState;
 
 MemoryPins::Shard& MemoryPins::shard_of(std::string_view principal) {
   return shards_[hash_bytes(principal) % kShards];
@@ -44,4 +46,4 @@ void MemoryPins::accept(std::string_view principal, std::string_view tool,
   principal_in(shard, principal).tools.insert_or_assign(std::string(tool), std::string(digest));
 }
 
-}  // namespace capsem::policy
+}  // namespace capsem::store

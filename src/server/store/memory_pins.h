@@ -12,14 +12,14 @@
 
 #include "core/policy/pins.h"
 
-namespace capsem::policy {
+namespace capsem::store {
 
-class MemoryPins final : public PinStore {
+class MemoryPins final : public policy::PinStore {
  public:
   static constexpr std::size_t kToolsMax = 1'024;        // per principal; more: PinState::Full
   static constexpr std::size_t kPrincipalsMax = 16'384;  // the one longest unseen is forgotten
 
-  PinState look(std::string_view principal, std::string_view tool,
+  policy::PinState look(std::string_view principal, std::string_view tool,
                 std::string_view digest) override;
   void accept(std::string_view principal, std::string_view tool, std::string_view digest) override;
 
@@ -41,4 +41,4 @@ class MemoryPins final : public PinStore {
   std::array<Shard, kShards> shards_;
 };
 
-}  // namespace capsem::policy
+}  // namespace capsem::store
