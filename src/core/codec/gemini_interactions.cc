@@ -101,6 +101,7 @@ constexpr FactRow kFacts[] = {
     {Where::Request, Fact::Background, "background"},
     {Where::Request, Fact::Messages, "input"},
     {Where::Request, Fact::Tools, "tools"},
+    {Where::Request, Fact::GenerationConfig, "generation_config"},
     {Where::Response, Fact::Model, "model"},
     {Where::Response, Fact::Usage, "usage"},
     {Where::Response, Fact::Finish, "status"},

@@ -189,6 +189,7 @@ constexpr FactRow kFacts[] = {
     {Where::Request, Fact::Background, "background"},
     {Where::Request, Fact::Messages, "input"},
     {Where::Request, Fact::Tools, "tools"},
+    {Where::Request, Fact::OutputMax, "max_output_tokens"},
     {Where::Response, Fact::Model, "model"},
     {Where::Response, Fact::Usage, "usage"},
     {Where::Response, Fact::Finish, "status"},

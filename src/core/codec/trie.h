@@ -23,6 +23,9 @@ enum class Fact : std::uint8_t {
   Messages,
   Tools,
   Background,
+  OutputMax,         // the number itself
+  GenerationConfig,  // the object that holds it
+  Attachment,        // something that is no text of the request is here, whatever it holds
   Finish,
   Usage,
 };

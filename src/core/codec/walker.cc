@@ -68,6 +68,7 @@ void Walker::visit(std::uint32_t at, const State& state, const Context& up,
   here.up = &up;
   here.node = at;
   here.position = position;
+  if (state.fact == Fact::Messages && kind != JsonKind::Array) here.message = 0;
   if (state.begins_unit || state.begins_scope || !state.identities.empty()) enter(at, state, here);
   dispatch(at, state, here);
 }
@@ -190,6 +191,7 @@ void Walker::element(std::uint32_t at, const State& state, const Context& here,
   Context inner = here;
   std::uint64_t place = position == kNoPosition ? 0 : position;
   inner.places = hash_combine(here.places, place);
+  if (state.fact == Fact::Messages) inner.message = static_cast<std::uint32_t>(place);
   if (to->identity == Identity::Member) {
     // Servers that leave the index out of a stream send each tool call whole, under its own id.
     if (stream_) place = identity_of(at, "id", place);

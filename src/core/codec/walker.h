@@ -41,6 +41,7 @@ class Walker {
     std::uint64_t places = 0;              // positions so far, also those that are no identity
     std::uint64_t unit = 0;                // identities of the innermost unit
     std::uint64_t scope = 0;
+    std::uint32_t message = event::kNoMessage;
     std::string_view tool_ref;
   };
 
@@ -62,6 +63,7 @@ class Walker {
   void bytes(std::uint32_t at, const State& state, const Context& here);
   void keys(std::uint32_t at, const State& state, const Context& here);
   void unseen(std::uint32_t at, const State& state, const Context& here);
+  void attachment(std::uint32_t at, const Context& here);
   void tokens(std::uint32_t at, const Context& here);
 
   void unknown_member(std::uint32_t at, const State& state, const Context& here);

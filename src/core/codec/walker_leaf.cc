@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/base/hash.h"
+#include "core/codec/attachment.h"
 #include "core/codec/opaque.h"
 #include "core/codec/walker.h"
 
@@ -79,6 +80,7 @@ void Walker::emit(std::uint32_t at, const State& state, const Context& here, std
   }
   out.unit = unit_of(field.point, here);
   out.scope = here.scope;
+  if (request_ != nullptr) out.message = here.message;
   out.text = text;
   out.tool_ref = here.tool_ref;
   out.raw = {nodes_[at].begin, nodes_[at].end};
@@ -95,6 +97,7 @@ void Walker::emit_unknown(std::uint32_t at, const State& state, const Context& h
   out.lane = lane;
   out.unit = unit_of(state.unknown_point, here);
   out.scope = here.scope;
+  if (request_ != nullptr) out.message = here.message;
   out.text = text;
   out.tool_ref = here.tool_ref;
   out.raw = {nodes_[at].begin, nodes_[at].end};
@@ -114,12 +117,14 @@ void Walker::leaf(std::uint32_t at, const State& state, const Context& here) {
     case Treat::Blob:
       return blob(at, state, here);
     case Treat::Media:
+      attachment(at, here);
       return media(at, state, here);
     case Treat::Bytes:
       return bytes(at, state, here);
     case Treat::Keys:
       return keys(at, state, here);
     case Treat::Unseen:
+      if (last_name(fields_[state.field].path) == "file_id") attachment(at, here);
       return unseen(at, state, here);
     case Treat::Tokens:
       return tokens(at, here);
@@ -206,6 +211,22 @@ void Walker::media(std::uint32_t at, const State& state, const Context& here) {
   // A word can be spelled in base64's alphabet; media that short say nothing else.
   if (node.text.size() <= kWordBytesMax) emit(at, state, here, node.text, false);
   unchecked(at, here, media_kind(mime, path));
+}
+
+void Walker::attachment(std::uint32_t at, const Context& here) {
+  const JsonNode& node = nodes_[at];
+  if (request_ == nullptr || node.kind < JsonKind::String || (node.text.empty() && is_empty(at))) {
+    return;
+  }
+  // A place entered twice (a selector) is one object.
+  std::uint32_t objects[2] = {};
+  std::size_t count = 0;
+  std::uint32_t last = at;
+  for (const Context* c = here.up; c != nullptr && count < 2; c = c->up) {
+    if (c->node != last && nodes_[c->node].kind == JsonKind::Object) objects[count++] = c->node;
+    last = c->node;
+  }
+  note_attachment(nodes_, {at, objects[0], objects[1]}, *request_);
 }
 
 // logprobs[].bytes: the token's bytes as numbers.
