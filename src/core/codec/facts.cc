@@ -4,6 +4,9 @@
 #include <charconv>
 #include <optional>
 
+#include "core/base/hash.h"
+#include "core/codec/tool_kind.h"
+
 namespace capsem::codec {
 namespace {
 
@@ -170,9 +173,7 @@ void note_response_fact(Fact fact, Nodes nodes, std::uint32_t at, event::Respons
   }
 }
 
-void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
-  const JsonNode* id = member_of(nodes, at, "call_id");
-  if (id == nullptr) id = member_of(nodes, at, "id");
+std::string_view name_of_tool(Nodes nodes, std::uint32_t at) {
   const JsonNode* name = member_of(nodes, at, "name");
   for (const std::string_view around : {"function", "custom"}) {
     if (name != nullptr) break;
@@ -180,11 +181,40 @@ void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
       name = member_of(nodes, static_cast<std::uint32_t>(inner - nodes.data()), "name");
     }
   }
-  if (id == nullptr || name == nullptr || id->kind != JsonKind::String ||
-      name->kind != JsonKind::String) {
-    return;
+  return name != nullptr && name->kind == JsonKind::String ? name->text : std::string_view();
+}
+
+void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
+  const JsonNode* id = member_of(nodes, at, "call_id");
+  if (id == nullptr) id = member_of(nodes, at, "id");
+  if (id == nullptr || id->kind != JsonKind::String) return;
+  std::string name(name_of_tool(nodes, at));
+  if (name.empty()) {
+    const JsonNode* type = member_of(nodes, at, "type");
+    if (type != nullptr && type->text.ends_with("_call")) name = name_of_kind(type->text);
   }
-  facts.tool_names.emplace_back(id->text, name->text);
+  if (!name.empty()) facts.tool_names.emplace_back(id->text, std::move(name));
+}
+
+std::uint64_t number_unit(std::uint32_t at, std::uint64_t place, Nodes nodes,
+                          event::ResponseFacts& facts) {
+  constexpr std::size_t kOpenMax = 64;  // choices whose units are open at once
+  const std::string_view name = name_of_tool(nodes, at);
+  const JsonNode* more = member_of(nodes, at, "willContinue");
+  if (more == nullptr) more = member_of(nodes, at, "will_continue");
+  auto open = std::ranges::find(facts.open_units, place, &event::OpenUnit::place);
+  const bool continues =
+      open != facts.open_units.end() && (name.empty() || hash_bytes(name) == open->name);
+  const std::uint32_t number = continues ? open->number : ++facts.numbered_units;
+  if (more == nullptr || more->kind != JsonKind::True) {
+    if (open != facts.open_units.end()) facts.open_units.erase(open);
+  } else if (open != facts.open_units.end()) {
+    open->number = number;
+    if (!name.empty()) open->name = hash_bytes(name);
+  } else if (facts.open_units.size() < kOpenMax) {
+    facts.open_units.push_back({place, hash_bytes(name), number});
+  }
+  return number;
 }
 
 std::string_view tool_ref_of(Nodes nodes, std::uint32_t at) {

@@ -33,7 +33,7 @@ constexpr Row kRequest[] = {
     {TC, kName, Text, "messages[].tool_calls[]!.{function,custom!custom}.name"},
     {TC, kArgs, Json, "messages[].tool_calls[]!.function.arguments"},
     {TC, kArgs, Text, "messages[].tool_calls[]!.custom!custom.input"},
-    {TC, kArgs, Opaque, "messages[].tool_calls[]!.{id,type,index}"},
+    {TC, kText, Opaque, "messages[].tool_calls[]!.{id,type,index}"},
     {TC, kName, Text, "messages[].function_call!legacy.name"},
     {TC, kArgs, Json, "messages[].function_call!legacy.arguments"},
 
@@ -51,16 +51,18 @@ constexpr Row kRequest[] = {
     {TD, kDesc, Text, "tools[]!.{function,custom!custom}.description"},
     {TD, kSchema, Json, "tools[]!.function.parameters"},
     {TD, kSchema, Opaque,
-     "tools[]!.{type,function.strict,custom!custom.format.type,"
+     "tools[]!.{function.strict,custom!custom.format.type,"
      "custom!custom.format.grammar.syntax}"},
+    {TD, kName, Kind, "tools[]!.type"},
     {TD, kSchema, Text, "tools[]!.custom!custom.format.grammar.definition"},
     {TD, kName, Text, "functions[]!legacy.name"},
     {TD, kDesc, Text, "functions[]!legacy.description"},
     {TD, kSchema, Json, "functions[]!legacy.parameters"},
-    {TD, kName, Text, "function_call!choice"},
-    {TD, kName, Text, "function_call!choice.name"},
-    {TD, kName, Text, "tool_choice!choice"},
-    {TD, kName, Text, "tool_choice!choice.{function,custom!custom}.name"},
+    // A choice defines no tool: what it names is no name of its unit.
+    {TD, kSchema, Text, "function_call!choice"},
+    {TD, kSchema, Text, "function_call!choice.name"},
+    {TD, kSchema, Text, "tool_choice!choice"},
+    {TD, kSchema, Text, "tool_choice!choice.{function,custom!custom}.name"},
     {TD, kSchema, Json, "tool_choice!choice.allowed_tools.tools.**"},
     {TD, kSchema, Opaque, "tool_choice!choice.{type,allowed_tools.mode}"},
 
@@ -96,7 +98,7 @@ constexpr Row kMessage[] = {
     {TC, kName, Text, "tool_calls[#index]!.{function,custom!custom}.name"},
     {TC, kArgs, Json, "tool_calls[#index]!.function.arguments"},
     {TC, kArgs, Text, "tool_calls[#index]!.custom!custom.input"},
-    {TC, kArgs, Opaque, "tool_calls[#index]!.{id,type,index}"},
+    {TC, kText, Opaque, "tool_calls[#index]!.{id,type,index}"},
     {TC, kName, Text, "function_call!legacy.name"},
     {TC, kArgs, Json, "function_call!legacy.arguments"},
     {MO, kText, Text, "audio.transcript"},

@@ -65,6 +65,7 @@ class Walker {
   void unseen(std::uint32_t at, const State& state, const Context& here);
   void attachment(std::uint32_t at, const Context& here);
   void tokens(std::uint32_t at, const Context& here);
+  void tool_kind(std::uint32_t at, const State& state, const Context& here);
 
   void unknown_member(std::uint32_t at, const State& state, const Context& here);
   void unknown_value(std::uint32_t at, const State& state, const Context& here);
@@ -72,7 +73,11 @@ class Walker {
 
   // One text of the row at `state`.
   void emit(std::uint32_t at, const State& state, const Context& here, std::string_view text,
-            bool json);
+            bool json) {
+    emit_leaf(at, state.leaf, here, text, json);
+  }
+  void emit_leaf(std::uint32_t at, const Leaf& leaf, const Context& here, std::string_view text,
+                 bool json);
   void emit_unknown(std::uint32_t at, const State& state, const Context& here,
                     std::string_view text, bool json, std::uint64_t lane);
   std::uint64_t unit_of(event::Point point, const Context& here) const;

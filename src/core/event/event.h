@@ -119,10 +119,19 @@ struct Usage {
   bool known = false;
 };
 
+// A tool call that comes in several events of a stream which gives calls no index.
+struct OpenUnit {
+  std::uint64_t place = 0, name = 0;
+  std::uint32_t number = 0;
+};
+
 struct ResponseFacts {
   std::string model;
   std::string finish_reason;  // the last one seen
   Usage usage;
+  // The codec's memory from one event of a stream to the next; nobody else reads it.
+  std::uint32_t numbered_units = 0;
+  std::vector<OpenUnit> open_units;
 };
 
 }  // namespace capsem::event
