@@ -29,7 +29,8 @@ constexpr Row kRequest[] = {
     {TD, kSchema, Opaque,
      "mcp_servers[]!server.{type,authorization_token,"
      "tool_configuration.enabled}"},
-    {TD, kName, Text, "tool_choice!choice.name"},
+    // A choice defines no tool: what it names is no name of its unit.
+    {TD, kSchema, Text, "tool_choice!choice.name"},
     {TD, kSchema, Opaque, "tool_choice!choice.{type,disable_parallel_tool_use}"},
 
     {P, kText, Opaque, "{output_config.format.type,output_config.effort,output_format.type}"},
@@ -100,8 +101,8 @@ constexpr std::string_view kCalls = "[type=tool_use|server_tool_use|mcp_tool_use
 constexpr Row kCall[] = {
     {TC, kName, Text, "name", "name"},
     {TC, kArgs, Json, "input", "input"},
-    {TC, kArgs, Text, "server_name"},
-    {TC, kArgs, Opaque, "{id,type,cache_control,caller}"},
+    {TC, kText, Text, "server_name"},
+    {TC, kText, Opaque, "{id,type,cache_control,caller}"},
 };
 
 constexpr std::string_view kResults =
@@ -110,7 +111,8 @@ constexpr std::string_view kResults =
     "text_editor_code_execution_tool_result|advisor_tool_result]!.";
 
 constexpr Row kDefinitions[] = {
-    {TD, kName, Text, "[type=tool_search_tool_result]!.content.tool_references[]!.tool_name"},
+    // Refers to a tool that is defined elsewhere.
+    {TD, kSchema, Text, "[type=tool_search_tool_result]!.content.tool_references[]!.tool_name"},
     {TD, kSchema, Opaque,
      "[type=tool_search_tool_result]!.{type,tool_use_id,content.type,"
      "content.tool_references[]!.type}"},
@@ -162,6 +164,10 @@ constexpr FactRow kFacts[] = {
     {Where::Request, Fact::Stream, "stream"},
     {Where::Request, Fact::Messages, "messages"},
     {Where::Request, Fact::Tools, "tools"},
+    {Where::Request, Fact::OutputMax, "max_tokens"},
+    {Where::Request, Fact::Attachment, "messages[].content[type=document].source"},
+    {Where::Request, Fact::Attachment,
+     "messages[].content[type=tool_result].content[type=document].source"},
     {Where::Response, Fact::Model, "model"},
     {Where::Response, Fact::Usage, "usage"},
     {Where::Response, Fact::Finish, "stop_reason"},

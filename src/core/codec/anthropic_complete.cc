@@ -23,9 +23,14 @@ constexpr Row kAnswer[] = {
 };
 
 constexpr FactRow kFacts[] = {
-    {Where::Request, Fact::Model, "model"},  {Where::Request, Fact::Stream, "stream"},
-    {Where::Response, Fact::Model, "model"}, {Where::Response, Fact::Finish, "stop_reason"},
-    {Where::Stream, Fact::Model, "model"},   {Where::Stream, Fact::Finish, "stop_reason"},
+    {Where::Request, Fact::Messages, "prompt"},
+    {Where::Request, Fact::OutputMax, "max_tokens_to_sample"},
+    {Where::Request, Fact::Model, "model"},
+    {Where::Request, Fact::Stream, "stream"},
+    {Where::Response, Fact::Model, "model"},
+    {Where::Response, Fact::Finish, "stop_reason"},
+    {Where::Stream, Fact::Model, "model"},
+    {Where::Stream, Fact::Finish, "stop_reason"},
 };
 
 }  // namespace

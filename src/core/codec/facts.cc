@@ -1,7 +1,11 @@
 #include "core/codec/facts.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+
+#include "core/base/hash.h"
+#include "core/codec/tool_kind.h"
 
 namespace capsem::codec {
 namespace {
@@ -24,6 +28,38 @@ std::uint32_t element_count(Nodes nodes, std::uint32_t array) {
   if (nodes[array].kind != JsonKind::Array) return 0;
   for (std::uint32_t i = array + 1; i < nodes[array].next; i = nodes[i].next) ++count;
   return count;
+}
+
+// Whether an element of a conversation is the model's. A role decides; the Responses API's items
+// and the Interactions API's steps that have none are told by their type, every kind of call among
+// them.
+bool is_from_model(Nodes nodes, std::uint32_t at) {
+  constexpr std::string_view kRoles[] = {"assistant", "model"};
+  constexpr std::string_view kTypes[] = {
+      "reasoning",      "compaction", "compaction_summary", "mcp_approval_request",
+      "mcp_list_tools", "program",    "agent_message",      "thought",
+      "model_output",
+  };
+  if (const JsonNode* role = member_of(nodes, at, "role"); role != nullptr && !role->text.empty()) {
+    return std::ranges::find(kRoles, role->text) != std::end(kRoles);
+  }
+  const JsonNode* type = member_of(nodes, at, "type");
+  if (type == nullptr) return false;
+  return type->text.ends_with("_call") || std::ranges::find(kTypes, type->text) != std::end(kTypes);
+}
+
+std::uint32_t turn_begin(Nodes nodes, std::uint32_t array) {
+  if (nodes[array].kind != JsonKind::Array) return 0;
+  std::uint32_t begin = 0, after_model = 0, position = 0;
+  for (std::uint32_t i = array + 1; i < nodes[array].next; i = nodes[i].next) {
+    ++position;
+    if (is_from_model(nodes, i)) {
+      after_model = position;
+    } else {
+      begin = after_model;  // something follows: the model's elements before it were answers
+    }
+  }
+  return begin;
 }
 
 void assign(std::string& to, const JsonNode& node) {
@@ -88,14 +124,31 @@ void note_request_fact(Fact fact, Nodes nodes, std::uint32_t at, event::RequestF
         facts.choices = static_cast<std::uint32_t>(std::min<std::uint64_t>(*n, 0xffffffffU));
       }
       break;
-    case Fact::Messages:
+    case Fact::Messages: {
+      // Two conversations in one request: the longer of the two turns.
+      const std::uint32_t begin = turn_begin(nodes, at);
+      facts.turn_begin = facts.messages == 0 ? begin : std::min(facts.turn_begin, begin);
       facts.messages += element_count(nodes, at);
       break;
+    }
     case Fact::Tools:
       facts.tools += element_count(nodes, at);
       break;
     case Fact::Background:
       facts.background = node.kind == JsonKind::True;
+      break;
+    case Fact::OutputMax:
+      if (const auto n = number_of(node)) {
+        facts.output_tokens_max = std::max(facts.output_tokens_max, *n);
+      }
+      break;
+    case Fact::GenerationConfig:
+      if (const JsonNode* most = member_of(nodes, at, "max_output_tokens")) {
+        if (const auto n = number_of(*most)) facts.output_tokens_max = *n;
+      }
+      break;
+    case Fact::Attachment:
+      if (node.kind >= JsonKind::String) facts.has_files = true;
       break;
     case Fact::Finish:
     case Fact::Usage:
@@ -120,9 +173,7 @@ void note_response_fact(Fact fact, Nodes nodes, std::uint32_t at, event::Respons
   }
 }
 
-void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
-  const JsonNode* id = member_of(nodes, at, "call_id");
-  if (id == nullptr) id = member_of(nodes, at, "id");
+std::string_view name_of_tool(Nodes nodes, std::uint32_t at) {
   const JsonNode* name = member_of(nodes, at, "name");
   for (const std::string_view around : {"function", "custom"}) {
     if (name != nullptr) break;
@@ -130,11 +181,40 @@ void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
       name = member_of(nodes, static_cast<std::uint32_t>(inner - nodes.data()), "name");
     }
   }
-  if (id == nullptr || name == nullptr || id->kind != JsonKind::String ||
-      name->kind != JsonKind::String) {
-    return;
+  return name != nullptr && name->kind == JsonKind::String ? name->text : std::string_view();
+}
+
+void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {
+  const JsonNode* id = member_of(nodes, at, "call_id");
+  if (id == nullptr) id = member_of(nodes, at, "id");
+  if (id == nullptr || id->kind != JsonKind::String) return;
+  std::string name(name_of_tool(nodes, at));
+  if (name.empty()) {
+    const JsonNode* type = member_of(nodes, at, "type");
+    if (type != nullptr && type->text.ends_with("_call")) name = name_of_kind(type->text);
   }
-  facts.tool_names.emplace_back(id->text, name->text);
+  if (!name.empty()) facts.tool_names.emplace_back(id->text, std::move(name));
+}
+
+std::uint64_t number_unit(std::uint32_t at, std::uint64_t place, Nodes nodes,
+                          event::ResponseFacts& facts) {
+  constexpr std::size_t kOpenMax = 64;  // choices whose units are open at once
+  const std::string_view name = name_of_tool(nodes, at);
+  const JsonNode* more = member_of(nodes, at, "willContinue");
+  if (more == nullptr) more = member_of(nodes, at, "will_continue");
+  auto open = std::ranges::find(facts.open_units, place, &event::OpenUnit::place);
+  const bool continues =
+      open != facts.open_units.end() && (name.empty() || hash_bytes(name) == open->name);
+  const std::uint32_t number = continues ? open->number : ++facts.numbered_units;
+  if (more == nullptr || more->kind != JsonKind::True) {
+    if (open != facts.open_units.end()) facts.open_units.erase(open);
+  } else if (open != facts.open_units.end()) {
+    open->number = number;
+    if (!name.empty()) open->name = hash_bytes(name);
+  } else if (facts.open_units.size() < kOpenMax) {
+    facts.open_units.push_back({place, hash_bytes(name), number});
+  }
+  return number;
 }
 
 std::string_view tool_ref_of(Nodes nodes, std::uint32_t at) {

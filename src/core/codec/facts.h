@@ -18,6 +18,15 @@ const wire::JsonNode* member_of(Nodes nodes, std::uint32_t object, std::string_v
 void note_request_fact(Fact fact, Nodes nodes, std::uint32_t at, event::RequestFacts& facts);
 void note_response_fact(Fact fact, Nodes nodes, std::uint32_t at, event::ResponseFacts& facts);
 
+// The name that a tool, or a call of one, has of its own: `name`, or that of its function or custom
+// tool. Empty when there is none.
+std::string_view name_of_tool(Nodes nodes, std::uint32_t at);
+
+// The number, from 1, of the unit that the object at `at` of a stream event is or continues.
+// `place` tells the choices apart.
+std::uint64_t number_unit(std::uint32_t at, std::uint64_t place, Nodes nodes,
+                          event::ResponseFacts& facts);
+
 // Remembers the name of the tool call that the object at `at` is, under its id, if it has both.
 void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts);
 

@@ -19,7 +19,8 @@
 //   #index          the object's member `index` is part of the identity of what is below
 //   !               here a unit begins (one tool call, one tool result, one tool). `!word` keeps
 //                   units apart whose identities could be equal (`tools[]!` and `functions[]!fn`);
-//                   `!word:name` those whose member `name` differs (streams without an index)
+//                   `!word+`: in a stream that gives no index, each object here is a new unit, but
+//                   for the pieces of one that says of itself that it `willContinue`
 //   @               here a scope begins (one choice, one item, one block)
 // Where an element is declared, a lone object or string in its place is read as one element.
 //
@@ -49,6 +50,8 @@ enum class Treat : std::uint8_t {
   End,     // like Opaque; a value here (not null) says that the scope around it has ended
   Tokens,  // token ids: unreadable, noted as unchecked, refused by default
   Unseen,  // names a text the gateway has never seen (a stored item, a file): noted
+  Kind,    // the kind of a tool, which is its name when it has none of its own: a string, or the
+           // name of the member that an object is (see tool_kind.h). Another row may end here too
 };
 std::string_view to_string(Treat treat);  // "text", "json", ...
 

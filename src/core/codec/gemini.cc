@@ -12,28 +12,28 @@ using enum Treat;
 // Parts that are tools' business, wherever a content stands. Each comes whole, in one part: nothing
 // continues it, and in a stream, where positions say nothing, calls are told apart by their name.
 constexpr Row kParts[] = {
-    {TC, kName, Text, "parts[].functionCall!call:name.name", kAlone},
-    {TC, kArgs, Json, "parts[].functionCall!call:name.args", kAlone},
-    {TC, kArgs, Opaque, "parts[].functionCall!call:name.id"},
-    {TC, kName, Text, "parts[].toolCall!server:id.toolType", kAlone},
-    {TC, kArgs, Json, "parts[].toolCall!server:id.args", kAlone},
-    {TC, kArgs, Opaque, "parts[].toolCall!server:id.id"},
-    {TC, kArgs, Text, "parts[].executableCode!code.code", kAlone},
-    {TC, kArgs, Opaque, "parts[].executableCode!code.{language,id}"},
-    {TR, kName, Text, "parts[].functionResponse!call:name.name", kAlone},
-    {TR, kText, Json, "parts[].functionResponse!call:name.response", kAlone},
-    {TR, kText, Text, "parts[].functionResponse!call:name.parts[+].text", kAlone},
-    {TR, kText, Media, "parts[].functionResponse!call:name.parts[+].inlineData.data", kAlone},
-    {TR, kText, Text,
-     "parts[].functionResponse!call:name.parts[+].{inlineData,fileData}.displayName", kAlone},
-    {TR, kText, Opaque,
-     "parts[].functionResponse!call:name.parts[+].{inlineData,fileData}.mimeType"},
-    {TR, kText, Media, "parts[].functionResponse!call:name.parts[+].fileData.fileUri", kAlone},
-    {TR, kText, Opaque, "parts[].functionResponse!call:name.{id,willContinue,scheduling}"},
-    {TR, kText, Json, "parts[].toolResponse!server:id.response", kAlone},
-    {TR, kText, Opaque, "parts[].toolResponse!server:id.{id,toolType}"},
-    {TR, kText, Text, "parts[].codeExecutionResult!code.output", kAlone},
-    {TR, kText, Opaque, "parts[].codeExecutionResult!code.{outcome,id}"},
+    {TC, kName, Text, "parts[].functionCall!call+.name", kAlone},
+    {TC, kArgs, Json, "parts[].functionCall!call+.args", kAlone},
+    {TC, kText, Opaque, "parts[].functionCall!call+.id"},
+    {TC, kName, Kind, "parts[].toolCall!server+.toolType", kAlone},
+    {TC, kArgs, Json, "parts[].toolCall!server+.args", kAlone},
+    {TC, kText, Opaque, "parts[].toolCall!server+.id"},
+    {TC, kName, Kind, "parts[].executableCode!code+", kAlone},
+    {TC, kArgs, Text, "parts[].executableCode!code+.code", kAlone},
+    {TC, kText, Opaque, "parts[].executableCode!code+.{language,id}"},
+    {TR, kName, Text, "parts[].functionResponse!call+.name", kAlone},
+    {TR, kText, Json, "parts[].functionResponse!call+.response", kAlone},
+    {TR, kText, Text, "parts[].functionResponse!call+.parts[+].text", kAlone},
+    {TR, kText, Media, "parts[].functionResponse!call+.parts[+].inlineData.data", kAlone},
+    {TR, kText, Text, "parts[].functionResponse!call+.parts[+].{inlineData,fileData}.displayName",
+     kAlone},
+    {TR, kText, Opaque, "parts[].functionResponse!call+.parts[+].{inlineData,fileData}.mimeType"},
+    {TR, kText, Media, "parts[].functionResponse!call+.parts[+].fileData.fileUri", kAlone},
+    {TR, kText, Opaque, "parts[].functionResponse!call+.{id,willContinue,scheduling}"},
+    {TR, kText, Json, "parts[].toolResponse!server+.response", kAlone},
+    {TR, kText, Opaque, "parts[].toolResponse!server+.{id,toolType}"},
+    {TR, kText, Text, "parts[].codeExecutionResult!code+.output", kAlone},
+    {TR, kText, Opaque, "parts[].codeExecutionResult!code+.{outcome,id}"},
 };
 
 constexpr Row kRequest[] = {
@@ -50,9 +50,16 @@ constexpr Row kRequest[] = {
     {TD, kSchema, Opaque,
      "tools[]!.mcpServers[]!server.streamableHttpTransport.{headers.**,timeout,"
      "sseReadTimeout,terminateOnClose}"},
+    {TD, kName, Kind,
+     "tools[]!.{googleSearch!search,googleSearchRetrieval!retrieve,urlContext!url,"
+     "codeExecution!code,computerUse!computer,retrieval!retrieval,googleMaps!maps,"
+     "fileSearch!file,enterpriseWebSearch!enterprise}"},
     {TD, kSchema, Json,
-     "tools[]!.{googleSearch,googleSearchRetrieval,urlContext,codeExecution,"
-     "computerUse,retrieval,googleMaps,fileSearch}.**"},
+     "tools[]!.{googleSearch!search,googleSearchRetrieval!retrieve,urlContext!url,"
+     "codeExecution!code,computerUse!computer,retrieval!retrieval,googleMaps!maps,"
+     "fileSearch!file,enterpriseWebSearch!enterprise}.**"},
+    // A tool of a kind to come.
+    {TD, kName, Kind, "tools[]!.*!other"},
     {TD, kSchema, Text, "toolConfig.functionCallingConfig.allowedFunctionNames[]"},
     {TD, kSchema, Opaque,
      "toolConfig.{functionCallingConfig.mode,"
@@ -99,15 +106,15 @@ constexpr Row kCandidate[] = {
      kAlone},
     {MO, kText, Text, "urlContextMetadata.urlMetadata[].retrievedUrl", kAlone},
     {MO, kText, Opaque, "urlContextMetadata.urlMetadata[].urlRetrievalStatus"},
-    {TC, kArgs, Opaque,
-     "content.parts[].functionCall!call:name.{willContinue,"
-     "partialArgs!pieces[].{jsonPath,willContinue,nullValue,boolValue}}"},
-    // Pieces of one argument continue each other; the JSON path is their key. Only the first piece
-    // names the tool, so they are a unit without a name.
-    {TC, kArgs, Text,
-     "content.parts[].functionCall!call:name.partialArgs!pieces[+]#jsonPath.stringValue"},
-    {TC, kArgs, Text,
-     "content.parts[].functionCall!call:name.partialArgs!pieces[+]#jsonPath.numberValue"},
+    // Arguments in pieces (streamFunctionCallArguments): each piece says to which member it belongs
+    // and continues that member's last one. The whole is a text, not JSON, and can never be taken
+    // for JSON: it begins with a path, "$.city".
+    {TC, kArgs, Text, "content.parts[].functionCall!call+.partialArgs[+].jsonPath", kAlone},
+    {TC, kText, Opaque,
+     "content.parts[].functionCall!call+.{willContinue,"
+     "partialArgs[+].{willContinue,nullValue,boolValue}}"},
+    {TC, kArgs, Text, "content.parts[].functionCall!call+.partialArgs[+]#jsonPath.stringValue"},
+    {TC, kArgs, Text, "content.parts[].functionCall!call+.partialArgs[+]#jsonPath.numberValue"},
 };
 
 constexpr Row kCandidateRepeats[] = {
@@ -136,8 +143,11 @@ constexpr FactRow kFacts[] = {
     {Where::Request, Fact::Messages, "contents"},
     {Where::Request, Fact::Messages, "generateContentRequest.contents"},
     {Where::Request, Fact::Messages, "requests"},
+    {Where::Request, Fact::Messages, "content"},
     {Where::Request, Fact::Tools, "tools"},
     {Where::Request, Fact::Choices, "generationConfig.candidateCount"},
+    {Where::Request, Fact::OutputMax, "generationConfig.maxOutputTokens"},
+    {Where::Request, Fact::OutputMax, "generateContentRequest.generationConfig.maxOutputTokens"},
     {Where::Response, Fact::Model, "modelVersion"},
     {Where::Response, Fact::Usage, "usageMetadata"},
     {Where::Response, Fact::Finish, "candidates[#index].finishReason"},

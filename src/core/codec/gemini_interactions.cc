@@ -22,24 +22,26 @@ constexpr Row kAsked[] = {
     {TD, kSchema, Json, "tools[]!.{parameters,allowed_tools,search_types,environment}.**"},
     {TD, kSchema, Text, "tools[]!.url"},
     // Secrets: looked at only while they do not look like one.
-    {TD, kSchema, Opaque, "tools[]!.{type,headers.**}"},
+    {TD, kSchema, Opaque, "tools[]!.headers.**"},
+    {TD, kName, Kind, "tools[]!.type"},
     {TD, kSchema, Json, "tool_choice.**"},
 };
 
 constexpr Row kCall[] = {
-    {TC, kName, Text,
-     "[type=function_call|mcp_server_tool_call|code_execution_call|"
-     "url_context_call|google_search_call|file_search_call]!.name",
-     "name"},
+    {TC, kName, Text, "[type=function_call|mcp_server_tool_call]!.name", "name"},
     {TC, kArgs, Json,
      "[type=function_call|mcp_server_tool_call|code_execution_call|"
      "url_context_call|google_search_call|file_search_call]!.arguments",
      "arguments"},
-    {TC, kArgs, Text, "[type=mcp_server_tool_call]!.server_name"},
-    {TC, kArgs, Opaque,
+    {TC, kText, Text, "[type=mcp_server_tool_call]!.server_name"},
+    {TC, kText, Opaque,
      "[type=function_call|mcp_server_tool_call|code_execution_call|"
      "url_context_call|google_search_call|file_search_call]!."
-     "{id,type,signature}"},
+     "{id,signature}"},
+    {TC, kText, Opaque, "[type=function_call|mcp_server_tool_call]!.type"},
+    {TC, kName, Kind,
+     "[type=code_execution_call|url_context_call|google_search_call|file_search_call]!.type",
+     "kind"},
 };
 
 constexpr Row kResult[] = {
@@ -101,6 +103,7 @@ constexpr FactRow kFacts[] = {
     {Where::Request, Fact::Background, "background"},
     {Where::Request, Fact::Messages, "input"},
     {Where::Request, Fact::Tools, "tools"},
+    {Where::Request, Fact::GenerationConfig, "generation_config"},
     {Where::Response, Fact::Model, "model"},
     {Where::Response, Fact::Usage, "usage"},
     {Where::Response, Fact::Finish, "status"},

@@ -41,6 +41,7 @@ constexpr FactRow kFacts[] = {
     {Where::Request, Fact::StreamOptions, "stream_options"},
     {Where::Request, Fact::Choices, "n"},
     {Where::Request, Fact::Messages, "prompt"},
+    {Where::Request, Fact::OutputMax, "max_tokens"},
     {Where::Response, Fact::Model, "model"},
     {Where::Response, Fact::Usage, "usage"},
     {Where::Response, Fact::Finish, "choices[#index].finish_reason"},

@@ -29,8 +29,9 @@ constexpr Row kSettings[] = {
     {P, kText, Unseen, "prompt.variables.*.file_id"},
     {P, kText, Opaque, "prompt.variables.*.{type,detail}"},
     {P, kText, Unseen, "{previous_response_id,conversation,conversation.id}"},
-    {TD, kName, Text, "tool_choice!choice"},
-    {TD, kName, Text, "tool_choice!choice.name"},
+    // A choice defines no tool: what it names is no name of its unit.
+    {TD, kSchema, Text, "tool_choice!choice"},
+    {TD, kSchema, Text, "tool_choice!choice.name"},
     {TD, kSchema, Text, "tool_choice!choice.server_label"},
     {TD, kSchema, Json, "tool_choice!choice.tools.**"},
     {TD, kSchema, Opaque, "tool_choice!choice.{type,mode}"},
@@ -110,10 +111,6 @@ constexpr Row kDeltaLogprobs[] = {
 // What comes once, and is not said by a delta.
 constexpr Row kOnce[] = {
     {MO, kText, Opaque, "$[type=response.output_text.annotation.added].annotation_index"},
-    {TC, kName, Text,
-     "$[type=response.function_call_arguments.done|"
-     "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.name",
-     kAlone},
     {TC, kArgs, Text,
      "$[type=response.shell_call_command.added]" CAPSEM_ITEM "!#command_index.command", "command"},
     {MO, kText, Text, "$[type=error].{message,param}", kAlone},
@@ -138,6 +135,10 @@ constexpr Row kDone[] = {
     {TH, kText, Text,
      "$[type=response.reasoning_text.done|response.reasoning.done]" CAPSEM_PART ".text",
      "reasoning"},
+    {TC, kName, Text,
+     "$[type=response.function_call_arguments.done|"
+     "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.name",
+     "name"},
     {TC, kArgs, Json,
      "$[type=response.function_call_arguments.done|"
      "response.mcp_call_arguments.done]" CAPSEM_ITEM "!.arguments",
@@ -189,6 +190,7 @@ constexpr FactRow kFacts[] = {
     {Where::Request, Fact::Background, "background"},
     {Where::Request, Fact::Messages, "input"},
     {Where::Request, Fact::Tools, "tools"},
+    {Where::Request, Fact::OutputMax, "max_output_tokens"},
     {Where::Response, Fact::Model, "model"},
     {Where::Response, Fact::Usage, "usage"},
     {Where::Response, Fact::Finish, "status"},

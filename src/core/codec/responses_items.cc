@@ -10,9 +10,15 @@ using enum Treat;
 constexpr Row kCalls[] = {
     {TC, kName, Text, "[type=function_call|custom_tool_call|mcp_call|mcp_approval_request]!.name",
      "name"},
-    {TC, kArgs, Text,
+    {TC, kText, Text,
      "[type=function_call|custom_tool_call|mcp_call|mcp_approval_request]!."
      "{namespace,server_label}"},
+    {TC, kName, Kind,
+     "[type=tool_search_call|file_search_call|web_search_call|computer_call|code_interpreter_call|"
+     "local_shell_call|shell_call|apply_patch_call|multi_agent_call|program]!.type",
+     "kind"},
+    // Its prompt and its picture belong to what is said.
+    {TC, kName, Kind, "[type=image_generation_call].type!call", "kind"},
     {TC, kArgs, Json,
      "[type=function_call|mcp_call|mcp_approval_request|multi_agent_call]!."
      "arguments",
@@ -22,7 +28,7 @@ constexpr Row kCalls[] = {
     {TR, kText, Text, "[type=mcp_call]!.{output,error}"},
     {TR, kText, Text, "[type=mcp_call]!.error.{message,type}"},
     {TR, kText, Json, "[type=mcp_call]!.error.content.**"},
-    {TC, kArgs, Opaque, "[type=mcp_call]!.{approval_request_id,error.code}"},
+    {TC, kText, Opaque, "[type=mcp_call]!.{approval_request_id,error.code}"},
     {TC, kArgs, Text, "[type=file_search_call]!.queries[]"},
     {TR, kText, Text, "[type=file_search_call]!.results[].{text,filename}"},
     {TR, kText, Text, "[type=file_search_call]!.results[].attributes.*"},
@@ -30,16 +36,16 @@ constexpr Row kCalls[] = {
     {TC, kArgs, Text, "[type=web_search_call]!.action.{query,queries[],url,pattern}"},
     {TR, kText, Text, "[type=web_search_call]!.action.sources[].{url,title,name}"},
     {TR, kText, Json, "[type=web_search_call]!.results.**"},
-    {TC, kArgs, Opaque, "[type=web_search_call]!.action.{type,sources[].type}"},
+    {TC, kText, Opaque, "[type=web_search_call]!.action.{type,sources[].type}"},
     {TC, kArgs, Text, "[type=computer_call]!.{action,actions[]}.{text,keys[]}"},
-    {TC, kArgs, Opaque,
+    {TC, kText, Opaque,
      "[type=computer_call]!.{action,actions[]}.{type,button,x,y,scroll_x,scroll_y,"
      "path}"},
     {TC, kArgs, Text, "[type=computer_call]!.pending_safety_checks[].message"},
-    {TC, kArgs, Opaque, "[type=computer_call]!.pending_safety_checks[].{id,code}"},
+    {TC, kText, Opaque, "[type=computer_call]!.pending_safety_checks[].{id,code}"},
     {TC, kArgs, Text, "[type=code_interpreter_call]!.code", "code"},
     {TR, kText, Text, "[type=code_interpreter_call]!.outputs[].{logs,url}"},
-    {TC, kArgs, Opaque, "[type=code_interpreter_call]!.{container_id,outputs[].type}"},
+    {TC, kText, Opaque, "[type=code_interpreter_call]!.{container_id,outputs[].type}"},
     {TC, kArgs, Text,
      "[type=local_shell_call|shell_call]!.action.{command[],user,"
      "working_directory}"},
@@ -48,17 +54,19 @@ constexpr Row kCalls[] = {
     {TC, kArgs, Text,
      "[type=local_shell_call|shell_call]!.environment.skills[]."
      "{name,description,path}"},
-    {TC, kArgs, Opaque,
+    {TC, kText, Opaque,
      "[type=local_shell_call|shell_call]!.{action.type,action.timeout_ms,"
      "action.max_output_length,environment.type,environment.container_id}"},
     {TC, kArgs, Text, "[type=apply_patch_call]!.operation.path"},
     {TC, kArgs, Text, "[type=apply_patch_call]!.operation.diff", "diff"},
-    {TC, kArgs, Opaque, "[type=apply_patch_call]!.operation.type"},
+    {TC, kText, Opaque, "[type=apply_patch_call]!.operation.type"},
     {TC, kArgs, Text, "[type=program]!.code", "code"},
-    {TC, kArgs, Opaque,
+    {TC, kText, Opaque,
      "[type=function_call|custom_tool_call|mcp_call|mcp_approval_request|multi_agent_call|"
      "tool_search_call|file_search_call|web_search_call|computer_call|code_interpreter_call|"
-     "local_shell_call|shell_call|apply_patch_call|program]!.{id,type,status,call_id,created_by}"},
+     "local_shell_call|shell_call|apply_patch_call|program]!.{id,status,call_id,created_by}"},
+    {TC, kText, Opaque,
+     "[type=function_call|custom_tool_call|mcp_call|mcp_approval_request]!.type"},
 };
 
 constexpr Row kResults[] = {
@@ -97,13 +105,13 @@ constexpr Row kDefinitions[] = {
     {TD, kDesc, Text, "[type=mcp_list_tools]!.tools[]!.description"},
     {TD, kSchema, Json, "[type=mcp_list_tools]!.tools[]!.{input_schema,annotations}.**"},
     {TD, kSchema, Opaque, "[type=mcp_list_tools]!.{id,type}"},
-    {TD, kSchema, Json, "[type=tool_search_output|additional_tools]!.tools.**"},
     {TD, kSchema, Opaque, "[type=tool_search_output|additional_tools]!.{id,type,status,call_id}"},
 };
 
 // A tool, but for its selector: they are told apart by what they hold.
 constexpr Row kTool[] = {
     {TD, kName, Text, "name"},
+    {TD, kName, Kind, "type"},
     {TD, kSchema, Text, "server_label"},
     {TD, kDesc, Text, "{description,server_description}"},
     {TD, kSchema, Json,
@@ -116,10 +124,11 @@ constexpr Row kTool[] = {
     {TD, kSchema, Json, "tools[]!nested.{parameters,format}.**"},
     {TD, kSchema, Text, "format.definition"},
     {TD, kSchema, Opaque,
-     "{type,strict,defer_loading,format.type,format.syntax,search_context_size,"
+     "{strict,defer_loading,format.type,format.syntax,search_context_size,"
      "display_width,display_height,connector_id,max_num_results,"
      "vector_store_ids,ranking_options,size,quality,background,output_format,"
-     "model,moderation,partial_images,tools[]!nested.type,tools[]!nested.strict}"},
+     "model,moderation,partial_images,tools[]!nested.strict}"},
+    {TD, kName, Kind, "tools[]!nested.type"},
     // Secrets between client and provider: not looked at while they look like one, never logged.
     {TD, kSchema, Opaque, "{authorization,headers.**}"},
     {TD, kSchema, Json, "container.**"},
@@ -153,7 +162,7 @@ std::vector<Row> spoken(const ItemsAre& are) {
       {T, kText, Media, "[type=image_generation_call].result"},
       {T, kText, Text, "[type=image_generation_call].revised_prompt"},
       {T, kText, Opaque,
-       "[type=image_generation_call].{id,type,status,action,background,"
+       "[type=image_generation_call].{id,status,action,background,"
        "output_format,quality,size}"},
       {T, kText, Text, "[type=agent_message].{author,recipient,content[].text}"},
       {T, kText, Opaque, "[type=agent_message].{id,type,content[].type}"},
@@ -210,6 +219,8 @@ void add_items(Table& rows, Where where, const std::string& prefix, const ItemsA
   add(kCalls);
   add(kResults);
   add(kDefinitions);
+  add_rows(rows, where, prefix + "[type=tool_search_output|additional_tools]!.tools[]!tool.", are,
+           kTool);
 
   for (const std::string_view token : kTokens) {
     const std::string path = "[type=message|].content[type=output_text].logprobs[+].";

@@ -66,6 +66,8 @@ std::string_view to_string(Treat treat) {
       return "tokens";
     case Treat::Unseen:
       return "unseen";
+    case Treat::Kind:
+      return "kind";
   }
   return "";
 }

@@ -136,10 +136,9 @@ class Trie::Builder {
     state.begins_unit = true;
     state.unit_salt = salt.empty() ? 0 : hash_bytes(salt);
     rest.remove_prefix(salt.size());
-    if (!rest.starts_with(':')) return rest;
-    const std::string_view name = word(rest.substr(1));
-    state.unit_member = name;
-    return rest.substr(1 + name.size());
+    if (!rest.starts_with('+')) return rest;
+    state.unit_is_numbered = true;
+    return rest.substr(1);
   }
 
   void select(std::string_view inside, std::string_view rest, std::uint32_t at,
@@ -226,11 +225,12 @@ Trie::Trie(std::span<const Field> fields, std::span<const FactRow> facts, Where 
         state.tokens = static_cast<std::uint16_t>(i);
         return;
       }
-      state.field = static_cast<std::uint16_t>(i);
-      state.is_opaque = field.treat == Treat::Opaque;
-      state.own_label = hash_combine(0x66, i);
-      state.alone = field.lane == "-";
-      state.label = field.lane.empty() ? state.own_label : hash_bytes(field.lane);
+      Leaf& leaf = field.treat == Treat::Kind ? state.kind : state.leaf;
+      leaf.field = static_cast<std::uint16_t>(i);
+      leaf.own_label = hash_combine(0x66, i);
+      leaf.alone = field.lane == "-";
+      leaf.label = field.lane.empty() ? leaf.own_label : hash_bytes(field.lane);
+      if (field.treat != Treat::Kind) state.is_opaque = field.treat == Treat::Opaque;
     });
   }
   for (const FactRow& row : facts) {

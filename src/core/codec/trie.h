@@ -23,6 +23,9 @@ enum class Fact : std::uint8_t {
   Messages,
   Tools,
   Background,
+  OutputMax,         // the number itself
+  GenerationConfig,  // the object that holds it
+  Attachment,        // something that is no text of the request is here, whatever it holds
   Finish,
   Usage,
 };
@@ -77,6 +80,14 @@ class NameTable {
   std::size_t used_ = 0;
 };
 
+// A row that ends at a state.
+struct Leaf {
+  std::uint16_t field = kNoField;
+  bool alone = false;
+  std::uint64_t label = 0;      // of the lane
+  std::uint64_t own_label = 0;  // differs from every other field's
+};
+
 enum class Identity : std::uint8_t {
   Position,   // [] and [k=v]
   Continues,  // [+] and [+k=v]
@@ -101,14 +112,12 @@ struct State {
   // How many of `identities` stand before the `!` and the `@`.
   std::size_t unit_identities = 0, scope_identities = 0;
   std::uint64_t unit_salt = 0;
-  std::string unit_member;  // whose value is part of the unit
+  bool unit_is_numbered = false;  // `!word+`
 
-  std::uint16_t field = kNoField;   // the row that ends here
+  Leaf leaf;                        // the row that ends here
   bool is_opaque = false;           // and its treatment is Opaque
   std::uint16_t tokens = kNoField;  // a Tokens row, which may share its place with another
-  std::uint64_t label = 0;          // of the lane
-  std::uint64_t own_label = 0;      // differs from every other field's
-  bool alone = false;
+  Leaf kind;                        // a Kind row, likewise
   Fact fact = Fact::None;
 
   event::Point unknown_point = event::Point::Prompt;  // where members nobody named are inspected

@@ -58,7 +58,7 @@ void Walker::visit(std::uint32_t at, const State& state, const Context& up,
     }
   }
   const JsonKind kind = nodes_[at].kind;
-  if (kind <= JsonKind::True && state.field == kNoField) return;  // null, false, true
+  if (kind <= JsonKind::True && state.leaf.field == kNoField) return;  // null, false, true
   // Most values of a stream event are ids and numbers: no place in the text is needed for them.
   if (state.is_opaque &&
       (kind < JsonKind::String || (kind == JsonKind::String && looks_opaque(nodes_[at].text)))) {
@@ -68,7 +68,12 @@ void Walker::visit(std::uint32_t at, const State& state, const Context& up,
   here.up = &up;
   here.node = at;
   here.position = position;
+  if (state.fact == Fact::Messages && kind != JsonKind::Array) here.message = 0;
   if (state.begins_unit || state.begins_scope || !state.identities.empty()) enter(at, state, here);
+  if (state.kind.field != kNoField && kind >= JsonKind::String) {
+    tool_kind(at, state, here);
+    if (kind == JsonKind::String && state.leaf.field == kNoField) return;
+  }
   dispatch(at, state, here);
 }
 
@@ -78,26 +83,26 @@ void Walker::dispatch(std::uint32_t at, const State& state, const Context& here)
     case JsonKind::False:
     case JsonKind::True:
     case JsonKind::Number:
-      if (state.field != kNoField) return leaf(at, state, here);
+      if (state.leaf.field != kNoField) return leaf(at, state, here);
       return unknown_value(at, state, here);
     case JsonKind::String:
-      if (state.field != kNoField) return leaf(at, state, here);
+      if (state.leaf.field != kNoField) return leaf(at, state, here);
       if (state.has_elements()) return element(at, state, here, kNoPosition);
       return unknown_value(at, state, here);
     case JsonKind::Array:
       if (state.tokens != kNoField) tokens(at, here);
       if (state.has_elements()) return elements(at, state, here);
-      if (state.field != kNoField) return leaf(at, state, here);
+      if (state.leaf.field != kNoField) return leaf(at, state, here);
       return unknown_value(at, state, here);
     case JsonKind::Object:
       break;
   }
   if (const State* chosen = choose(at, state)) return visit(at, *chosen, here, kNoPosition);
-  const bool whole = state.field != kNoField && !state.has_members() && !state.has_elements();
+  const bool whole = state.leaf.field != kNoField && !state.has_members() && !state.has_elements();
   if (whole) return leaf(at, state, here);
   if (state.has_members() || state.fallback != kNoState) return object(at, state, here);
   if (state.element != kNoState) return element(at, state, here, kNoPosition);
-  if (state.field != kNoField) return leaf(at, state, here);
+  if (state.leaf.field != kNoField) return leaf(at, state, here);
   unknown_value(at, state, here);
 }
 
@@ -127,15 +132,15 @@ std::uint64_t Walker::identity_of(std::uint32_t at, std::string_view name,
 }
 
 void Walker::enter(std::uint32_t at, const State& state, Context& here) {
+  if (state.unit_is_numbered && stream_) {
+    here.ids = hash_combine(here.ids, number_unit(at, here.ids, nodes_, *response_));
+  }
   for (std::size_t i = 0;; ++i) {
     if (state.begins_scope && i == state.scope_identities) {
       here.scope = hash_combine(kScopeSeed, here.ids);
     }
     if (state.begins_unit && i == state.unit_identities) {
       here.unit = hash_combine(here.ids, state.unit_salt);
-      if (!state.unit_member.empty()) {
-        here.unit = hash_combine(here.unit, identity_of(at, state.unit_member, 0));
-      }
       // In a stream positions start again with each event.
       if (!stream_) here.unit = hash_combine(here.unit, here.places);
     }
@@ -190,6 +195,7 @@ void Walker::element(std::uint32_t at, const State& state, const Context& here,
   Context inner = here;
   std::uint64_t place = position == kNoPosition ? 0 : position;
   inner.places = hash_combine(here.places, place);
+  if (state.fact == Fact::Messages) inner.message = static_cast<std::uint32_t>(place);
   if (to->identity == Identity::Member) {
     // Servers that leave the index out of a stream send each tool call whole, under its own id.
     if (stream_) place = identity_of(at, "id", place);

@@ -41,6 +41,7 @@ class Walker {
     std::uint64_t places = 0;              // positions so far, also those that are no identity
     std::uint64_t unit = 0;                // identities of the innermost unit
     std::uint64_t scope = 0;
+    std::uint32_t message = event::kNoMessage;
     std::string_view tool_ref;
   };
 
@@ -62,7 +63,9 @@ class Walker {
   void bytes(std::uint32_t at, const State& state, const Context& here);
   void keys(std::uint32_t at, const State& state, const Context& here);
   void unseen(std::uint32_t at, const State& state, const Context& here);
+  void attachment(std::uint32_t at, const Context& here);
   void tokens(std::uint32_t at, const Context& here);
+  void tool_kind(std::uint32_t at, const State& state, const Context& here);
 
   void unknown_member(std::uint32_t at, const State& state, const Context& here);
   void unknown_value(std::uint32_t at, const State& state, const Context& here);
@@ -70,7 +73,11 @@ class Walker {
 
   // One text of the row at `state`.
   void emit(std::uint32_t at, const State& state, const Context& here, std::string_view text,
-            bool json);
+            bool json) {
+    emit_leaf(at, state.leaf, here, text, json);
+  }
+  void emit_leaf(std::uint32_t at, const Leaf& leaf, const Context& here, std::string_view text,
+                 bool json);
   void emit_unknown(std::uint32_t at, const State& state, const Context& here,
                     std::string_view text, bool json, std::uint64_t lane);
   std::uint64_t unit_of(event::Point point, const Context& here) const;

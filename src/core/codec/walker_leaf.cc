@@ -3,7 +3,9 @@
 #include <vector>
 
 #include "core/base/hash.h"
+#include "core/codec/attachment.h"
 #include "core/codec/opaque.h"
+#include "core/codec/tool_kind.h"
 #include "core/codec/walker.h"
 
 namespace capsem::codec {
@@ -15,16 +17,12 @@ using wire::JsonKind;
 using wire::JsonNode;
 
 constexpr std::size_t kWordBytesMax = 256;
+constexpr std::uint64_t kKindSalt = 0x6b696e64;
 
+// Members nobody knows are no arguments of a call: what is asked of its arguments must see these
+// alone.
 Part part_of(Point point) {
-  switch (point) {
-    case Point::ToolCall:
-      return Part::Arguments;
-    case Point::ToolDefinition:
-      return Part::Schema;
-    default:
-      return Part::Text;
-  }
+  return point == Point::ToolDefinition ? Part::Schema : Part::Text;
 }
 
 std::string_view last_name(std::string_view path) {
@@ -62,23 +60,24 @@ std::uint64_t Walker::unit_of(Point point, const Context& here) const {
   return point == Point::Prompt ? base : hash_combine(base, here.unit);
 }
 
-void Walker::emit(std::uint32_t at, const State& state, const Context& here, std::string_view text,
-                  bool json) {
+void Walker::emit_leaf(std::uint32_t at, const Leaf& leaf, const Context& here,
+                       std::string_view text, bool json) {
   if (text.empty()) return;
-  const Field& field = fields_[state.field];
+  const Field& field = fields_[leaf.field];
   event::Text out;
   out.point = field.point;
   out.part = field.part;
   out.json = json;
   out.repeat = field.repeat;
-  out.field = state.field;
-  if (!state.alone) {
-    const std::uint64_t lane = hash_combine(state.label, here.ids);
-    const bool whole_repeat = field.repeat && state.label != state.own_label;
+  out.field = leaf.field;
+  if (!leaf.alone) {
+    const std::uint64_t lane = hash_combine(leaf.label, here.ids);
+    const bool whole_repeat = field.repeat && leaf.label != leaf.own_label;
     (whole_repeat ? out.repeats_lane : out.lane) = lane;
   }
   out.unit = unit_of(field.point, here);
   out.scope = here.scope;
+  if (request_ != nullptr) out.message = here.message;
   out.text = text;
   out.tool_ref = here.tool_ref;
   out.raw = {nodes_[at].begin, nodes_[at].end};
@@ -95,6 +94,7 @@ void Walker::emit_unknown(std::uint32_t at, const State& state, const Context& h
   out.lane = lane;
   out.unit = unit_of(state.unknown_point, here);
   out.scope = here.scope;
+  if (request_ != nullptr) out.message = here.message;
   out.text = text;
   out.tool_ref = here.tool_ref;
   out.raw = {nodes_[at].begin, nodes_[at].end};
@@ -102,7 +102,7 @@ void Walker::emit_unknown(std::uint32_t at, const State& state, const Context& h
 }
 
 void Walker::leaf(std::uint32_t at, const State& state, const Context& here) {
-  switch (fields_[state.field].treat) {
+  switch (fields_[state.leaf.field].treat) {
     case Treat::Text:
     case Treat::Json:
       return plain(at, state, here);
@@ -114,15 +114,19 @@ void Walker::leaf(std::uint32_t at, const State& state, const Context& here) {
     case Treat::Blob:
       return blob(at, state, here);
     case Treat::Media:
+      attachment(at, here);
       return media(at, state, here);
     case Treat::Bytes:
       return bytes(at, state, here);
     case Treat::Keys:
       return keys(at, state, here);
     case Treat::Unseen:
+      if (last_name(fields_[state.leaf.field].path) == "file_id") attachment(at, here);
       return unseen(at, state, here);
     case Treat::Tokens:
       return tokens(at, here);
+    case Treat::Kind:
+      return;  // told before
   }
 }
 
@@ -136,7 +140,7 @@ void Walker::plain(std::uint32_t at, const State& state, const Context& here) {
     case JsonKind::Number:
       return emit(at, state, here, node.text, false);
     case JsonKind::String:
-      return emit(at, state, here, node.text, fields_[state.field].treat == Treat::Json);
+      return emit(at, state, here, node.text, fields_[state.leaf.field].treat == Treat::Json);
     case JsonKind::Array:
     case JsonKind::Object:
       if (!is_empty(at)) emit(at, state, here, raw(at), true);
@@ -163,14 +167,14 @@ void Walker::blob(std::uint32_t at, const State& state, const Context& here) {
   if (!looks_like_base64(node.text) && !looks_like_name(node.text)) {
     return emit(at, state, here, node.text, false);
   }
-  unchecked(at, here, last_name(fields_[state.field].path));
+  unchecked(at, here, last_name(fields_[state.leaf.field].path));
 }
 
 void Walker::media(std::uint32_t at, const State& state, const Context& here) {
   const JsonNode& node = nodes_[at];
   if (node.kind != JsonKind::String) return plain(at, state, here);
   if (node.text.empty()) return;
-  const std::string_view path = fields_[state.field].path;
+  const std::string_view path = fields_[state.leaf.field].path;
   std::string& decoded = scratch();
 
   DataUrl url;
@@ -206,6 +210,22 @@ void Walker::media(std::uint32_t at, const State& state, const Context& here) {
   // A word can be spelled in base64's alphabet; media that short say nothing else.
   if (node.text.size() <= kWordBytesMax) emit(at, state, here, node.text, false);
   unchecked(at, here, media_kind(mime, path));
+}
+
+void Walker::attachment(std::uint32_t at, const Context& here) {
+  const JsonNode& node = nodes_[at];
+  if (request_ == nullptr || node.kind < JsonKind::String || (node.text.empty() && is_empty(at))) {
+    return;
+  }
+  // A place entered twice (a selector) is one object.
+  std::uint32_t objects[2] = {};
+  std::size_t count = 0;
+  std::uint32_t last = at;
+  for (const Context* c = here.up; c != nullptr && count < 2; c = c->up) {
+    if (c->node != last && nodes_[c->node].kind == JsonKind::Object) objects[count++] = c->node;
+    last = c->node;
+  }
+  note_attachment(nodes_, {at, objects[0], objects[1]}, *request_);
 }
 
 // logprobs[].bytes: the token's bytes as numbers.
@@ -244,7 +264,7 @@ void Walker::unseen(std::uint32_t at, const State& state, const Context& here) {
   const bool says_something = (node.kind == JsonKind::String && !node.text.empty()) ||
                               (node.kind >= JsonKind::Array && !is_empty(at));
   if (!says_something) return;
-  unchecked(at, here, last_name(fields_[state.field].path));
+  unchecked(at, here, last_name(fields_[state.leaf.field].path));
   opaque(at, state, here);
 }
 
@@ -256,6 +276,22 @@ void Walker::tokens(std::uint32_t at, const Context& here) {
     if (request_ != nullptr) request_->has_token_arrays = true;
     return unchecked(at, here, "token_ids");
   }
+}
+
+void Walker::tool_kind(std::uint32_t at, const State& state, const Context& here) {
+  const JsonNode& node = nodes_[at];
+  const bool is_text = node.kind == JsonKind::String;
+  const std::string_view kind = is_text ? node.text : node.key;
+  Context named = here;
+  const bool defined = fields_[state.kind.field].point == Point::ToolDefinition;
+  if (is_text && defined && !name_of_tool(nodes_, here.up->node).empty()) {
+    if (names_itself(kind)) return;
+    // What it is called beside its kind does not hide the kind: two units, two names.
+    named.unit = hash_combine(here.unit, kKindSalt);
+  }
+  std::string& name = scratch();
+  name = name_of_kind(kind);
+  emit_leaf(at, state.kind, named, name, false);
 }
 
 void Walker::end_scope(std::uint64_t scope) {

@@ -40,6 +40,9 @@ struct ByteRange {
 
 enum class Phase : std::uint8_t { Request, Response };
 
+// Text::message of what stands outside the conversation: system instructions, tools, every answer.
+inline constexpr std::uint32_t kNoMessage = 0xffffffffU;
+
 // One piece of text.
 //
 // Lanes: texts with the same lane continue each other, in the order they come: the pieces of one
@@ -65,6 +68,9 @@ struct Text {
   std::uint64_t lane = 0;  // 0: whole by itself, nothing continues it
   std::uint64_t unit = 0;
   std::uint64_t scope = 0;
+  // In a request: the index, in the conversation array (messages, contents, input items, steps), of
+  // the element this text stands in; 0 where a lone value stands in the array's place.
+  std::uint32_t message = kNoMessage;
   // On texts of a tool result: the id of the call it answers, empty when it names none.
   std::string_view tool_ref;
   std::string_view text;  // decoded; valid until the call returns
@@ -90,6 +96,18 @@ struct RequestFacts {
   bool stream = false;
   bool include_usage = false;  // the client asked for the usage chunk
   std::uint32_t messages = 0, tools = 0, choices = 1;
+  // The latest turn is the texts with turn_begin <= message < kNoMessage: what follows the last
+  // element that came from the model. Elements of the model at the very end (a prefill) begin no
+  // turn, for the client sends them new: they belong to the turn they end. 0: there is one turn.
+  std::uint32_t turn_begin = 0;
+  // The most tokens that one choice may have (max_tokens and its kin); 0 when the request names
+  // none. Of all choices together: times `choices`.
+  std::uint64_t output_tokens_max = 0;
+  // What is attached, wherever it stands (R41): an image; anything else that is no text of the
+  // request itself, by value, address or file id. A MIME type that is told (data: URL, member,
+  // file name extension) is in `file_types`: sorted, lower case, each once.
+  bool has_images = false, has_files = false;
+  std::vector<std::string> file_types;
   bool has_token_arrays = false;  // prompts as token ids, which the gateway cannot read
   bool background = false;        // the answer's text comes by a later GET
   // tool_call_id or tool_use_id -> tool name, as found in the same history.
@@ -101,10 +119,19 @@ struct Usage {
   bool known = false;
 };
 
+// A tool call that comes in several events of a stream which gives calls no index.
+struct OpenUnit {
+  std::uint64_t place = 0, name = 0;
+  std::uint32_t number = 0;
+};
+
 struct ResponseFacts {
   std::string model;
   std::string finish_reason;  // the last one seen
   Usage usage;
+  // The codec's memory from one event of a stream to the next; nobody else reads it.
+  std::uint32_t numbered_units = 0;
+  std::vector<OpenUnit> open_units;
 };
 
 }  // namespace capsem::event

@@ -237,18 +237,19 @@ TEST(GeminiAnswer, function_calls_are_units_of_their_own) {
   EXPECT_TRUE(r.find("v v")->text.json);
 }
 
-TEST(GeminiEvent, calls_in_different_chunks_are_told_apart_by_name) {
-  const auto read = [](std::string_view name) {
-    Reading r;
-    EXPECT_TRUE(r.event(Dialect::Gemini,
-                        R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":")" +
-                            std::string(name) + R"(","args":{"k":"v v"}}}]}}]})"));
-    return std::pair(r.find(name)->text, r.find("v v")->text);
-  };
-  const auto [name, arguments] = read("alpha");
-  EXPECT_EQ(name.unit, arguments.unit);
-  EXPECT_EQ(arguments.lane, 0U) << "whole: no other call's arguments continue it";
-  EXPECT_NE(name.unit, read("beta").first.unit);
+TEST(GeminiEvent, calls_in_different_chunks_are_units_of_their_own_even_of_one_name) {
+  Reading r;
+  for (const std::string_view words : {"first words", "second words"}) {
+    ASSERT_TRUE(r.event(Dialect::Gemini,
+                        R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":"alpha",)"
+                        R"("args":{"k":")" +
+                            std::string(words) + R"("}}}]}}]})"));
+  }
+  ASSERT_EQ(r.said.size(), 4U);
+  EXPECT_EQ(r.said[0].text.unit, r.said[1].text.unit);
+  EXPECT_EQ(r.said[2].text.unit, r.said[3].text.unit);
+  EXPECT_NE(r.said[0].text.unit, r.said[2].text.unit);
+  EXPECT_EQ(r.said[1].text.lane, 0U) << "whole: no other call's arguments continue it";
 }
 
 TEST(AnthropicEvent, a_block_is_a_lane_a_scope_and_for_tools_a_unit) {

@@ -35,7 +35,9 @@ INSTANTIATE_TEST_SUITE_P(Of, EveryField, testing::Range(0, static_cast<int>(kDia
 bool chooses(const Field& field) {
   const auto dot = field.path.rfind('.');
   if (dot == std::string_view::npos) return false;
-  const std::string key = "[" + std::string(field.path.substr(dot + 1)) + "=";
+  std::string_view own = field.path.substr(dot + 1);
+  own = own.substr(0, own.find('!'));
+  const std::string key = "[" + std::string(own) + "=";
   std::string path(field.path.substr(0, dot));
   for (auto at = path.find("[+"); at != std::string::npos; at = path.find("[+"))
     path.erase(at + 1, 1);
