@@ -1,0 +1,124 @@
+// Counters in this process's memory, used by all event loops at once.
+//
+// Keys are spread over 64 shards, each with its lock. take() locks the shards of all its keys, in
+// ascending order (so no two calls wait for each other in a ring), and does everything while it
+// holds them: that makes it atomic. A lock is held for some 100 ns per charge; there is no I/O, no
+// callback and, for keys that are known, no allocation under it. Counters without locks could not
+// take several windows as one, and asking one owning thread would cost two thread switches, a
+// hundred times this.
+//
+// Memory: at most keys_max keys; a key is about 250 bytes, and 16 bytes for each entry of its
+// window. When there is no room for a new key, one whose counter is back at zero goes, the least
+// recently used of its shard; if there is none, the take is refused (Outcome::Full) and counted.
+// Other keys are never dropped: forgetting a counter would lift a limit.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/limit/counters.h"
+#include "core/limit/lock.h"
+#include "core/limit/window.h"
+
+namespace capsem::limit {
+
+struct MemoryStoreOptions {
+  std::size_t keys_max = 100'000;
+  // Callers choose parts of the keys. A random seed keeps them from choosing keys that collide.
+  std::uint64_t hash_seed = 0;
+};
+
+class MemoryStore final : public CounterStore {
+ public:
+  explicit MemoryStore(MemoryStoreOptions options = {});
+  MemoryStore(const MemoryStore&) = delete;
+  MemoryStore& operator=(const MemoryStore&) = delete;
+
+  Outcome take(std::span<const Charge> charges, std::int64_t now_ns,
+               std::span<Level> levels) override;
+  void raise(std::span<const Charge> charges, std::span<const std::uint64_t> so_far,
+             std::int64_t now_ns, std::span<Level> levels) override;
+  void settle(std::span<const Charge> charges, std::span<const std::uint64_t> used,
+              std::int64_t now_ns, std::span<Level> levels) override;
+  void give(std::span<const Charge> charges, std::int64_t now_ns) noexcept override;
+
+  // For metrics. Any thread.
+  std::size_t keys() const { return keys_.load(std::memory_order_relaxed); }
+  std::uint64_t refused_full() const { return refused_full_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::size_t kShards = 64;  // one bit each in a ShardSet
+
+  // A key with its hash, so that it is hashed once per call. Points into the Counter, or the
+  // Charge.
+  struct Name {
+    std::uint64_t hash = 0;
+    std::string_view key;
+    friend bool operator==(const Name& a, const Name& b) {
+      return a.hash == b.hash && a.key == b.key;
+    }
+  };
+
+  struct Counter;
+  using Counters = std::list<Counter>;
+  struct Counter {
+    Counter(const Name& name, std::int64_t window_ns)
+        : hash(name.hash), key(name.key), window(window_ns) {}
+    std::uint64_t hash;
+    std::string key;
+    SlidingWindow window;    // taken, or settled
+    std::uint64_t held = 0;  // concurrent, or reserved
+    std::uint32_t holders = 0;
+    std::uint32_t idle_list = 0;
+    bool in_busy = false;
+    Counters::iterator self{};
+  };
+
+  struct NameHash {
+    std::size_t operator()(const Name& name) const { return name.hash; }
+  };
+
+  struct alignas(64) Shard {
+    Lock lock;
+    // State below is protected by lock.
+    std::unordered_map<Name, Counter*, NameHash> index;
+    Counters busy;  // somebody holds something of them
+    // The others by length of window, most recently used first: within one list the last one is the
+    // first to be back at zero. Lengths are few: one per kind of limit.
+    std::vector<Counters> idle;
+    std::vector<std::int64_t> idle_window_ns;
+  };
+  class Locks;      // of one take()
+  class OneLocked;  // a shard and the counter of one charge in it
+
+  std::uint64_t hash_of(std::string_view key) const;
+  static std::size_t shard_number(std::uint64_t hash) { return hash >> 58; }
+  Shard& shard_of(std::uint64_t hash) { return shards_[shard_number(hash)]; }
+  // These need the shard's lock.
+  static Counter* find(Shard& shard, const Name& name);
+  static Counter& create(Shard& shard, const Name& name, std::int64_t window_ns);
+  static void touch(Shard& shard, Counter& counter);  // it was used just now
+  static bool drop_one(Shard& shard, std::int64_t now_ns);
+
+  enum class Step : std::uint8_t { Taken, Refused, NoRoom };
+  Step try_take(std::span<const Charge> charges, std::span<const std::uint64_t> hashes,
+                std::int64_t now_ns, std::span<Level> levels, std::size_t& fresh);
+  bool reserve_keys(std::size_t count);
+  void make_room(std::size_t count, std::int64_t now_ns);  // needs no lock to be held
+
+  // Constant after construction.
+  const std::size_t keys_max_;
+  const std::uint64_t hash_key_;
+
+  std::array<Shard, kShards> shards_;
+  std::atomic<std::size_t> keys_{0};
+  std::atomic<std::uint64_t> refused_full_{0};
+};
+
+}  // namespace capsem::limit
