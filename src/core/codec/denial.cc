@@ -22,14 +22,22 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower_word) {
   return text.size() == lower_word.size() && contains_ignoring_case(text, lower_word);
 }
 
-void append_error_object(std::string& out, std::string_view message, std::string_view type,
-                         std::string_view code) {
+void append_error_object(std::string& out, const Refusal& refusal) {
   out += "{\"message\":";
-  append_json_string(out, message);
+  append_json_string(out, refusal.message);
   out += ",\"type\":";
-  append_json_string(out, type);
+  append_json_string(out, refusal.type);
   out += ",\"param\":null,\"code\":";
-  append_json_string(out, code);
+  append_json_string(out, refusal.code);
+  if (!refusal.reason_code.empty()) {
+    out += ",\"reason_code\":";
+    append_json_string(out, refusal.reason_code);
+  }
+  if (!refusal.run_id.empty()) {
+    out += ",\"run_id\":";
+    append_json_string(out, refusal.run_id);
+    out += ",\"review_request_id\":null,\"poll_url\":null";
+  }
   out += '}';
 }
 
@@ -83,21 +91,23 @@ ErrorBody resolve_error_body(ErrorBody setting, std::string_view stainless_lang,
                                                                   : ErrorBody::Detail;
 }
 
+std::string error_body(ErrorBody body, const Refusal& refusal) {
+  std::string out = "{";
+  if (body != ErrorBody::OpenAi) {
+    out += "\"detail\":";
+    append_json_string(out, refusal.detail.empty() ? refusal.message : refusal.detail);
+  }
+  if (body != ErrorBody::Detail) {
+    out += body == ErrorBody::OpenAi ? "\"error\":" : ",\"error\":";
+    append_error_object(out, refusal);
+  }
+  if (!refusal.explain.empty()) out.append(",\"explain\":").append(refusal.explain);
+  return out += '}';
+}
+
 std::string error_body(ErrorBody body, std::string_view message, std::string_view type,
                        std::string_view code) {
-  std::string out;
-  if (body == ErrorBody::OpenAi) {
-    out += "{\"error\":";
-    append_error_object(out, message, type, code);
-    return out += '}';
-  }
-  out += "{\"detail\":";
-  append_json_string(out, message);
-  if (body == ErrorBody::Unified) {
-    out += ",\"error\":";
-    append_error_object(out, message, type, code);
-  }
-  return out += '}';
+  return error_body(body, Refusal{.message = message, .type = type, .code = code});
 }
 
 void append_json_string(std::string& out, std::string_view text) {

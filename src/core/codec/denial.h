@@ -22,8 +22,23 @@ enum class ErrorBody : std::uint8_t {
 ErrorBody resolve_error_body(ErrorBody setting, std::string_view stainless_lang,
                              std::string_view user_agent, std::string_view package_version = {});
 
-// The JSON body. `body` must not be Auto. `type` e.g. "policy_violation", `code` e.g.
-// "request_blocked".
+// What a refusal says. Views; an empty one is left out of the body.
+struct Refusal {
+  std::string_view message{};  // of the error object
+  std::string_view detail{};   // of {"detail"}; empty: the message (R56)
+  std::string_view type{};     // "policy_violation"
+  std::string_view code{};     // "request_blocked"
+  // The policies' answer to one request (R42): the error object then has review_request_id and
+  // poll_url too, both null. `{"detail"}` alone never has more than its one key for it (R19).
+  std::string_view run_id{};
+  std::string_view reason_code{};  // "RULE_MATCH", "NO_RULE_MATCH" (R73)
+  // A JSON text, not escaped here: the member "explain" beside `detail` and `error`, in every
+  // shape, since only a caller who asked for it gets it.
+  std::string_view explain{};
+};
+
+// The JSON body. `body` must not be Auto.
+std::string error_body(ErrorBody body, const Refusal& refusal);
 std::string error_body(ErrorBody body, std::string_view message, std::string_view type,
                        std::string_view code);
 

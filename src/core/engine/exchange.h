@@ -57,10 +57,14 @@ struct RouteProfile {
 
 // Why nothing (more) may leave, for the edge to render.
 struct Denial {
-  int status = 403;
-  std::string message;  // complete text, prefix included
+  int status = 403;     // 429 for limits (X8)
+  std::string message;  // what an error object says
   std::string type;     // "policy_violation", "invalid_request_error", "server_error"
   std::string code;     // "request_blocked", "inspection_failed", ...
+  // What {"detail"} says where that differs: with prefix and code (R56). Empty: the message.
+  std::string detail{};
+  std::string reason_code{};  // "RULE_MATCH", "NO_RULE_MATCH" (R73); empty: none
+  std::string fields{};       // further header lines, each ended: "retry-after: 30\r\n"
 };
 
 enum class Answer : std::uint8_t {

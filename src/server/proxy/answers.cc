@@ -24,11 +24,23 @@ LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view me
   return answer;
 }
 
-LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial) {
-  LocalAnswer answer = error_answer(shape, denial.status, denial.message, denial.type, denial.code);
+LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial,
+                          std::string_view run_id, std::string_view explain) {
+  LocalAnswer answer;
+  answer.status = denial.status;
+  const bool by_policy = denial.type == "policy_violation" || denial.status == 429;
+  answer.body = codec::error_body(shape, {.message = denial.message,
+                                          .detail = denial.detail,
+                                          .type = denial.type,
+                                          .code = denial.code,
+                                          .run_id = by_policy ? run_id : std::string_view(),
+                                          .reason_code = denial.reason_code,
+                                          .explain = explain});
+  answer.code = denial.code;
   if (denial.status == 403) answer.outcome = "blocked";
+  if (denial.status == 429) answer.outcome = "limited";
   if (denial.status >= 500) answer.outcome = "upstream_error";
-  answer.fields = "x-should-retry: false\r\n";
+  answer.fields = "x-should-retry: false\r\n" + denial.fields;
   return answer;
 }
 
@@ -69,7 +81,9 @@ void append_cors_fields(std::string& out, const http::RequestHead& head) {
   out.append(
       "access-control-allow-credentials: true\r\n"
       "access-control-expose-headers: x-request-id, request-id, retry-after, retry-after-ms, "
-      "x-should-retry\r\n"
+      "x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
+      "x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
+      "x-ratelimit-reset-tokens\r\n"
       "vary: Origin\r\n");
 }
 
@@ -90,6 +104,18 @@ LocalAnswer options_answer(const http::RequestHead& head) {
   const std::string_view wanted = head.get(http::FieldId::access_control_request_headers);
   if (!wanted.empty()) http::append_field(answer.fields, "access-control-allow-headers", wanted);
   return answer;
+}
+
+bool asks_to_explain(const http::RequestHead& head) {
+  return head.get("x-capsem-explain") == "1";
+}
+
+std::string make_run_id(IdSource& ids) {
+  std::string id = ids.hex(32);
+  id[12] = '4';                                              // version
+  id[16] = "89ab"[static_cast<unsigned char>(id[16]) & 3U];  // variant
+  for (const std::size_t dash : {20U, 16U, 12U, 8U}) id.insert(dash, 1, '-');
+  return id;
 }
 
 bool usable_request_id(std::string_view id) {

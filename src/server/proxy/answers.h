@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/random.h"
 #include "core/codec/denial.h"
 #include "core/engine/exchange.h"
 #include "server/http/head.h"
@@ -18,8 +19,8 @@ struct LocalAnswer {
   std::string body;
   std::string fields;  // further header lines, each ended
   std::string_view type = "application/json";
-  std::string_view code;  // for the record: "body_too_large", ...
-  std::string_view outcome = "refused";
+  std::string_view code;                 // for the record: "body_too_large", ...
+  std::string_view outcome = "refused";  // for the record too: "blocked", "limited", ...
 };
 
 // The setting, the request's X-Capsem-Error-Format (capsem, openai, both) and its SDK decide.
@@ -27,13 +28,22 @@ codec::ErrorBody error_body_for(codec::ErrorBody setting, const http::RequestHea
 
 LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view message,
                          std::string_view type, std::string_view code);
-LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial);
+// `run_id` and `explain` (a JSON text): empty when there is none to tell. Only what policies say
+// has a run id (R42).
+LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial,
+                          std::string_view run_id = {}, std::string_view explain = {});
 LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error);
 
 // Access-Control-* and Vary for an answer to `head`; nothing without an Origin.
 void append_cors_fields(std::string& out, const http::RequestHead& head);
 // OPTIONS: a preflight, or the original's plain answer.
 LocalAnswer options_answer(const http::RequestHead& head);
+
+// X-Capsem-Explain: 1
+bool asks_to_explain(const http::RequestHead& head);
+
+// A version 4 UUID: the id of one evaluation, in its record and in what its caller is told.
+std::string make_run_id(IdSource& ids);
 
 // What an x-request-id may be to be taken over: short and of harmless bytes.
 bool usable_request_id(std::string_view id);

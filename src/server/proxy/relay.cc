@@ -50,6 +50,7 @@ Relay::Relay(Session& session, const Route& route, const http::RequestHead& head
   } else {
     request_id_ = "req_" + worker_.workspace().ids.hex(24);
   }
+  run_id_ = make_run_id(worker_.workspace().ids);
 }
 
 Relay::~Relay() {
@@ -87,7 +88,7 @@ void Relay::begin() {
   }
   hold(declared);
   if (exchange_->expect_request(declared) == Step::Deny) {
-    refuse(denial_answer(error_shape_, exchange_->denial()));
+    deny();
   }
 }
 
@@ -97,7 +98,7 @@ void Relay::on_body(std::string_view bytes) {
   if (request_bytes_ > held_) hold(request_bytes_ - held_);
   if (route_.action == Action::Inspect) {
     if (exchange_->on_request_bytes(bytes) == Step::Deny) {
-      refuse(denial_answer(error_shape_, exchange_->denial()));
+      deny();
     }
     return;
   }
@@ -116,7 +117,7 @@ void Relay::on_request_end() {
     const Step step = exchange_->on_request_end();
     call_ns_ = now_ns();
     inspection_ns_ += call_ns_ - request_end_ns_;
-    if (step == Step::Deny) return refuse(denial_answer(error_shape_, exchange_->denial()));
+    if (step == Step::Deny) return deny();
   }
   start_call();
 }
@@ -162,7 +163,7 @@ void Relay::on_answer_head(const http::ResponseHead& head) {
   streams_ = kind_ == Answer::Sse || kind_ == Answer::JsonArray;
   write_answer_head(head);
   if (exchange_ && exchange_->on_answer_head(kind_, ok) == Step::Deny) {
-    return refuse(denial_answer(error_shape_, exchange_->denial()));
+    return deny();
   }
   direct_ = !masked_ && (!exchange_ || exchange_->relays_answer());
   if (streams_ && !masked_) {
@@ -247,7 +248,7 @@ void Relay::follow(Step step, std::string& out) {
     case Step::Continue:
       return release(out);
     case Step::Deny:
-      return refuse(denial_answer(error_shape_, exchange_->denial()));
+      return deny();
     case Step::Cut:
       worker_.metrics().stream_cuts.add();
       call_->cancel();
@@ -350,6 +351,10 @@ void Relay::refuse(LocalAnswer answer) {
   append_cors_fields(head, head_);
   client_.respond(head, answer.body);
   complete(answer.status, answer.outcome, answer.code);
+}
+
+void Relay::deny() {
+  refuse(denial_answer(error_shape_, exchange_->denial(), run_id_));
 }
 
 void Relay::complete(int status, std::string_view outcome, std::string_view code) {

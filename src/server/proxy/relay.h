@@ -55,6 +55,7 @@ class Relay final : public upstream::CallEvents, public net::Retirable {
   void release(std::string& out);
   void end_with_fault(std::string_view message, std::string_view code, std::string_view outcome);
   void refuse(LocalAnswer answer);
+  void deny();  // with the exchange's denial
   void complete(int status, std::string_view outcome, std::string_view code);
   void write_record(int status, std::string_view outcome, std::string_view code);
   void hold(std::uint64_t bytes);
@@ -73,6 +74,7 @@ class Relay final : public upstream::CallEvents, public net::Retirable {
   std::unique_ptr<upstream::Call> call_;
   std::string answer_head_;  // for the client, waiting for the first byte
   std::string request_id_;
+  std::string run_id_;
   engine::Answer kind_ = engine::Answer::Body;
   bool streams_ = false;  // the answer leaves piece by piece
   bool direct_ = false;   // ... without passing the engine

@@ -50,6 +50,45 @@ TEST(ErrorBody, has_its_keys_in_the_order_the_SDKs_print) {
             R"("code":"inspection_failed"}})");
 }
 
+// R56: the same refusal in each shape. R19: one key stays one key, whatever else is known.
+TEST(ErrorBody, tells_detail_and_message_apart_and_adds_members_to_the_error_object_alone_R42_R73) {
+  const Refusal refusal{.message = "Model gpt-3.5-turbo is not allowed",
+                        .detail =
+                            "Request blocked by security policy: [model_blocked] Model "
+                            "gpt-3.5-turbo is not allowed",
+                        .type = "policy_violation",
+                        .code = "model_blocked",
+                        .run_id = "0b2f",
+                        .reason_code = "RULE_MATCH"};
+  const std::string detail =
+      R"("detail":"Request blocked by security policy: [model_blocked] Model gpt-3.5-turbo is not allowed")";
+  const std::string error =
+      R"("error":{"message":"Model gpt-3.5-turbo is not allowed","type":"policy_violation",)"
+      R"("param":null,"code":"model_blocked","reason_code":"RULE_MATCH","run_id":"0b2f",)"
+      R"("review_request_id":null,"poll_url":null})";
+  EXPECT_EQ(error_body(ErrorBody::Detail, refusal), "{" + detail + "}");
+  EXPECT_EQ(error_body(ErrorBody::Unified, refusal), "{" + detail + "," + error + "}");
+  EXPECT_EQ(error_body(ErrorBody::OpenAi, refusal), "{" + error + "}");
+}
+
+TEST(ErrorBody, leaves_out_what_is_not_known) {
+  EXPECT_EQ(
+      error_body(ErrorBody::OpenAi, {.message = "M", .type = "T", .code = "C", .reason_code = "R"}),
+      R"({"error":{"message":"M","type":"T","param":null,"code":"C","reason_code":"R"}})");
+  EXPECT_EQ(error_body(ErrorBody::Detail, {.message = "M", .code = "C"}), R"({"detail":"M"})");
+}
+
+TEST(ErrorBody, has_the_explanation_in_every_shape) {
+  const Refusal refusal{
+      .message = "M", .type = "T", .code = "C", .explain = R"({"verdict":"BLOCK"})"};
+  EXPECT_EQ(error_body(ErrorBody::Detail, refusal),
+            R"({"detail":"M","explain":{"verdict":"BLOCK"}})");
+  for (const ErrorBody shape : {ErrorBody::Unified, ErrorBody::OpenAi}) {
+    EXPECT_TRUE(error_body(shape, refusal)
+                    .ends_with(R"("param":null,"code":"C"},"explain":{"verdict":"BLOCK"}})"));
+  }
+}
+
 TEST(JsonString, escapes_what_json_and_line_splitting_clients_need) {
   std::string out;
   append_json_string(out, std::string_view("a\"b\\c\n\r\t\0\x1f\x7f/", 12));

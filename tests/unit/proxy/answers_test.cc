@@ -75,6 +75,70 @@ TEST(Answers, X1_TheErrorFormatHeaderOutranksTheSetting) {
             ErrorBody::Unified);
 }
 
+TEST(Answers, R56_ADenialHasItsOwnDetailStatusAndFieldsX8) {
+  using codec::ErrorBody;
+  const engine::Denial limit{.status = 429,
+                             .message = "Rate limit exceeded: 10 requests per minute for agent 'a'",
+                             .type = "rate_limit_error",
+                             .code = "rate_limit_exceeded",
+                             .detail = "D",
+                             .fields = "retry-after: 30\r\n"};
+  const LocalAnswer answer = denial_answer(ErrorBody::Detail, limit, "run");
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_EQ(answer.body, R"({"detail":"D"})");
+  EXPECT_EQ(answer.fields, "x-should-retry: false\r\nretry-after: 30\r\n");
+  EXPECT_EQ(answer.outcome, "limited");
+  EXPECT_EQ(answer.code, "rate_limit_exceeded");
+  EXPECT_NE(denial_answer(ErrorBody::OpenAi, limit, "run").body.find(R"("run_id":"run")"),
+            std::string::npos);
+  const LocalAnswer explained = denial_answer(ErrorBody::Detail, limit, "run", "{}");
+  EXPECT_EQ(explained.body, R"({"detail":"D","explain":{}})");
+}
+
+TEST(Answers, R42_OnlyWhatPoliciesSayHasARunId) {
+  struct Case {
+    int status;
+    const char* type;
+    const char* outcome;
+    bool run_id;
+  };
+  for (const Case& c : {Case{403, "policy_violation", "blocked", true},
+                        Case{400, "invalid_request_error", "refused", false},
+                        Case{502, "server_error", "upstream_error", false}}) {
+    const engine::Denial denial{.status = c.status, .message = "M", .type = c.type, .code = "code"};
+    const LocalAnswer answer = denial_answer(codec::ErrorBody::Unified, denial, "run");
+    EXPECT_EQ(answer.outcome, c.outcome);
+    EXPECT_EQ(answer.body.find("run_id") != std::string::npos, c.run_id) << c.status;
+    EXPECT_NE(answer.body.find(R"("detail":"M")"), std::string::npos);
+  }
+}
+
+TEST(Answers, ARunIdIsAVersion4Uuid) {
+  IdSource ids(7);
+  for (int i = 0; i < 64; ++i) {
+    const std::string id = make_run_id(ids);
+    ASSERT_EQ(id.size(), 36U);
+    for (std::size_t at = 0; at < id.size(); ++at) {
+      const bool dash = at == 8 || at == 13 || at == 18 || at == 23;
+      EXPECT_EQ(id[at] == '-', dash) << id;
+      if (!dash) {
+        EXPECT_NE(std::string_view("0123456789abcdef").find(id[at]), std::string_view::npos) << id;
+      }
+    }
+    EXPECT_EQ(id[14], '4') << id;
+    EXPECT_NE(std::string_view("89ab").find(id[19]), std::string_view::npos) << id;
+    EXPECT_NE(id, make_run_id(ids));
+  }
+}
+
+TEST(Answers, AnExplanationIsAskedForWithAOne) {
+  EXPECT_TRUE(asks_to_explain(Request("X-Capsem-Explain: 1\r\n").head));
+  for (const char* other : {"", "X-Capsem-Explain: 0\r\n", "X-Capsem-Explain: true\r\n",
+                            "X-Capsem-Explain:\r\n", "X-Capsem-Explain: 11\r\n"}) {
+    EXPECT_FALSE(asks_to_explain(Request(other).head)) << other;
+  }
+}
+
 TEST(Answers, ARequestIdIsTakenOverOnlyWhenHarmless) {
   EXPECT_TRUE(usable_request_id("req_0123-ab.c:d"));
   EXPECT_FALSE(usable_request_id(""));
