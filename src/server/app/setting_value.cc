@@ -97,6 +97,15 @@ struct Assign {
     return {};
   }
 
+  Status operator()(proxy::Endpoint* slot) const {
+    const auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr) return must_be("host:port");
+    auto endpoint = proxy::parse_endpoint(trim(*text));
+    if (!endpoint) return must_be("host:port: " + endpoint.error().detail);
+    *slot = std::move(*endpoint);
+    return {};
+  }
+
   Status operator()(const Choice& choice) const {
     const auto* text = std::get_if<std::string>(&value);
     const auto at =
@@ -137,6 +146,7 @@ struct Show {
     return "[" + text + "]";
   }
   std::string operator()(const proxy::BaseUrl* slot) const { return quoted(to_text(*slot)); }
+  std::string operator()(const proxy::Endpoint* slot) const { return quoted(to_text(*slot)); }
   std::string operator()(const Choice& choice) const {
     return quoted(choice.words[choice.get(settings)]);
   }
@@ -150,6 +160,12 @@ std::string to_text(const proxy::BaseUrl& url) {
                                  v6 ? "]" : "");
   if (url.port != (url.tls ? 443 : 80)) text += fmt::format(":{}", url.port);
   return text + url.prefix;
+}
+
+std::string to_text(const proxy::Endpoint& endpoint) {
+  if (endpoint.host.empty()) return {};
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", endpoint.host, v6 ? "]" : "", endpoint.port);
 }
 
 RawValue from_text(const Setting& setting, std::string_view text) {

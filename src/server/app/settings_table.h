@@ -27,7 +27,7 @@ struct Choice {
 
 // Where a setting's value lives in a Settings object; the alternative is its type.
 using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, std::string*,
-                          std::vector<std::string>*, proxy::BaseUrl*, Choice>;
+                          std::vector<std::string>*, proxy::BaseUrl*, proxy::Endpoint*, Choice>;
 
 struct Setting {
   std::string_view name;  // "server.port"
@@ -57,7 +57,8 @@ RawValue from_text(const Setting& setting, std::string_view text);
 // value that could hold a password.
 Status assign(const Setting& setting, const RawValue& value, proxy::Settings& settings);
 
-std::string to_text(const proxy::BaseUrl& url);  // as parse_base_url() reads it
+std::string to_text(const proxy::BaseUrl& url);        // as parse_base_url() reads it
+std::string to_text(const proxy::Endpoint& endpoint);  // as parse_endpoint() reads it
 
 // The value as TOML would write it.
 std::string show(const Setting& setting, const proxy::Settings& settings);

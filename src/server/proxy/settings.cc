@@ -1,6 +1,7 @@
 #include "server/proxy/settings.h"
 
 #include <charconv>
+#include <utility>
 
 namespace capsem::proxy {
 namespace {
@@ -93,6 +94,10 @@ Status read_prefix(std::string_view path, BaseUrl& url) {
   return {};
 }
 
+std::unexpected<Error> bad_endpoint(const Error& error) {
+  return gateway_error("invalid_endpoint", error.detail);
+}
+
 }  // namespace
 
 std::string_view to_string(Provider provider) {
@@ -133,6 +138,15 @@ Result<BaseUrl> parse_base_url(std::string_view text) {
     if (auto ok = read_prefix(rest.substr(slash), url); !ok) return std::unexpected(ok.error());
   }
   return url;
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+  if (text.empty()) return Endpoint{};
+  BaseUrl url;
+  url.port = 0;
+  if (auto ok = read_authority(text, url); !ok) return bad_endpoint(ok.error());
+  if (url.port == 0) return gateway_error("invalid_endpoint", "the port is missing");
+  return Endpoint{std::move(url.host), url.port};
 }
 
 }  // namespace capsem::proxy

@@ -27,6 +27,14 @@ struct BaseUrl {
 // Understands a pasted trailing "/v1", "/v1beta" as not there. An error names what is wrong.
 Result<BaseUrl> parse_base_url(std::string_view text);
 
+// Where to connect to instead of a base URL's own host and port.
+struct Endpoint {
+  std::string host;  // a name or an address, an IPv6 one without brackets; empty: none is set
+  std::uint16_t port = 0;
+};
+// "host:port", "[v6]:port", or an empty text. An error names what is wrong.
+Result<Endpoint> parse_endpoint(std::string_view text);
+
 // Times in milliseconds, sizes in bytes (reliability.md section 4).
 struct HttpLimits {
   std::uint32_t request_line_bytes_max = 8u << 10;   // 414
@@ -90,6 +98,9 @@ struct Settings {
       {{true, "api.openai.com", 443, ""},
        {true, "generativelanguage.googleapis.com", 443, ""},
        {true, "api.anthropic.com", 443, ""}}};
+  // The operator's private links: TCP goes there, while the TLS name, Host and what policies see
+  // stay the base URL's.
+  std::array<Endpoint, kProviderCount> connect_to;
   std::string ca_file;  // empty: the system's
   UpstreamLimits upstream;
   bool mask_upstream_errors = false;  // upstream_errors = "mask" (R15)

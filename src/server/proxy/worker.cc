@@ -25,9 +25,11 @@ Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot)
       snapshot_(std::move(snapshot)) {
   for (std::size_t i = 0; i < kProviderCount; ++i) {
     const BaseUrl& base = shared_.settings.base_urls[i];
+    const Endpoint& dial = shared_.settings.connect_to[i];
     providers_[i] = std::make_unique<upstream::Provider>(
         loop_, shared_.resolver, shared_.client_tls,
-        upstream::Target{base.host, base.port, base.tls}, shared_.upstream_limits);
+        upstream::Target{base.host, base.port, base.tls, dial.host, dial.port},
+        shared_.upstream_limits);
   }
 }
 

@@ -26,6 +26,12 @@ struct Target {
   std::string host;
   std::uint16_t port = 443;
   bool tls = true;
+  // Where TCP connects to instead; empty: to host and port. TLS still asks for `host`.
+  std::string connect_host{};
+  std::uint16_t connect_port = 0;
+
+  const std::string& dial_host() const { return connect_host.empty() ? host : connect_host; }
+  std::uint16_t dial_port() const { return connect_host.empty() ? port : connect_port; }
 };
 
 }  // namespace capsem::upstream

@@ -23,7 +23,7 @@ void Connection::on_io(std::uint32_t events) {
 Provider::Provider(net::Loop& loop, net::Resolver& resolver, const net::TlsContext& tls,
                    Target target, const Limits& limits)
     : loop_(loop), resolver_(resolver), tls_(tls), target_(std::move(target)), limits_(limits) {
-  if (auto address = net::parse_address(target_.host, target_.port)) {
+  if (auto address = net::parse_address(target_.dial_host(), target_.dial_port())) {
     addresses_.push_back(*address);
     addresses_at_ms_ = -1;  // never stale
   }
@@ -93,7 +93,7 @@ void Provider::open(Call& call) {
 void Provider::ask_for_addresses() {
   if (asking_) return;
   asking_ = true;
-  resolver_.resolve(loop_, target_.host, target_.port,
+  resolver_.resolve(loop_, target_.dial_host(), target_.dial_port(),
                     [this, alive = alive_](std::vector<net::Address> addresses) {
                       if (*alive) take_addresses(std::move(addresses));
                     });

@@ -80,5 +80,37 @@ TEST(BaseUrl, APasswordIsRefusedAndNotRepeatedR9) {
   EXPECT_THAT(url.error().detail, testing::Not(testing::HasSubstr("hunter2")));
 }
 
+TEST(Endpoint, IsAHostAndAPortOrNothing) {
+  const struct {
+    std::string_view text, host;
+    unsigned port;
+  } cases[] = {
+      {"", "", 0},
+      {"127.0.0.1:9443", "127.0.0.1", 9443},
+      {"gateway.internal:1", "gateway.internal", 1},
+      {"[::1]:65535", "::1", 65535},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.text);
+    const auto endpoint = parse_endpoint(c.text);
+    ASSERT_TRUE(endpoint) << endpoint.error().detail;
+    EXPECT_EQ(endpoint->host, c.host);
+    EXPECT_EQ(endpoint->port, c.port);
+  }
+  const std::pair<std::string_view, std::string_view> wrong[] = {
+      {"127.0.0.1", "port is missing"}, {"[::1]", "port is missing"},
+      {":80", "host is missing"},       {"h:0", "port must be"},
+      {"h:65536", "port must be"},      {"https://h:1", "port must be"},
+      {"h:80/x", "port must be"},       {"u:secret@h:80", "user information"},
+  };
+  for (const auto& [text, says] : wrong) {
+    SCOPED_TRACE(text);
+    const auto endpoint = parse_endpoint(text);
+    ASSERT_FALSE(endpoint);
+    EXPECT_THAT(endpoint.error().detail, testing::HasSubstr(std::string(says)));
+    EXPECT_EQ(endpoint.error().detail.find("secret"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace capsem::proxy
