@@ -376,7 +376,7 @@ void Relay::write_record(int status, std::string_view outcome, std::string_view 
   record.method = head_.method;
   record.path = target_.raw_path;
   record.provider = to_string(route_.provider);
-  record.agent = head_.get("x-capsem-agent").substr(0, 128);
+  record.agent = session_.agent();
   record.status = status;
   record.upstream_status = upstream_status_;
   record.outcome = outcome;

@@ -48,6 +48,7 @@ constexpr std::array kRows = {
     Row{"/v1/complete", "POST", Action::Inspect, Provider::Anthropic, Dialect::AnthropicComplete},
 };
 
+constexpr std::string_view kGenerate = "llm.generate", kEmbedding = "embedding.generate";
 constexpr std::array<std::string_view, 3> kGeminiVersions = {"/v1/", "/v1beta/", "/v1alpha/"};
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -91,6 +92,9 @@ Route found(Action action, Provider provider, Dialect dialect = Dialect::OpenAiC
   route.action = action;
   route.provider = provider;
   route.profile.dialect = dialect;
+  if (action == Action::Inspect) {
+    route.asks = dialect == Dialect::OpenAiEmbeddings ? kEmbedding : kGenerate;
+  }
   return route;
 }
 
@@ -113,14 +117,17 @@ bool find_gemini_verb(std::string_view method, std::string_view path, Route& rou
   for (const std::string_view version : kGeminiVersions) {
     std::string_view rest = path;
     if (!take_prefix(rest, version)) continue;
-    if (!take_prefix(rest, "models/") && !take_prefix(rest, "tunedModels/")) return false;
-    const auto colon = rest.rfind(':');
+    const bool tuned = rest.starts_with("tunedModels/");
+    std::string_view name = rest;
+    if (!take_prefix(name, tuned ? "tunedModels/" : "models/")) return false;
+    const auto colon = name.rfind(':');
     if (colon == std::string_view::npos) return false;
-    const std::string_view verb = rest.substr(colon + 1);
+    const std::string_view verb = name.substr(colon + 1);
+    name = name.substr(0, colon);
     const bool streams = verb == "streamGenerateContent";
-    const bool known = streams || verb == "generateContent" || verb == "countTokens" ||
-                       verb == "embedContent" || verb == "batchEmbedContents";
-    if (!known || !is_model(rest.substr(0, colon))) return false;
+    const bool embeds = verb == "embedContent" || verb == "batchEmbedContents";
+    const bool known = streams || embeds || verb == "generateContent" || verb == "countTokens";
+    if (!known || !is_model(name)) return false;
     if (method != "POST") {
       route = wrong_method("POST");
       return true;
@@ -128,7 +135,9 @@ bool find_gemini_verb(std::string_view method, std::string_view path, Route& rou
     route = found(Action::Inspect, Provider::Gemini, Dialect::Gemini);
     route.profile.stream_by_path = streams;
     if (streams) route.profile.tool_prefix = kToolPrefix;
-    route.model = rest.substr(0, colon);
+    if (embeds) route.asks = kEmbedding;
+    // A tuned model may have any name, that of an allowed model too.
+    route.model = tuned ? rest.substr(0, rest.size() - verb.size() - 1) : name;
     return true;
   }
   return false;

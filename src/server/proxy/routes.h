@@ -26,7 +26,11 @@ struct Route {
   Action action = Action::Unknown;
   Provider provider = Provider::OpenAi;
   engine::RouteProfile profile;
-  std::string_view model;     // from the path (Gemini); a view of it
+  // R72, for access rules: "llm.generate", "embedding.generate"; empty: nothing is generated.
+  // Token counting asks for generation too, since prompts leave through it.
+  std::string_view asks;
+  // From the path (Gemini), a view of it: "gemini-2.5-flash", "tunedModels/x".
+  std::string_view model;
   std::string_view allow;     // with WrongMethod
   bool original_405 = false;  // R13's text
 };

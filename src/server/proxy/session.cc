@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/http/writer.h"
+#include "server/proxy/agent.h"
 #include "server/proxy/worker.h"
 
 namespace capsem::proxy {
@@ -65,6 +66,7 @@ void Session::on_request(const http::RequestHead& head, const http::Target& targ
   head_ = &head;
   target_ = &target;
   route_ = {};
+  agent_ = {};
   admin_body_bytes_ = 0;
   worker_.metrics().requests_total.add();
   const Shared& shared = worker_.shared();
@@ -83,7 +85,10 @@ void Session::on_request(const http::RequestHead& head, const http::Target& targ
   if (admin_) return;  // answered once the body, if any, has come
   if (head.method == "OPTIONS") return answer(options_answer(head));
   route_ = find_route(head.method, target.path, !head.get("anthropic-version").empty());
-  if (answered_locally(route_) || refused(route_) || !identified(route_) || !admitted()) return;
+  if (answered_locally(route_) || refused(route_) || !identified(route_) ||
+      !speaks_for_an_agent(route_) || !admitted()) {
+    return;
+  }
   worker_.metrics().requests_in_flight.add();
   in_flight_ = true;
   relay_ = std::make_unique<Relay>(*this, route_, head, target);
@@ -167,6 +172,17 @@ bool Session::identified(const Route& route) {
     key_ = std::move(identity->key);
   }
   return true;
+}
+
+bool Session::speaks_for_an_agent(const Route& route) {
+  const auto agent = agent_of(*head_, route.provider);
+  if (agent) {
+    agent_ = *agent;
+    return true;
+  }
+  answer(error_answer(error_body_for(worker_.shared().settings.error_body, *head_), 400,
+                      agent.error().message, "invalid_request_error", agent.error().code));
+  return false;
 }
 
 bool Session::admitted() {
@@ -266,6 +282,7 @@ void Session::record(const LocalAnswer& answer, const std::string& request_id) {
   record.error_code = answer.code;
   record.request_id = request_id;
   record.user_id = user_id_;
+  record.agent = agent_;
   record.method = head_->method;
   record.path = target_->raw_path;
   if (route_.action != Action::Unknown) record.provider = to_string(route_.provider);

@@ -31,6 +31,7 @@ class Session final : public http::ServerEvents, public net::Retirable {
   http::ServerConnection& connection() { return connection_; }
   Worker& worker() { return worker_; }
   const std::string& user_id() const { return user_id_; }
+  std::string_view agent() const { return agent_; }  // of the request in progress
   // The relay's record is written: it is retired, and the connection goes on.
   void relay_done();
 
@@ -46,6 +47,7 @@ class Session final : public http::ServerEvents, public net::Retirable {
   bool answered_locally(const Route& route);
   bool refused(const Route& route);
   bool identified(const Route& route);
+  bool speaks_for_an_agent(const Route& route);
   bool admitted();
   void answer_admin();
   void answer(LocalAnswer answer);
@@ -60,6 +62,7 @@ class Session final : public http::ServerEvents, public net::Retirable {
   const http::RequestHead* head_ = nullptr;
   const http::Target* target_ = nullptr;
   Route route_;
+  std::string_view agent_;
   std::uint32_t admin_body_bytes_ = 0;
   bool in_flight_ = false;
   std::unique_ptr<Relay> relay_;

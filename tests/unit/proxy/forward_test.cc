@@ -65,6 +65,8 @@ TEST(UpstreamHead, T29_T30_HopsCookiesAndTrustHeadersStayHere) {
                             "True-Client-IP: 1",
                             "CF-Connecting-IP: 1",
                             "X-Capsem-Agent: a",
+                            "X-ControlZero-Agent-ID: a",
+                            "X-Capsem-Explain: 1",
                             "x-capsem-error-format: both",
                             "Accept-Encoding: gzip",
                             "Expect: 100-continue",

@@ -118,6 +118,55 @@ TEST(Routes, R20_ToolPrefixIsTheRoutes) {
   EXPECT_TRUE(prefix("/v1beta/models/x:generateContent").starts_with("Request blocked"));
 }
 
+TEST(Routes, R72_WhatGeneratesIsAnActionAndNothingElseIs) {
+  const struct {
+    const char* method;
+    const char* path;
+    std::string_view asks;
+  } cases[] = {
+      {"POST", "/v1/chat/completions", "llm.generate"},
+      {"POST", "/v1/completions", "llm.generate"},
+      {"POST", "/v1/responses", "llm.generate"},
+      {"POST", "/v1/responses/compact", "llm.generate"},
+      {"POST", "/v1/responses/input_tokens", "llm.generate"},
+      {"POST", "/v1/embeddings", "embedding.generate"},
+      {"POST", "/v1beta/openai/chat/completions", "llm.generate"},
+      {"POST", "/v1beta/openai/embeddings", "embedding.generate"},
+      {"POST", "/v1beta/interactions", "llm.generate"},
+      {"POST", "/v1beta/models/m:generateContent", "llm.generate"},
+      {"POST", "/v1beta/models/m:streamGenerateContent", "llm.generate"},
+      {"POST", "/v1beta/models/m:countTokens", "llm.generate"},
+      {"POST", "/v1beta/models/m:embedContent", "embedding.generate"},
+      {"POST", "/v1alpha/tunedModels/m:batchEmbedContents", "embedding.generate"},
+      {"POST", "/v1/messages", "llm.generate"},
+      {"POST", "/v1/messages/count_tokens", "llm.generate"},
+      {"POST", "/v1/complete", "llm.generate"},
+      {"GET", "/v1/responses/resp_1", ""},
+      {"GET", "/v1beta/interactions/i1", ""},
+      {"GET", "/v1/models", ""},
+      {"GET", "/health", ""},
+      {"POST", "/v1/files", ""},
+      {"GET", "/v1/chat/completions", ""},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(find_route(c.method, c.path, false).asks, c.asks) << c.method << " " << c.path;
+  }
+  // Every path of the big table that is inspected asks for something.
+  for (const Case& c : kCases) {
+    const Route route = find_route(c.method, c.path, c.anthropic);
+    EXPECT_EQ(!route.asks.empty(), route.action == Action::Inspect) << c.path;
+  }
+}
+
+TEST(Routes, ATunedModelIsNotTheModelOfTheSameName) {
+  const auto model = [](std::string_view path) { return find_route("POST", path, false).model; };
+  EXPECT_EQ(model("/v1beta/models/gemini-2.5-pro:generateContent"), "gemini-2.5-pro");
+  EXPECT_EQ(model("/v1beta/tunedModels/gemini-2.5-pro:generateContent"),
+            "tunedModels/gemini-2.5-pro");
+  EXPECT_EQ(model("/v1/models/publishers/google/models/x:countTokens"),
+            "publishers/google/models/x");
+}
+
 TEST(Routes, TheGeminiModelIsWhatStandsBeforeTheLastColon) {
   const Route route = find_route("POST", "/v1beta/models/a/b:c:streamGenerateContent", false);
   EXPECT_EQ(route.model, "a/b:c");
