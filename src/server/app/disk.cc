@@ -27,8 +27,11 @@ struct CloseFile {
   }
 };
 
-// Only what could be a policy or the server's settings is read at all.
-bool is_config_name(const fs::path& path) {
+}  // namespace
+
+bool is_config_name(std::string_view name) {
+  const fs::path path(name);
+  if (path.filename().string().starts_with('.')) return false;
   std::string extension = path.extension().string();
   std::ranges::transform(extension, extension.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -36,8 +39,6 @@ bool is_config_name(const fs::path& path) {
   return extension == ".toml" || extension == ".json" || extension == ".yml" ||
          extension == ".yaml";
 }
-
-}  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   const std::unique_ptr<std::FILE, CloseFile> file(path == "-" ? stdin
@@ -67,15 +68,44 @@ Result<ConfigDirectory> read_config_directory(const std::string& path) {
   fs::directory_iterator entries(path, error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const fs::path& entry = entries->path();
-    if (entry.filename().string().starts_with('.') || !is_config_name(entry)) continue;
+    if (!is_config_name(entry.string())) continue;
     std::error_code no_status;
     if (entries->is_directory(no_status)) continue;
+    // A pipe would hold up whoever reads it.
+    if (entries->exists(no_status) && !entries->is_regular_file(no_status)) {
+      return unreadable(entry.string(), "is not a regular file");
+    }
     auto text = read_file(entry.string(), kPolicyBytesMax);
     if (!text) return std::unexpected(text.error());
     directory.files.push_back({entry.string(), std::move(*text)});
   }
   if (error) return unreadable(path, error.message());
   std::ranges::sort(directory.files, {}, &policy::SourceFile::name);
+  return directory;
+}
+
+std::string policy_file_path(const std::string& directory, const std::string& file) {
+  return (fs::path(directory) / file).lexically_normal().string();
+}
+
+Result<ConfigDirectory> read_policy_files(const std::string& path,
+                                          const std::vector<std::string>& files) {
+  auto directory = read_config_directory(path);
+  if (!directory) return directory;
+  for (const std::string& file : files) {
+    const std::string name = policy_file_path(path, file);
+    std::error_code unknown;
+    const bool there = std::ranges::any_of(directory->files, [&](const policy::SourceFile& read) {
+      return fs::equivalent(read.name, name, unknown);
+    });
+    if (there) continue;
+    if (fs::exists(name, unknown) && !fs::is_regular_file(name, unknown)) {
+      return unreadable(name, "is not a regular file");
+    }
+    auto text = read_file(name, kPolicyBytesMax);
+    if (!text) return std::unexpected(text.error());
+    directory->files.push_back({name, std::move(*text)});
+  }
   return directory;
 }
 

@@ -186,7 +186,11 @@ void program(MetricsText& text, const ProgramStats& stats) {
   text.sample(stats.records_dropped);
   text.family("capsem_policy_reloads_total", "counter", "Reloads of the policies by outcome");
   text.sample(stats.reloads, {{"outcome", "done"}});
+  text.sample(stats.reloads_unchanged, {{"outcome", "unchanged"}});
   text.sample(stats.reloads_failed, {{"outcome", "failed"}});
+  text.family("capsem_policies_current", "gauge",
+              "1: the last reload was taken; 0: it was refused, and older policies are in force");
+  text.sample(std::uint64_t{stats.policies_current ? 1U : 0U});
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace capsem::app {
 struct ProgramStats {
   std::string version{}, revision{};  // of the program, of the policies
   std::uint64_t records_written = 0, records_dropped = 0;
-  std::uint64_t reloads = 0, reloads_failed = 0;
+  std::uint64_t reloads = 0, reloads_unchanged = 0, reloads_failed = 0;
+  bool policies_current = true;  // the last reload was not refused
   ProcessStats process{};
 };
 

@@ -48,7 +48,9 @@ Result<Startup> load(std::vector<FlagValue> flags, bool with_policies) {
 
   Startup startup{.configuration = std::move(*configuration), .policies = {}};
   if (!with_policies) return startup;
-  auto policies = compile_policies(directory->files);
+  const auto files = read_policy_files(path, startup.configuration.settings.policy_files);
+  if (!files) return std::unexpected(files.error());
+  auto policies = compile_policies(files->files);
   if (!policies) return std::unexpected(policies.error());
   startup.policies = std::move(*policies);
   auto& warnings = startup.configuration.warnings;
@@ -81,14 +83,6 @@ sigset_t block_signals() {
   return signals;
 }
 
-void reload(Service& service) {
-  if (auto done = service.reload(); !done) {
-    spdlog::error("reload refused, the last good policies stay: {}", done.error().detail);
-    return;
-  }
-  spdlog::info("policies reloaded: {} enabled", service.enabled().size());
-}
-
 void serve_until_told(Service& service, const sigset_t& signals) {
   std::thread waiter([&service] {
     service.gateway().wait();
@@ -99,7 +93,8 @@ void serve_until_told(Service& service, const sigset_t& signals) {
     if (sigwait(&signals, &number) != 0) continue;
     switch (number) {
       case SIGHUP:
-        reload(service);
+        service.reopen_log();
+        service.reload("SIGHUP");
         break;
       case kEnded:
         running = false;
@@ -134,11 +129,12 @@ int run_serve(Arguments arguments) {
   const proxy::Settings& settings = startup->configuration.settings;
   set_up_messages(settings);
   const sigset_t signals = block_signals();
+  const std::vector<std::string> enabled = startup->policies.enabled;
   auto service = Service::start(settings, std::move(startup->policies));
   if (!service) return fail(service.error());
   const std::string text = banner(settings, {.port = (*service)->gateway().port(),
                                              .admin_port = (*service)->gateway().admin_port(),
-                                             .enabled = (*service)->enabled(),
+                                             .enabled = enabled,
                                              .warnings = startup->configuration.warnings});
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);

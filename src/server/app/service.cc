@@ -1,13 +1,36 @@
 #include "server/app/service.h"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <future>
 #include <utility>
 
-#include "server/admin/admin.h"
 #include "server/app/disk.h"
 #include "server/app/metrics.h"
+#include "server/app/policy_list.h"
+#include "server/app/reload.h"
 #include "server/app/version.h"
 
 namespace capsem::app {
+namespace {
+
+using admin::ReloadReport;
+
+std::string timestamp(std::int64_t wall_ms) {
+  const std::chrono::sys_seconds second{std::chrono::seconds{wall_ms / 1'000}};
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", second);
+}
+
+proxy::AdminReply to_proxy(admin::AdminReply reply) {
+  return {.status = reply.status,
+          .content_type = std::move(reply.content_type),
+          .body = std::move(reply.body)};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
                                                 PolicySet policies) {
@@ -16,64 +39,148 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
                            service->clock_);
   if (!log) return std::unexpected(log.error());
   service->log_ = std::move(*log);
-  service->enabled_ = std::move(policies.enabled);
-  service->revision_ = policies.snapshot->revision();
+  service->show(policies);
 
   Service* self = service.get();
   service->gateway_ = std::make_unique<proxy::Gateway>(
       settings, std::move(policies.snapshot), *service->log_, service->clock_,
-      [self](std::string_view method, std::string_view path) {
-        return self->admin_answer(method, path);
+      [self](const proxy::AdminRequest& request, proxy::AdminRespond respond) {
+        self->answer_admin(request, std::move(respond));
       });
+  service->reloads_ = std::make_unique<ReloadThread>(
+      [self](const std::string& cause) { return self->reload_now(cause); });
   if (auto started = service->gateway_->start(); !started) {
     return std::unexpected(started.error());
   }
+  if (settings.watch_policies) service->watch();
   return service;
 }
 
-Status Service::reload() {
-  log_->reopen();
-  const auto reloaded = [this]() -> Result<PolicySet> {
-    const auto directory = read_config_directory(settings_.config_dir);
-    if (!directory) return std::unexpected(directory.error());
-    // Gone since the start: a mistake of a deployment, not a wish for fewer policies.
-    if (!directory->exists) {
-      return gateway_error("unreadable_file", settings_.config_dir + ": does not exist");
-    }
-    return compile_policies(directory->files);
-  }();
-  if (!reloaded) {
-    reloads_failed_.fetch_add(1);
-    return std::unexpected(reloaded.error());
+// Who asks for reloads ends first, then who does them, then who is given them.
+Service::~Service() {
+  watcher_.reset();
+  if (gateway_) {
+    gateway_->stop_now();
+    gateway_->wait();
   }
-  {
-    const std::scoped_lock lock(revision_lock_);
-    revision_ = reloaded->snapshot->revision();
-  }
-  enabled_ = reloaded->enabled;
-  gateway_->set_snapshot(reloaded->snapshot);
-  reloads_.fetch_add(1);
-  return {};
+  reloads_.reset();
 }
 
-proxy::AdminReply Service::admin_answer(std::string_view method, std::string_view path) {
-  auto reply = admin::admin_reply(
-      method, path, {.ready = gateway_->ready(), .metrics = [this] { return metrics(); }});
-  return {.status = reply.status,
-          .content_type = std::move(reply.content_type),
-          .body = std::move(reply.body)};
+void Service::show(const PolicySet& policies) {
+  const std::scoped_lock lock(view_lock_);
+  view_.revision = policies.snapshot->revision();
+  view_.policies = list_policies(*policies.snapshot);
+  view_.warnings = policies.warnings;
+}
+
+// Without it SIGHUP and the admin listener still reload: no reason not to serve.
+void Service::watch() {
+  ConfigWatcher::Options options{.directory = settings_.config_dir};
+  for (const std::string& file : settings_.policy_files) {
+    options.files.push_back(policy_file_path(settings_.config_dir, file));
+  }
+  auto watcher = ConfigWatcher::start(std::move(options), [this] { reload("file change"); });
+  if (watcher) {
+    watcher_ = std::move(*watcher);
+  } else {
+    spdlog::warn("changed policy files will not be noticed: {}", watcher.error().detail);
+  }
+}
+
+Result<PolicySet> Service::load_policies() const {
+  const auto directory = read_policy_files(settings_.config_dir, settings_.policy_files);
+  if (!directory) return std::unexpected(directory.error());
+  // Gone since the start: a mistake of a deployment, not a wish for fewer policies.
+  if (!directory->exists) {
+    return gateway_error("unreadable_file", settings_.config_dir + ": does not exist");
+  }
+  return compile_policies(directory->files);
+}
+
+ReloadReport Service::reload_now(const std::string& cause) {
+  const ReloadSteps steps{.load = [this] { return load_policies(); },
+                          .self_test = {},
+                          .put_in_force = [this](PolicySet set) { put_in_force(std::move(set)); }};
+  const ReloadLimits limits{.revision = policy_view().revision,
+                            .ms_max = settings_.policy_reload_ms_max};
+  ReloadReport report = reload_once(steps, limits, clock_);
+  report.cause = cause;
+  report.at = timestamp(clock_.wall_ms());
+  remember(report);
+  return report;
+}
+
+void Service::put_in_force(PolicySet policies) {
+  show(policies);
+  const auto taken = std::make_shared<std::promise<void>>();
+  auto all_have_it = taken->get_future();
+  gateway_->set_snapshot(std::move(policies.snapshot), [taken] { taken->set_value(); });
+  // Loops answer within a request's time, or have ended and need no policies.
+  all_have_it.wait_for(std::chrono::seconds(2));
+}
+
+void Service::remember(const ReloadReport& report) {
+  switch (report.outcome) {
+    case ReloadReport::Outcome::Done:
+      reloads_done_.fetch_add(1);
+      break;
+    case ReloadReport::Outcome::Unchanged:
+      reloads_unchanged_.fetch_add(1);
+      break;
+    case ReloadReport::Outcome::Refused:
+      reloads_failed_.fetch_add(1);
+      break;
+  }
+  std::size_t enabled = 0;
+  std::string revision;
+  {
+    const std::scoped_lock lock(view_lock_);
+    view_.last_reload = report;
+    enabled = view_.policies.size();
+    revision = view_.revision;
+  }
+  if (report.outcome != ReloadReport::Outcome::Refused) {
+    spdlog::info("policies {} ({}): {} enabled, revision {}", to_string(report.outcome),
+                 report.cause, enabled, revision);
+    return;
+  }
+  spdlog::error("reload refused ({}), the last good policies stay: revision {}", report.cause,
+                revision);
+  for (const std::string& error : report.errors) spdlog::error("reload refused: {}", error);
+}
+
+void Service::answer_admin(const proxy::AdminRequest& request, proxy::AdminRespond respond) {
+  auto reply = admin::admin_reply({.method = request.method,
+                                   .path = request.path,
+                                   .content_type = request.content_type,
+                                   .has_origin = request.has_origin,
+                                   .body = request.body},
+                                  {.ready = gateway_->ready(),
+                                   .metrics = [this] { return metrics(); },
+                                   .policies = [this] { return policy_view(); }});
+  if (reply) return respond(to_proxy(std::move(*reply)));
+  reloads_->request("admin API", [this, respond = std::move(respond)](const ReloadReport& report) {
+    respond(to_proxy(admin::reload_reply(report, policy_view())));
+  });
+}
+
+admin::PolicyView Service::policy_view() {
+  const std::scoped_lock lock(view_lock_);
+  return view_;
 }
 
 std::string Service::metrics() {
   ProgramStats stats;
   stats.version = program_version();
   {
-    const std::scoped_lock lock(revision_lock_);
-    stats.revision = revision_;
+    const std::scoped_lock lock(view_lock_);
+    stats.revision = view_.revision;
+    stats.policies_current = view_.last_reload.outcome != ReloadReport::Outcome::Refused;
   }
   stats.records_written = log_->written();
   stats.records_dropped = log_->dropped();
-  stats.reloads = reloads_.load();
+  stats.reloads = reloads_done_.load();
+  stats.reloads_unchanged = reloads_unchanged_.load();
   stats.reloads_failed = reloads_failed_.load();
   stats.process = read_process_stats();
   return render_metrics(gateway_->metrics(), stats);

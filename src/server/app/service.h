@@ -1,20 +1,21 @@
-// A running gateway with what belongs to it: policies, log, admin answers. Built from settings,
-// driven by serve's signals; the demo runs one too.
+// A running gateway with what belongs to it: policies and their reloads, log, admin answers. Built
+// from settings, driven by serve's signals.
 //
-// Thread-safe: admin_answer() is called from the gateway's first loop, everything else by one
-// thread.
+// Thread-safe: reload() and reopen_log() may be called from any thread; admin requests come from
+// the gateway's first loop, reloads run on a thread of their own.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/base/error.h"
+#include "server/app/config_watcher.h"
 #include "server/app/log_sink.h"
 #include "server/app/policy_set.h"
+#include "server/app/reload_thread.h"
 #include "server/app/system_clock.h"
 #include "server/proxy/gateway.h"
 
@@ -26,30 +27,40 @@ class Service {
   static Result<std::unique_ptr<Service>> start(const proxy::Settings& settings,
                                                 PolicySet policies);
 
-  proxy::Gateway& gateway() { return *gateway_; }
-  const std::vector<std::string>& enabled() const { return enabled_; }
+  ~Service();  // ends the gateway at once; one that has drained has ended already
 
-  // Reads the configuration directory anew and opens the log file anew. A directory that cannot be
-  // loaded changes nothing: the last good policies stay, and the error says why.
-  Status reload();
+  proxy::Gateway& gateway() { return *gateway_; }
+
+  // Has the policies read anew, soon. What cannot be loaded changes nothing: the last good policies
+  // stay, and log, metrics and the admin listener say why.
+  void reload(std::string cause) { reloads_->request(std::move(cause)); }
+  void reopen_log() { log_->reopen(); }
 
  private:
   explicit Service(const proxy::Settings& settings) : settings_(settings) {}
 
-  proxy::AdminReply admin_answer(std::string_view method, std::string_view path);
+  void show(const PolicySet& policies);
+  void watch();
+  Result<PolicySet> load_policies() const;
+  admin::ReloadReport reload_now(const std::string& cause);
+  void put_in_force(PolicySet policies);
+  void remember(const admin::ReloadReport& report);
+  void answer_admin(const proxy::AdminRequest& request, proxy::AdminRespond respond);
+  admin::PolicyView policy_view();
   std::string metrics();
 
   // Constant after start().
   const proxy::Settings settings_;
   SystemClock clock_;
   std::unique_ptr<LogSink> log_;
-  std::vector<std::string> enabled_;
 
-  std::mutex revision_lock_;  // guards revision_, read by /metrics, written by a reload
-  std::string revision_;
-  std::atomic<std::uint64_t> reloads_{0}, reloads_failed_{0};
+  std::mutex view_lock_;  // guards view_
+  admin::PolicyView view_;
+  std::atomic<std::uint64_t> reloads_done_{0}, reloads_unchanged_{0}, reloads_failed_{0};
 
-  std::unique_ptr<proxy::Gateway> gateway_;  // last: its loops end before what they use does
+  std::unique_ptr<proxy::Gateway> gateway_;
+  std::unique_ptr<ReloadThread> reloads_;
+  std::unique_ptr<ConfigWatcher> watcher_;
 };
 
 }  // namespace capsem::app

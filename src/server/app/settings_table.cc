@@ -72,7 +72,7 @@ constexpr Setting kServer[] = {
      .flags = "--admin-host"},
     {.name = "server.admin_port",
      .slot = CAPSEM_SLOT(admin_port),
-     .help = "port of the admin listener (/health, /ready, /metrics); 0: none",
+     .help = "port of the admin listener (health, metrics, policies); 0: none",
      .flags = "--admin-port"},
     {.name = "server.workers",
      .slot = CAPSEM_SLOT(workers),
@@ -333,6 +333,20 @@ constexpr Setting kHttp[] = {
      .max = kBytesMax},
 };
 
+constexpr Setting kPolicies[] = {
+    {.name = "policies.watch",
+     .slot = CAPSEM_SLOT(watch_policies),
+     .help = "reload the policies when one of their files changes"},
+    {.name = "policies.files",
+     .slot = CAPSEM_SLOT(policy_files),
+     .help = "policy files beside those of this directory; relative to it"},
+    {.name = "policies.reload_ms_max",
+     .slot = CAPSEM_SLOT(policy_reload_ms_max),
+     .help = "a reload that takes longer is refused",
+     .min = 1,
+     .max = kDayMs},
+};
+
 constexpr Setting kInspection[] = {
     {.name = "routes.unlisted",
      .slot = unlisted,
@@ -413,7 +427,8 @@ std::vector<Setting> all_settings() {
   std::vector<Setting> all;
   for (const std::span<const Setting> part :
        {std::span<const Setting>(kServer), std::span<const Setting>(kUpstream),
-        std::span<const Setting>(kHttp), std::span<const Setting>(kInspection)}) {
+        std::span<const Setting>(kPolicies), std::span<const Setting>(kHttp),
+        std::span<const Setting>(kInspection)}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

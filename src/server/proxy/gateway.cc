@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <optional>
 #include <thread>
@@ -109,8 +110,14 @@ Status Gateway::Impl::open(bool any_admin_port) {
   return {};
 }
 
-void Gateway::set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot) {
-  for (auto& worker : impl_->workers) worker->set_snapshot(snapshot);
+void Gateway::set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot,
+                           std::function<void()> taken) {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(impl_->workers.size());
+  for (auto& worker : impl_->workers) {
+    worker->set_snapshot(snapshot, [left, taken] {
+      if (left->fetch_sub(1) == 1 && taken) taken();
+    });
+  }
 }
 
 void Gateway::drain() {

@@ -26,10 +26,20 @@ struct AdminReply {
   std::string body;
 };
 
-// Answers one request of the admin listener. `path` is decoded, without query. Called on the first
-// loop, one call at a time: it must not block and should take well under a millisecond.
-// GET and HEAD have no body; the body of other methods is read (1 MiB at most) and dropped.
-using AdminHandler = std::function<AdminReply(std::string_view method, std::string_view path)>;
+// Views, valid during the call of the handler.
+struct AdminRequest {
+  std::string_view method;
+  std::string_view path;  // decoded, without query
+  std::string_view content_type;
+  bool has_origin = false;  // an Origin field is there: a web page sent it
+  std::string_view body;    // 1 MiB at most
+};
+// To be called once, on any thread, at once or later, while the gateway lives. A client that has
+// left by then gets nothing.
+using AdminRespond = std::function<void(AdminReply)>;
+// Answers one request of the admin listener. Called on the first loop, one call at a time: it must
+// not block and should take well under a millisecond. What takes longer responds later.
+using AdminHandler = std::function<void(const AdminRequest&, AdminRespond)>;
 
 class Gateway {
  public:
@@ -48,7 +58,10 @@ class Gateway {
   Status start(bool any_admin_port = false);
 
   // Exchanges that begin after this call are judged by `snapshot`; running ones end as they began.
-  void set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot);
+  // `taken`, if any, is called once, on some loop, when every loop has it; never if a loop ends
+  // before.
+  void set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot,
+                    std::function<void()> taken = {});
 
   // Readiness turns 503 at once, listeners close after drain_announce_ms, running exchanges finish
   // for up to drain_ms, then end with the fault frame of their dialect. A second call ends at once.

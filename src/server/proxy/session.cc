@@ -13,7 +13,7 @@ constexpr std::string_view kHealthBody =
     R"({"status":"healthy","version":"0.1.0","providers":["openai","gemini"]})";
 constexpr std::string_view kOriginal405 =
     "Method not allowed. Use POST for chat completions and responses.";
-constexpr std::uint32_t kAdminBodyMax = 1u << 20;
+constexpr std::size_t kAdminBodyMax = 1u << 20;
 
 LocalAnswer plain(int status, std::string body) {
   LocalAnswer answer;
@@ -67,7 +67,8 @@ void Session::on_request(const http::RequestHead& head, const http::Target& targ
   target_ = &target;
   route_ = {};
   agent_ = {};
-  admin_body_bytes_ = 0;
+  admin_body_.clear();
+  admin_wait_.reset();
   worker_.metrics().requests_total.add();
   const Shared& shared = worker_.shared();
   const HostList& hosts = admin_ ? shared.admin_hosts : shared.hosts;
@@ -204,8 +205,9 @@ bool Session::admitted() {
 void Session::on_body(std::string_view bytes) {
   if (relay_) return relay_->on_body(bytes);
   if (!admin_) return;
-  admin_body_bytes_ += static_cast<std::uint32_t>(bytes.size());
-  if (admin_body_bytes_ > kAdminBodyMax) {
+  if (admin_body_.size() + bytes.size() <= kAdminBodyMax) {
+    admin_body_ += bytes;
+  } else {
     answer(error_answer(codec::ErrorBody::Detail, 413, "Request body too large",
                         "invalid_request_error", "body_too_large"));
   }
@@ -217,7 +219,24 @@ void Session::on_request_end() {
 }
 
 void Session::answer_admin() {
-  AdminReply reply = worker_.shared().admin(head_->method, target_->path);
+  admin_wait_ = std::make_shared<Session*>(this);
+  const AdminRequest request{.method = head_->method,
+                             .path = target_->path,
+                             .content_type = head_->get(http::FieldId::content_type),
+                             .has_origin = head_->has(http::FieldId::origin),
+                             .body = admin_body_};
+  // The reply comes from any thread and at any time, so it finds its way through the loop, and
+  // nobody when the client has left or the connection is gone.
+  const std::weak_ptr<Session*> waiting = admin_wait_;
+  worker_.shared().admin(request, [waiting, &loop = worker_.loop()](AdminReply reply) {
+    loop.post([waiting, reply = std::move(reply)]() mutable {
+      if (const auto session = waiting.lock()) (*session)->finish_admin(std::move(reply));
+    });
+  });
+}
+
+void Session::finish_admin(AdminReply reply) {
+  admin_wait_.reset();
   LocalAnswer wrapped = plain(reply.status, std::move(reply.body));
   wrapped.type = reply.content_type;
   answer(std::move(wrapped));
@@ -236,10 +255,12 @@ void Session::on_drained() {
 }
 
 void Session::on_gone() {
+  admin_wait_.reset();
   if (relay_) relay_->on_gone();
 }
 
 void Session::on_closed() {
+  admin_wait_.reset();
   if (relay_) relay_->on_gone();
   worker_.forget(*this, peer_, admin_);
 }

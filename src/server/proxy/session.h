@@ -10,6 +10,7 @@
 #include "server/http/server_connection.h"
 #include "server/net/address.h"
 #include "server/proxy/answers.h"
+#include "server/proxy/gateway.h"
 #include "server/proxy/identity.h"
 #include "server/proxy/relay.h"
 #include "server/proxy/routes.h"
@@ -50,6 +51,7 @@ class Session final : public http::ServerEvents, public net::Retirable {
   bool speaks_for_an_agent(const Route& route);
   bool admitted();
   void answer_admin();
+  void finish_admin(AdminReply reply);
   void answer(LocalAnswer answer);
   void record(const LocalAnswer& answer, const std::string& request_id);
 
@@ -63,7 +65,9 @@ class Session final : public http::ServerEvents, public net::Retirable {
   const http::Target* target_ = nullptr;
   Route route_;
   std::string_view agent_;
-  std::uint32_t admin_body_bytes_ = 0;
+  std::string admin_body_;
+  // There while the admin handler has not responded; what it is to respond to.
+  std::shared_ptr<Session*> admin_wait_;
   bool in_flight_ = false;
   std::unique_ptr<Relay> relay_;
 

@@ -108,6 +108,11 @@ struct Settings {
   // [routes]
   bool relay_unlisted = false;  // unlisted = "deny" | "relay"
 
+  // [policies]
+  bool watch_policies = true;                  // reload when a file changes
+  std::vector<std::string> policy_files;       // beside those of config_dir; relative to it
+  std::uint32_t policy_reload_ms_max = 5'000;  // a reload that takes longer is refused
+
   // [http], [json], [streams], [engine]
   HttpLimits http;
   wire::JsonLimits json;

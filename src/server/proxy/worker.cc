@@ -83,8 +83,12 @@ void Worker::forget(Session& session, const net::Address& peer, bool admin) {
   stop_if_empty();
 }
 
-void Worker::set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot) {
-  loop_.post([this, snapshot = std::move(snapshot)]() mutable { snapshot_ = std::move(snapshot); });
+void Worker::set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot,
+                          std::function<void()> taken) {
+  loop_.post([this, snapshot = std::move(snapshot), taken = std::move(taken)]() mutable {
+    snapshot_ = std::move(snapshot);
+    taken();
+  });
 }
 
 void Worker::drain() {

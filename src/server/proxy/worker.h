@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -33,7 +34,7 @@ class Worker final : public net::TimerHandler {
   void join();
 
   // From any thread.
-  void set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot);
+  void set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot, std::function<void()> taken);
   void drain();
   void stop_now();
 
