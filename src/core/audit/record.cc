@@ -57,6 +57,13 @@ void write_decision(JsonLine& line, const policy::Decision& d) {
   line.text("point", to_string(d.point));
   line.text("phase", d.phase == event::Phase::Request ? "request" : "response");
   if (!d.tool_name.empty()) line.text("tool_name", d.tool_name);
+  if (!d.code.empty()) line.text("code", d.code);
+  if (!d.reason_code.empty()) line.text("reason_code", d.reason_code);
+  if (!d.severity.empty()) line.text("severity", d.severity);
+  if (!d.at.empty()) line.text("at", d.at);
+  if (!d.why.empty()) line.text("why", d.why);
+  if (d.shadow) line.boolean("shadow", true);
+  if (!d.enforced) line.boolean("enforced", false);
   line.text("details", d.details);
   line.close_object();
 }
@@ -76,6 +83,21 @@ void write_verdict(JsonLine& line, const Record& r) {
   if (shown < r.decisions.size()) {
     line.number("decisions_left_out", std::uint64_t{r.decisions.size() - shown});
   }
+}
+
+void write_trace(JsonLine& line, const policy::Trace& trace) {
+  if (trace.considered.empty()) return;
+  line.open_array("considered");
+  for (const policy::Considered& c : trace.considered) {
+    line.open_object();
+    line.text("rule", c.rule);
+    line.text("at", c.at);
+    line.boolean("matched", c.matched);
+    line.text("because", c.because);
+    line.close_object();
+  }
+  line.close_array();
+  if (trace.left_out != 0) line.number("considered_left_out", std::uint64_t{trace.left_out});
 }
 
 void write_inspection(JsonLine& line, const Record& r) {
@@ -131,6 +153,7 @@ std::string to_json_line(const Record& record) {
   line.open_object();
   write_request(line, record);
   write_verdict(line, record);
+  write_trace(line, record.trace);
   write_inspection(line, record);
   write_amounts(line, record);
   line.close_object();

@@ -10,6 +10,7 @@
 
 #include "core/event/event.h"
 #include "core/policy/decision.h"
+#include "core/policy/explain.h"
 
 namespace capsem::audit {
 
@@ -29,6 +30,7 @@ struct Record {
   std::string revision;
   policy::Verdict verdict = policy::Verdict::Allow;
   std::vector<policy::Decision> decisions;  // every decision that was not a plain Allow
+  policy::Trace trace;                      // what rules considered; only when it was asked for
   std::string decided_by;                   // "PIIDetection/EMAIL_ADDRESS"; empty when allowed
   std::string error_code;                   // "inspection_failed", "invalid_json", ...; or empty
   std::array<PointCount, event::kPointCount> inspected{};

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/detect/detector.h"
 
 namespace capsem::detect {
@@ -46,5 +47,17 @@ class CatalogScratch {
 // Runs the detectors of `mask` over one complete text (window.last): the block form.
 Status scan_all(const Catalog& catalog, DetectorMask mask, CatalogScratch& scratch,
                 std::string_view text, std::vector<Finding>& findings);
+
+// What becomes of detectors that fail or take too long: they are left out, and named.
+struct ScanGuard {
+  const Clock* clock = nullptr;  // null: no deadline
+  std::int64_t until_ns = 0;     // monotonic; looked at every kSliceBytes
+  DetectorMask failed = 0;
+  static constexpr std::size_t kSliceBytes = 256u << 10;
+};
+
+// The same, but a detector that fails only loses its own findings of this text.
+void scan_all(const Catalog& catalog, DetectorMask mask, CatalogScratch& scratch,
+              std::string_view text, std::vector<Finding>& findings, ScanGuard& guard);
 
 }  // namespace capsem::detect

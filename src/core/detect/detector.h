@@ -26,7 +26,12 @@ struct Finding {
   RuleId rule = 0;
   float score = 0;  // 0..1, Presidio's scale
   std::uint64_t begin = 0, end = 0;
+  std::uint64_t value = 0;  // value_digest() of the match; 0: nobody asked for it
 };
+
+// What two spellings of one value have in common: letters (case aside) and digits, hashed under
+// `key`. "4111 1111-11" and "4111111111" are one value. Never 0.
+std::uint64_t value_digest(std::string_view match, std::uint64_t key);
 
 // The part of a lane that a detector may look at.
 struct Window {

@@ -24,10 +24,22 @@ Status Lane::scan(std::string_view text, std::size_t added, bool last, CatalogSc
   for (DetectorMask rest = mask_; rest != 0; rest &= rest - 1) {
     const auto i = static_cast<unsigned>(std::countr_zero(rest));
     const std::size_t from = text.size() - added - undecided_[i];
+    const std::size_t known = out.size();
     const auto decided = catalog_->detector(i).scan(
         {.text = text, .from = from, .base = base_, .last = last}, scratch[i], out);
-    if (!decided) return std::unexpected(decided.error());
+    if (!decided) {
+      const DetectorMask bit = DetectorMask{1} << i;
+      if ((options_.expendable & bit) == 0) return std::unexpected(decided.error());
+      failed_ |= bit;
+      mask_ &= ~bit;
+      out.resize(known);
+      continue;
+    }
     undecided_[i] = static_cast<std::uint16_t>(text.size() - *decided);
+    for (std::size_t f = known; options_.value_key != 0 && f < out.size(); ++f) {
+      out[f].value = value_digest(text.substr(out[f].begin - base_, out[f].end - out[f].begin),
+                                  options_.value_key);
+    }
   }
   return {};
 }

@@ -16,10 +16,16 @@
 
 namespace capsem::detect {
 
+struct LaneOptions {
+  std::uint64_t value_key = 0;  // not 0: findings carry value_digest() under it
+  DetectorMask expendable = 0;  // when one of these fails the lane goes on without it
+};
+
 class Lane {
  public:
   // `catalog` outlives the lane.
-  Lane(const Catalog& catalog, DetectorMask mask) : catalog_(&catalog), mask_(mask) {}
+  Lane(const Catalog& catalog, DetectorMask mask, LaneOptions options = {})
+      : catalog_(&catalog), mask_(mask), options_(options) {}
 
   // Appends the findings that `piece` settles to `out`, with lane offsets, ordered by detector.
   // REQUIRES: not finished; `scratch` made for the lane's catalog.
@@ -31,6 +37,9 @@ class Lane {
   // Every byte of the lane before it is decided by every detector of the mask.
   std::uint64_t decided() const { return received() - undecided_max(); }
 
+  // Expendable detectors that have failed; nothing was decided by them since.
+  DetectorMask failed() const { return failed_; }
+
   std::size_t heap_bytes() const { return text_.capacity() > 15 ? text_.capacity() + 1 : 0; }
 
  private:
@@ -41,6 +50,8 @@ class Lane {
 
   const Catalog* catalog_;
   DetectorMask mask_;
+  LaneOptions options_;
+  DetectorMask failed_ = 0;
   std::uint64_t base_ = 0;  // lane offset of text_[0]
   std::string text_;        // history and undecided text
   // For each detector, how many of the last bytes received it has not decided.

@@ -21,6 +21,7 @@ struct BodyBuffers {
     std::uint32_t unit = 0;
     std::uint32_t order = 0;
     std::uint32_t segments = 0;
+    std::uint32_t message = event::kNoMessage;
     event::Part part = event::Part::Text;
     std::uint16_t field = 0;
     bool repeat = false;

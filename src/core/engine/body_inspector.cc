@@ -31,13 +31,14 @@ void BodyBuffers::clear() {
   lane_index.clear();
 }
 
-BodyInspector::BodyInspector(const policy::Snapshot& snapshot, UnitBook& units,
-                             InspectionLedger& ledger, BodyBuffers& buffers)
-    : snapshot_(snapshot), units_(units), ledger_(ledger), buffers_(buffers) {
+BodyInspector::BodyInspector(const policy::Hearing& hearing, UnitBook& units,
+                             InspectionLedger& ledger, BodyBuffers& buffers,
+                             std::uint64_t value_key)
+    : hearing_(hearing), units_(units), ledger_(ledger), buffers_(buffers), value_key_(value_key) {
   buffers_.clear();
   // Points whose texts the same detectors look at share a batch.
   for (std::size_t point = 0; point < event::kPointCount; ++point) {
-    const detect::DetectorMask mask = snapshot_.detectors_at(static_cast<event::Point>(point));
+    const detect::DetectorMask mask = hearing_.detectors_at(static_cast<event::Point>(point));
     batch_of_[point] = kNoBatch;
     if (mask == 0) continue;
     const auto known_end = mask_of_batch_.begin() + batches_;
@@ -74,6 +75,7 @@ std::uint32_t BodyInspector::open_lane(const event::Text& text, std::size_t batc
   if (fresh) {
     buffers_.lanes.push_back({.unit = unit,
                               .order = units_.next_order(unit),
+                              .message = text.message,
                               .part = text.part,
                               .field = text.field,
                               .repeat = text.repeat});
@@ -150,17 +152,15 @@ void BodyInspector::join_scattered(std::size_t batch_index) {
   batch.segments = std::move(kept);
 }
 
-Status BodyInspector::scan(detect::CatalogScratch& scratch,
-                           std::vector<detect::Finding>& findings) {
+void BodyInspector::scan(detect::CatalogScratch& scratch, std::vector<detect::Finding>& findings,
+                         detect::ScanGuard& guard) {
   for (std::size_t batch = 0; batch < batches_; ++batch) {
     join_scattered(batch);
     findings.clear();
-    const Status status = detect::scan_all(snapshot_.catalog(), mask_of_batch_[batch], scratch,
-                                           buffers_.batches[batch].text, findings);
-    if (!status) return status;
+    detect::scan_all(hearing_.snapshot().catalog(), mask_of_batch_[batch], scratch,
+                     buffers_.batches[batch].text, findings, guard);
     file_hits(batch, findings);
   }
-  return {};
 }
 
 void BodyInspector::file_hits(std::size_t batch_index, std::vector<detect::Finding>& findings) {
@@ -171,14 +171,24 @@ void BodyInspector::file_hits(std::size_t batch_index, std::vector<detect::Findi
     while (segment != segments.end() && segment->end <= finding.begin) ++segment;
     if (segment == segments.end()) break;
     const BodyBuffers::Lane& lane = buffers_.lanes[segment->lane];
-    units_.add_hit(lane.unit, {.rule = finding.rule,
-                               .score = finding.score,
-                               .order = lane.order,
-                               .begin = finding.begin - segment->begin,
-                               .end = finding.end - segment->begin,
-                               .part = lane.part,
-                               .field = lane.field,
-                               .repeat = lane.repeat});
+    const std::string_view text = buffers_.batches[batch_index].text;
+    const bool followed =
+        hearing_.follows_values() && hearing_.snapshot().wants_value(finding.rule);
+    units_.add_hit(lane.unit,
+                   {.rule = finding.rule,
+                    .score = finding.score,
+                    .order = lane.order,
+                    .begin = finding.begin - segment->begin,
+                    .end = finding.end - segment->begin,
+                    .part = lane.part,
+                    .field = lane.field,
+                    .repeat = lane.repeat,
+                    .message = lane.message,
+                    .place = segment->lane,
+                    .value = followed ? detect::value_digest(
+                                            text.substr(finding.begin, finding.end - finding.begin),
+                                            value_key_)
+                                      : 0});
   }
 }
 

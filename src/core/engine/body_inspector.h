@@ -15,21 +15,26 @@
 #include "core/engine/units.h"
 #include "core/engine/workspace.h"
 #include "core/event/event.h"
-#include "core/policy/snapshot.h"
+#include "core/policy/hearing.h"
 
 namespace capsem::engine {
 
 class BodyInspector final : public event::TextSink {
  public:
-  BodyInspector(const policy::Snapshot& snapshot, UnitBook& units, InspectionLedger& ledger,
-                BodyBuffers& buffers);
+  // `value_key`: for the digests of values that flow policies compare.
+  BodyInspector(const policy::Hearing& hearing, UnitBook& units, InspectionLedger& ledger,
+                BodyBuffers& buffers, std::uint64_t value_key);
 
   void on_text(const event::Text& text) override;
   void on_scope_end(std::uint64_t) override {}  // the text's end is every scope's end
   void on_unchecked(std::string_view surface, std::string_view reason) override;
 
-  // Runs the detectors and files their findings as hits of the units. An error is a detector's.
-  Status scan(detect::CatalogScratch& scratch, std::vector<detect::Finding>& findings);
+  // Runs the detectors and files their findings as hits of the units. Detectors that fail or pass
+  // the deadline are named in `guard.failed`; what they should have looked at was not checked.
+  void scan(detect::CatalogScratch& scratch, std::vector<detect::Finding>& findings,
+            detect::ScanGuard& guard);
+
+  event::Phase phase() const { return units_.phase(); }
 
  private:
   std::uint32_t open_lane(const event::Text& text, std::size_t batch);
@@ -38,10 +43,11 @@ class BodyInspector final : public event::TextSink {
   void join_scattered(std::size_t batch);
   void file_hits(std::size_t batch, std::vector<detect::Finding>& findings);
 
-  const policy::Snapshot& snapshot_;
+  const policy::Hearing& hearing_;
   UnitBook& units_;
   InspectionLedger& ledger_;
   BodyBuffers& buffers_;
+  const std::uint64_t value_key_;
   std::array<std::uint8_t, event::kPointCount> batch_of_{};  // by point; kNoBatch: nothing looks
   std::array<detect::DetectorMask, event::kPointCount> mask_of_batch_{};
   std::size_t batches_ = 0;

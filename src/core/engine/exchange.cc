@@ -15,20 +15,32 @@ using event::Phase;
 
 struct Exchange::Impl {
   Impl(const RouteProfile& route_in, std::shared_ptr<const policy::Snapshot> snapshot_in,
-       const EngineSettings& settings_in, Workspace& workspace_in)
+       const EngineSettings& settings_in, Workspace& workspace_in,
+       const policy::Subject& subject_in, const Services& services_in, bool explain_in)
       : route(route_in),
         codec(codec::codec_for(route_in.dialect)),
         snapshot(std::move(snapshot_in)),
         settings(settings_in),
         workspace(workspace_in),
-        scratch(workspace_in.scratch_for(snapshot)) {}
+        services(services_in),
+        scratch(workspace_in.scratch_for(snapshot)),
+        subject(subject_in),
+        hearing(snapshot, workspace_in.ids, services_in.pins),
+        explain(explain_in) {}
 
   const RouteProfile route;
   const codec::Codec& codec;
   const std::shared_ptr<const policy::Snapshot> snapshot;
   const EngineSettings& settings;
   Workspace& workspace;
+  const Services services;
   detect::CatalogScratch& scratch;
+
+  policy::Subject subject;
+  std::string model;  // what subject.model views, where the body names it
+  policy::Hearing hearing;
+  const bool explain;
+  policy::Trace trace;
 
   std::string request;  // with JsonReader::kPadding spare bytes reserved behind it
   event::RequestFacts facts;
@@ -50,11 +62,16 @@ struct Exchange::Impl {
 
   Step deny(const Error& error, Phase phase);
   Step deny(const policy::Decision& decision);
-  Step settle(const UnitBook& units);
+  Step settle();
+  void open_hearing();
   Status read_request();
   Status check_counts() const;
+  Status judge_request(BodyInspector& inspector);
   Status read_answer();
+  Status scan(BodyInspector& inspector);
+  Status forgive(detect::DetectorMask failed, Phase phase);
   Status scan_plain(std::string_view text);
+  void judge_answer(bool finished);
   Step end_stream(bool going_on, bool last, std::string& out);
 };
 
@@ -67,19 +84,18 @@ void pad(std::string& text) {
 
 // Some detector looks at every point an answer's text can stand at. Where a policy covers only
 // some, the record does not call the answer inspected; its counts per point say what was.
-bool looks_at_all_answers(const policy::Snapshot& snapshot) {
+bool looks_at_all_answers(const policy::Hearing& hearing) {
   using event::Point;
-  return snapshot.detectors_at(Point::ModelOutput) != 0 &&
-         snapshot.detectors_at(Point::Thought) != 0 &&
-         snapshot.detectors_at(Point::ToolCall) != 0 &&
-         snapshot.detectors_at(Point::ToolResult) != 0;
+  return hearing.detectors_at(Point::ModelOutput) != 0 &&
+         hearing.detectors_at(Point::Thought) != 0 && hearing.detectors_at(Point::ToolCall) != 0 &&
+         hearing.detectors_at(Point::ToolResult) != 0;
 }
 
-// The strictest verdict of all decisions: what the record shows when nothing settled the exchange.
+// The strictest verdict that was enforced: what the record shows when nothing settled the exchange.
 policy::Verdict strictest(std::span<const policy::Decision> decisions) {
   auto verdict = policy::Verdict::Allow;
   for (const policy::Decision& decision : decisions) {
-    if (policy::strictness(decision.verdict) > policy::strictness(verdict)) {
+    if (decision.enforced && policy::strictness(decision.verdict) > policy::strictness(verdict)) {
       verdict = decision.verdict;
     }
   }
@@ -89,8 +105,10 @@ policy::Verdict strictest(std::span<const policy::Decision> decisions) {
 }  // namespace
 
 Exchange::Exchange(const RouteProfile& route, std::shared_ptr<const policy::Snapshot> snapshot,
-                   const EngineSettings& settings, Workspace& workspace)
-    : impl_(std::make_unique<Impl>(route, std::move(snapshot), settings, workspace)) {}
+                   const EngineSettings& settings, Workspace& workspace,
+                   const policy::Subject& subject, const Services& services, bool explain)
+    : impl_(std::make_unique<Impl>(route, std::move(snapshot), settings, workspace, subject,
+                                   services, explain)) {}
 Exchange::~Exchange() = default;
 Exchange::Exchange(Exchange&&) noexcept = default;
 
@@ -120,17 +138,83 @@ Step Exchange::on_request_end() {
     return impl_->deny(status.error(), Phase::Request);
   }
   impl_->request_inspected = true;
-  return impl_->settle(impl_->request_units);
+  return impl_->settle();
+}
+
+// Who is concerned is known now; which policies are in force follows from it.
+void Exchange::Impl::open_hearing() {
+  hearing.open(subject, explain ? &trace : nullptr);
+  request_units.keep({.prompt_text = hearing.wants_prompt_text(),
+                      .arguments = hearing.wants_arguments(),
+                      .definitions = hearing.pins_tools()});
+  UnitBook::Keep answers{.answer_text = hearing.wants_answer_text(),
+                         .arguments = hearing.wants_arguments()};
+  if (hearing.needs_whole_answer()) answers.answer_bytes_max = settings.limits.answer_bytes_max;
+  answer_units.keep(answers);
 }
 
 Status Exchange::Impl::read_request() {
   pad(request);
   if (Status s = workspace.json.parse(request); !s) return s;
-  BodyInspector inspector(*snapshot, request_units, ledger, workspace.body);
+  if (subject.model.empty()) {
+    const wire::JsonNode* named = workspace.json.find(0, "model");
+    if (named != nullptr && named->kind == wire::JsonKind::String) model = named->text;
+    subject.model = model;
+  }
+  open_hearing();
+  BodyInspector inspector(hearing, request_units, ledger, workspace.body,
+                          workspace.fingerprint_key);
   if (Status s = codec.read_request(workspace.json, facts, inspector); !s) return s;
   if (Status s = check_counts(); !s) return s;
-  if (Status s = inspector.scan(scratch, workspace.findings); !s) return s;
+  subject.stream = route.stream_by_path || facts.stream;
+  subject.has_images = facts.has_images;
+  subject.has_files = facts.has_files;
+  subject.file_types = facts.file_types;
+  return judge_request(inspector);
+}
+
+// First what needs no text, then the tools' names, then the texts (policy-format section 2).
+Status Exchange::Impl::judge_request(BodyInspector& inspector) {
+  hearing.judge_subject(decisions);
+  request_units.set_turn_begin(facts.turn_begin);
+  request_units.judge_definitions(hearing, workspace.schema, decisions);
+  if (Status s = scan(inspector); !s) return s;
   request_units.resolve_tools(facts.tool_names);
+  if (hearing.follows_values()) hearing.learn_values(request_units.sightings());
+  request_units.judge_all(hearing, nullptr, true, decisions);
+  return {};
+}
+
+Status Exchange::Impl::scan(BodyInspector& inspector) {
+  detect::ScanGuard guard;
+  if (services.clock != nullptr && snapshot->deadline_ms() != 0) {
+    guard.clock = services.clock;
+    guard.until_ns = services.clock->monotonic_ns() + snapshot->deadline_ms() * 1'000'000LL;
+  }
+  inspector.scan(scratch, workspace.findings, guard);
+  return forgive(guard.failed, inspector.phase());
+}
+
+// Detectors that failed or took too long: an error, unless every policy that relies on them says
+// otherwise; the record tells in any case that they did not look (promise 18).
+Status Exchange::Impl::forgive(detect::DetectorMask failed, Phase phase) {
+  if (failed == 0) return {};
+  const policy::OnError wanted = hearing.on_error(failed);
+  if (wanted == policy::OnError::Block) {
+    return gateway_error("inspection_failed", "a detector failed or passed its deadline");
+  }
+  ledger.unchecked(phase == Phase::Request ? "request" : "answer",
+                   "a detector failed or passed its deadline");
+  if (wanted == policy::OnError::Warn) {
+    policy::Decision warning;
+    warning.id = workspace.ids.hex(12);
+    warning.policy = "engine";
+    warning.rule = warning.code = "inspection_failed";
+    warning.verdict = policy::Verdict::Log;
+    warning.details = "a detector failed or passed its deadline; on_error = \"warn\"";
+    warning.phase = phase;
+    decisions.push_back(std::move(warning));
+  }
   return {};
 }
 
@@ -153,13 +237,10 @@ Status Exchange::Impl::check_counts() const {
   return {};
 }
 
-// Judges the units of one phase; the exchange is denied when a policy forbids it.
-Step Exchange::Impl::settle(const UnitBook& units) {
-  const std::size_t first = decisions.size();
-  units.judge_all(*snapshot, workspace.ids, decisions);
-  const auto of_phase = std::span(decisions).subspan(first);
+// The exchange is denied when a decision so far forbids it.
+Step Exchange::Impl::settle() {
   verdict = strictest(decisions);
-  if (const auto* decision = settling(of_phase, settings.confirm_allows)) return deny(*decision);
+  if (const auto* decision = settling(decisions, settings.confirm_allows)) return deny(*decision);
   return Step::Continue;
 }
 
@@ -186,17 +267,19 @@ const event::RequestFacts& Exchange::facts() const {
 bool Exchange::wants_stream() const {
   return impl_->route.stream_by_path || impl_->facts.stream;
 }
-void Exchange::skip_request() {}
+void Exchange::skip_request() {
+  impl_->open_hearing();
+}
 
 // --- The answer --------------------------------------------------------------------------------
 
 Step Exchange::on_answer_head(Answer kind, bool ok) {
   impl_->answer_ok = ok;
   if (relays_answer()) return Step::Continue;
-  impl_->answer_inspected = looks_at_all_answers(*impl_->snapshot);
+  impl_->answer_inspected = looks_at_all_answers(impl_->hearing);
   if (kind == Answer::Sse || kind == Answer::JsonArray) {
     impl_->stream.emplace(StreamInspector::Context{.codec = impl_->codec,
-                                                   .snapshot = *impl_->snapshot,
+                                                   .hearing = impl_->hearing,
                                                    .settings = impl_->settings,
                                                    .workspace = impl_->workspace,
                                                    .scratch = impl_->scratch,
@@ -209,7 +292,7 @@ Step Exchange::on_answer_head(Answer kind, bool ok) {
 }
 
 bool Exchange::relays_answer() const {
-  return !impl_->snapshot->inspects_answers();
+  return impl_->hearing.opened() && !impl_->hearing.judges_answers();
 }
 
 Step Exchange::on_answer_bytes(std::string_view bytes, std::string& out) {
@@ -228,7 +311,8 @@ Step Exchange::on_answer_end(std::string& out) {
   if (const Status status = impl_->read_answer(); !status) {
     return impl_->deny(status.error(), Phase::Response);
   }
-  if (impl_->settle(impl_->answer_units) == Step::Deny) return Step::Deny;
+  impl_->judge_answer(true);
+  if (impl_->settle() == Step::Deny) return Step::Deny;
   if (out.empty()) {
     out.swap(impl_->answer);
   } else {
@@ -245,32 +329,47 @@ Status Exchange::Impl::read_answer() {
     if (!answer_ok) return scan_plain(answer);
     return upstream_error("invalid_answer", s.error().detail);
   }
-  BodyInspector inspector(*snapshot, answer_units, ledger, workspace.body);
+  BodyInspector inspector(hearing, answer_units, ledger, workspace.body, workspace.fingerprint_key);
   if (Status s = codec.read_response(workspace.json, answer_facts, inspector); !s) return s;
-  return inspector.scan(scratch, workspace.findings);
+  if (hearing.judges_calls() && answer_units.any_unclear()) {
+    return upstream_error("inspection_failed",
+                          "a tool call is too long, or contradicts itself, and cannot be judged");
+  }
+  return scan(inspector);
 }
 
 Status Exchange::Impl::scan_plain(std::string_view text) {
-  BodyInspector inspector(*snapshot, answer_units, ledger, workspace.body);
+  BodyInspector inspector(hearing, answer_units, ledger, workspace.body, workspace.fingerprint_key);
   event::Text plain;
   plain.point = event::Point::ModelOutput;
   plain.text = text;
   inspector.on_text(plain);
-  return inspector.scan(scratch, workspace.findings);
+  return scan(inspector);
+}
+
+void Exchange::Impl::judge_answer(bool finished) {
+  if (answer_units.overflowed()) ledger.unchecked("answer", "too_large");
+  answer_units.judge_all(hearing, &answer_facts.usage, finished, decisions);
 }
 
 Step Exchange::Impl::end_stream(bool going_on, bool last, std::string& out) {
+  if (going_on && !last) return Step::Continue;
   if (going_on) {
-    if (!last) return Step::Continue;
-    answer_units.judge_all(*snapshot, workspace.ids, decisions);
-    verdict = strictest(decisions);
-    return Step::Done;
-  }
-  if (const Error* error = stream->error()) {
+    judge_answer(true);
+    if (const Status s = forgive(stream->failed_detectors(), Phase::Response); !s) {
+      deny(s.error(), Phase::Response);
+    } else if (settle() != Step::Deny) {
+      stream->release_rest(out);
+      return Step::Done;
+    }
+  } else if (const Error* error = stream->error()) {
     deny(*error, Phase::Response);
-  } else if (settle(answer_units) != Step::Deny) {
-    deny(Error{Fault::Gateway, "inspection_failed", "a hit blocked that its unit does not"},
-         Phase::Response);
+  } else {
+    judge_answer(false);
+    if (settle() != Step::Deny) {
+      deny(Error{Fault::Gateway, "inspection_failed", "a hit blocked that its unit does not"},
+           Phase::Response);
+    }
   }
   if (!stream->any_left()) return Step::Deny;
   stream->write_end(denial.message, denial.code, out);
@@ -279,6 +378,13 @@ Step Exchange::Impl::end_stream(bool going_on, bool last, std::string& out) {
 
 const Denial& Exchange::denial() const {
   return impl_->denial;
+}
+
+std::span<const policy::Decision> Exchange::decisions() const {
+  return impl_->decisions;
+}
+const policy::Trace& Exchange::trace() const {
+  return impl_->trace;
 }
 
 void Exchange::write_fault_frame(std::string_view message, std::string_view code,
@@ -301,11 +407,12 @@ audit::Record Exchange::take_record() {
   Impl& x = *impl_;
   audit::Record record;
   record.dialect = codec::to_string(x.route.dialect);
-  record.model = std::move(x.facts.model);
+  record.model = x.facts.model.empty() ? std::string(x.subject.model) : std::move(x.facts.model);
   record.stream = x.facts.stream || x.route.stream_by_path;
   record.revision = x.snapshot->revision();
   record.verdict = x.verdict;
   record.decisions = std::move(x.decisions);
+  record.trace = std::move(x.trace);
   record.decided_by = std::move(x.decided_by);
   record.error_code = std::move(x.error_code);
   record.inspected = x.ledger.inspected;

@@ -16,13 +16,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "core/audit/record.h"
+#include "core/base/clock.h"
 #include "core/codec/codec.h"
 #include "core/engine/workspace.h"
+#include "core/policy/pins.h"
 #include "core/policy/snapshot.h"
+#include "core/policy/subject.h"
 
 namespace capsem::engine {
 
@@ -55,6 +59,13 @@ struct RouteProfile {
   std::string_view tool_prefix = "Request blocked by security policy: ";
 };
 
+// What exchanges share beyond their loop. Null: there is none, and what needs it says nothing
+// (pins), or never passes (deadlines). All outlive the exchange.
+struct Services {
+  const Clock* clock = nullptr;
+  policy::PinStore* pins = nullptr;
+};
+
 // Why nothing (more) may leave, for the edge to render.
 struct Denial {
   int status = 403;     // 429 for limits (X8)
@@ -83,9 +94,13 @@ enum class Step : std::uint8_t {
 
 class Exchange {
  public:
-  // `settings` and `workspace` outlive the exchange.
+  // `settings` and `workspace` outlive the exchange, and so does what `subject` views. The model is
+  // the subject's where its path names it, otherwise the body's. `explain`: the record shall say
+  // what rules considered.
   Exchange(const RouteProfile& route, std::shared_ptr<const policy::Snapshot> snapshot,
-           const EngineSettings& settings, Workspace& workspace);
+           const EngineSettings& settings, Workspace& workspace,
+           const policy::Subject& subject = {}, const Services& services = {},
+           bool explain = false);
   ~Exchange();
   Exchange(Exchange&&) noexcept;
 
@@ -109,6 +124,9 @@ class Exchange {
   Step on_answer_end(std::string& out);
 
   const Denial& denial() const;
+  // What was decided so far, and what rules considered (with `explain`).
+  std::span<const policy::Decision> decisions() const;
+  const policy::Trace& trace() const;
   // The frame of a Cut for a fault that the edge found (a stall, a drain), so that clients of every
   // dialect see it as an error. Only after streamed bytes have left.
   void write_fault_frame(std::string_view message, std::string_view code, std::string& out);

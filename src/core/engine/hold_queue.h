@@ -14,11 +14,13 @@ namespace capsem::engine {
 
 class HoldQueue {
  public:
-  // This event holds text of `lane` that ends at offset `until` of the lane.
+  // This event holds text of `lane` that ends at offset `until` of the lane; or, with kCall as
+  // offset, it belongs to the tool call behind the gate `lane`.
   struct Need {
     std::uint32_t lane;
     std::uint64_t until;
   };
+  static constexpr std::uint64_t kCall = ~std::uint64_t{0};
 
   // Moves the events at the front whose needs `cleared(need)` all grants to the end of `out`.
   // Returns how many left.

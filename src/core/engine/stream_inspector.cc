@@ -32,8 +32,9 @@ StreamInspector::StreamInspector(const Context& context, codec::Framing framing)
       framing_(framing),
       sse_(context.settings.limits.event_bytes_max),
       array_(context.settings.limits.event_bytes_max),
-      lanes_(context.snapshot, context.units, context.workspace.fingerprint_key,
-             repeats_texts(context.codec.dialect())) {}
+      lanes_(context.hearing, context.units, context.workspace.fingerprint_key,
+             repeats_texts(context.codec.dialect())),
+      gates_(context.hearing, context.units, context.settings.confirm_allows) {}
 
 bool StreamInspector::feed(std::string_view bytes, std::string& out) {
   total_bytes_ += bytes.size();
@@ -45,20 +46,21 @@ bool StreamInspector::feed(std::string_view bytes, std::string& out) {
   } else {
     status = array_.feed(bytes, *this);
   }
-  return hand_out(status, false, out);
+  return hand_out(status, out);
 }
 
 bool StreamInspector::finish(std::string& out) {
   Status status = finish_framing();
   if (status) status = lanes_.end_all(context_.scratch);
   if (status) {
+    gates_.end_all();
     blocked_ = blocked_by_news();
     release();
     if (!blocked_ && !queue_.empty()) {
       status = gateway_error("inspection_failed", "a text was left undecided");
     }
   }
-  return hand_out(status, true, out);
+  return hand_out(status, out);
 }
 
 Status StreamInspector::finish_framing() {
@@ -70,19 +72,20 @@ Status StreamInspector::finish_framing() {
 }
 
 // Gives out what may leave, whether the stream goes on or not. True: it goes on.
-bool StreamInspector::hand_out(const Status& status, bool last, std::string& out) {
+bool StreamInspector::hand_out(const Status& status, std::string& out) {
   if (!status && !blocked_) {
     failed_ = true;
     error_ = status.error();
   }
-  const bool going_on = !blocked_ && !failed_;
-  const bool now = context_.settings.stream_mode == StreamMode::Inspect || (last && going_on);
-  if (now && !ready_.empty()) {
-    any_left_ = true;
-    out += ready_;
-    ready_.clear();
-  }
-  return going_on;
+  if (!holds_all()) release_rest(out);
+  return !blocked_ && !failed_;
+}
+
+void StreamInspector::release_rest(std::string& out) {
+  if (ready_.empty()) return;
+  any_left_ = true;
+  out += ready_;
+  ready_.clear();
 }
 
 Status StreamInspector::on_event(const wire::SseEvent& event) {
@@ -90,6 +93,7 @@ Status StreamInspector::on_event(const wire::SseEvent& event) {
   if (Status s = read_outside_data(event); !s) return s;
   if (event.data == "[DONE]") {
     if (Status s = lanes_.end_all(context_.scratch); !s) return s;
+    gates_.end_all();
   } else if (event.has_data && !event.data.empty()) {
     ++data_events_;
     if (Status s = read(event.name, event.data); !s) return s;
@@ -143,11 +147,18 @@ void StreamInspector::on_text(const event::Text& text) {
   }
   if (fed->looked) context_.ledger.count(text.point, text.text.size());
   if (fed->lane != StreamLanes::kNone) needs_.push_back({fed->lane, fed->until});
+  const Result<std::uint32_t> gate = gates_.feed(text, fed->unit);
+  if (!gate) {
+    text_status_ = std::unexpected(gate.error());
+  } else if (*gate != CallGates::kNone) {
+    needs_.push_back({*gate, HoldQueue::kCall});
+  }
 }
 
 void StreamInspector::on_scope_end(std::uint64_t scope) {
   if (!text_status_) return;
   text_status_ = lanes_.end_scope(scope, context_.scratch);
+  gates_.end_scope(scope);
 }
 
 void StreamInspector::on_unchecked(std::string_view surface, std::string_view reason) {
@@ -159,12 +170,10 @@ Status StreamInspector::settle_event(std::string_view raw) {
   if (Status s = lanes_.end_event(context_.scratch); !s) return s;
   blocked_ = blocked_by_news();
   release();
-  const auto cleared = [this](const HoldQueue::Need& need) {
-    return lanes_.cleared(need.lane, need.until);
-  };
+  const auto clear = [this](const HoldQueue::Need& need) { return cleared(need); };
   if (lanes_.event_forbidden()) {
     // Not even its clean parts: the event is one piece.
-  } else if (queue_.empty() && std::ranges::all_of(needs_, cleared)) {
+  } else if (queue_.empty() && std::ranges::all_of(needs_, clear)) {
     ready_ += raw;  // the common case: nothing is held, and nothing needs to be
     ++released_events_;
   } else {
@@ -175,13 +184,17 @@ Status StreamInspector::settle_event(std::string_view raw) {
 }
 
 void StreamInspector::release() {
-  released_events_ += queue_.release(
-      [this](const HoldQueue::Need& need) { return lanes_.cleared(need.lane, need.until); },
-      ready_);
+  released_events_ +=
+      queue_.release([this](const HoldQueue::Need& need) { return cleared(need); }, ready_);
+}
+
+bool StreamInspector::cleared(const HoldQueue::Need& need) const {
+  return need.until == HoldQueue::kCall ? gates_.open(need.lane)
+                                        : lanes_.cleared(need.lane, need.until);
 }
 
 Status StreamInspector::check_held() const {
-  const bool hold_all = context_.settings.stream_mode == StreamMode::Buffer;
+  const bool hold_all = holds_all();
   const std::size_t held = held_bytes();
   const std::size_t held_max = hold_all ? context_.settings.limits.answer_bytes_max
                                         : context_.settings.limits.held_bytes_max;
@@ -194,13 +207,12 @@ Status StreamInspector::check_held() const {
 // Asks the policies about hits that are new. Their verdict alone is enough: a policy never turns
 // milder because of further hits.
 bool StreamInspector::blocked_by_news() {
-  if (lanes_.news().empty()) return false;
-  bool blocked = false;
+  bool blocked = gates_.settle();
+  if (lanes_.news().empty()) return blocked;
   std::vector<policy::Decision> decisions;
   for (const StreamLanes::News& news : lanes_.news()) {
     decisions.clear();
-    context_.units.judge_hit(news.unit, news.hit, context_.snapshot, context_.workspace.ids,
-                             decisions);
+    context_.units.judge_hit(news.unit, news.hit, context_.hearing, decisions);
     if (settling(decisions, context_.settings.confirm_allows) == nullptr) continue;
     lanes_.forbid(news);
     blocked = true;

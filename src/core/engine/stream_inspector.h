@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/codec/codec.h"
+#include "core/engine/call_gates.h"
 #include "core/engine/exchange.h"
 #include "core/engine/hold_queue.h"
 #include "core/engine/ledger.h"
@@ -24,7 +25,7 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   // All references outlive the inspector; `facts` and `ledger` are filled in.
   struct Context {
     const codec::Codec& codec;
-    const policy::Snapshot& snapshot;
+    policy::Hearing& hearing;
     const EngineSettings& settings;
     Workspace& workspace;
     detect::CatalogScratch& scratch;
@@ -39,8 +40,14 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   bool feed(std::string_view bytes, std::string& out);
   bool finish(std::string& out);
 
+  // After finish(): an answer that was kept whole until it was judged may leave now.
+  void release_rest(std::string& out);
+
   // The error frame of this stream's dialect, continuing what has left so far.
   void write_end(std::string_view message, std::string_view code, std::string& out) const;
+
+  // Detectors that failed and were gone on without.
+  detect::DetectorMask failed_detectors() const { return lanes_.failed(); }
 
   // Bytes have been given out: it is too late for a plain refusal.
   bool any_left() const { return any_left_; }
@@ -60,15 +67,22 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   Status read_outside_data(const wire::SseEvent& event);
   Status settle_event(std::string_view raw);
   bool blocked_by_news();
+  bool cleared(const HoldQueue::Need& need) const;
   void release();
   Status check_held() const;
-  bool hand_out(const Status& status, bool last, std::string& out);
+  // The whole answer is judged before its first byte leaves.
+  bool holds_all() const {
+    return context_.settings.stream_mode == StreamMode::Buffer ||
+           context_.hearing.needs_whole_answer();
+  }
+  bool hand_out(const Status& status, std::string& out);
 
   const Context context_;
   const codec::Framing framing_;
   wire::SseParser sse_;
   wire::JsonArraySplitter array_;
   StreamLanes lanes_;
+  CallGates gates_;
   HoldQueue queue_;
   std::vector<HoldQueue::Need> needs_;  // of the event being read
   Status text_status_{};                // first failure while a codec was giving texts

@@ -5,25 +5,25 @@
 
 namespace capsem::engine {
 
-StreamLanes::StreamLanes(const policy::Snapshot& snapshot, UnitBook& units,
+StreamLanes::StreamLanes(const policy::Hearing& hearing, UnitBook& units,
                          std::uint64_t fingerprint_key, bool fingerprints)
-    : snapshot_(snapshot),
+    : hearing_(hearing),
       units_(units),
       fingerprint_key_(fingerprint_key),
       fingerprints_(fingerprints) {}
 
 Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
                                            detect::CatalogScratch& scratch) {
-  const detect::DetectorMask mask = snapshot_.detectors_at(text.point);
+  const detect::DetectorMask mask = hearing_.detectors_at(text.point);
   if (mask == 0) {
-    units_.unit_of(text);
-    return Fed{kNone, 0, false};
+    return Fed{.unit = units_.unit_of(text), .lane = kNone};
   }
   if (text.lane == 0) {
-    if (const Status status = scan_whole(text, mask, scratch); !status) {
+    const std::uint32_t unit = units_.unit_of(text);
+    if (const Status status = scan_whole(text, unit, mask, scratch); !status) {
       return std::unexpected(status.error());
     }
-    return Fed{kNone, 0, true};
+    return Fed{.unit = unit, .lane = kNone, .looked = true};
   }
   if (text.repeats_lane != 0) {
     // A whole repeat of what was already judged piece by piece needs no second look.
@@ -31,7 +31,10 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
     Fingerprint whole(fingerprint_key_);
     whole.add(text.text);
     if (original != IndexMap::kNone && lanes_[original].fingerprint == whole) {
-      return Fed{original, lanes_[original].scan->received(), true};
+      return Fed{.unit = lanes_[original].unit,
+                 .lane = hearing_.holds_answers_at(text.point) ? original : kNone,
+                 .until = lanes_[original].scan->received(),
+                 .looked = true};
     }
   }
   const Result<std::uint32_t> opened = open(text, mask);
@@ -53,13 +56,16 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
       text.json ? feed_json(index, text, scratch) : feed_scan(index, text.text, scratch);
   if (!status) return std::unexpected(status.error());
   const LaneState& lane = lanes_[index];
-  return Fed{index, lane.scan->received() + (lane.decoder.pending() ? 1 : 0), true};
+  failed_ |= lane.scan->failed();
+  return Fed{.unit = lane.unit,
+             .lane = hearing_.holds_answers_at(text.point) ? index : kNone,
+             .until = lane.scan->received() + (lane.decoder.pending() ? 1 : 0),
+             .looked = true};
 }
 
 // A text that nothing continues: scanned on the spot, so that a stream may hold any number of them.
-Status StreamLanes::scan_whole(const event::Text& text, detect::DetectorMask mask,
-                               detect::CatalogScratch& scratch) {
-  const std::uint32_t unit = units_.unit_of(text);
+Status StreamLanes::scan_whole(const event::Text& text, std::uint32_t unit,
+                               detect::DetectorMask mask, detect::CatalogScratch& scratch) {
   std::string_view bytes = text.text;
   bool raw_too = false;
   if (text.json) {
@@ -70,10 +76,16 @@ Status StreamLanes::scan_whole(const event::Text& text, detect::DetectorMask mas
     bytes = decoded_;
   }
   findings_.clear();
-  Status status = detect::scan_all(snapshot_.catalog(), mask, scratch, bytes, findings_);
-  if (status && raw_too) {
-    status = detect::scan_all(snapshot_.catalog(), mask, scratch, text.text, findings_);
-  }
+  // A lane of its own, so that digests and failures are treated as everywhere.
+  const auto scan = [&](std::string_view whole) {
+    detect::Lane lane(hearing_.snapshot().catalog(), mask, options_for(mask));
+    Status done = lane.feed(whole, scratch, findings_);
+    if (done) done = lane.finish(scratch, findings_);
+    failed_ |= lane.failed();
+    return done;
+  };
+  Status status = scan(bytes);
+  if (status && raw_too) status = scan(text.text);
   if (!findings_.empty()) {
     policy::Hit hit{.order = units_.next_order(unit),
                     .part = text.part,
@@ -93,7 +105,8 @@ Result<std::uint32_t> StreamLanes::open(const event::Text& text, detect::Detecto
     return upstream_error("inspection_failed", "the stream has more texts than can be followed");
   }
   LaneState lane(fingerprint_key_);
-  lane.scan = std::make_unique<detect::Lane>(snapshot_.catalog(), mask);
+  lane.scan =
+      std::make_unique<detect::Lane>(hearing_.snapshot().catalog(), mask, options_for(mask));
   lane.unit = unit;
   lane.order = units_.next_order(unit);
   lane.scope = open_scope(text.scope);
@@ -158,6 +171,7 @@ void StreamLanes::file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lan
     hit.score = finding.score;
     hit.begin = finding.begin;
     hit.end = finding.end;
+    hit.value = finding.value;
     units_.add_hit(unit, hit);
     news_.push_back({unit, lane, hit});
   }
@@ -220,6 +234,16 @@ Status StreamLanes::end_all(detect::CatalogScratch& scratch) {
     if (const Status status = settle(i, scratch); !status) return status;
   }
   return {};
+}
+
+detect::LaneOptions StreamLanes::options_for(detect::DetectorMask mask) const {
+  detect::LaneOptions options;
+  if (hearing_.follows_values()) options.value_key = fingerprint_key_;
+  for (detect::DetectorMask rest = mask; rest != 0; rest &= rest - 1) {
+    const detect::DetectorMask bit = rest & (~rest + 1);
+    if (hearing_.on_error(bit) != policy::OnError::Block) options.expendable |= bit;
+  }
+  return options;
 }
 
 std::uint64_t StreamLanes::clear_mark(const LaneState& lane) const {

@@ -17,7 +17,7 @@
 #include "core/engine/fingerprint.h"
 #include "core/engine/units.h"
 #include "core/event/event.h"
-#include "core/policy/snapshot.h"
+#include "core/policy/hearing.h"
 #include "core/wire/json_text.h"
 
 namespace capsem::engine {
@@ -28,18 +28,20 @@ class StreamLanes {
   static constexpr std::uint32_t kSilentEvents = 2;  // of its scope, before a lane is settled
 
   // `fingerprints`: the dialect repeats texts whole, so each lane keeps one.
-  StreamLanes(const policy::Snapshot& snapshot, UnitBook& units, std::uint64_t fingerprint_key,
+  StreamLanes(const policy::Hearing& hearing, UnitBook& units, std::uint64_t fingerprint_key,
               bool fingerprints);
 
   // What feeding a text did.
   struct Fed {
+    std::uint32_t unit = 0;
     std::uint32_t lane = 0;
     std::uint64_t until = 0;  // the event may leave when the lane is cleared up to here
     bool looked = false;      // some detector looks at the text's point
   };
 
   // Feeds one piece. New findings become hits of its unit. The result's `lane` is kNone when the
-  // text needs no wait: it is whole by itself, or no detector looks at its point. Errors: a
+  // text needs no wait: it is whole by itself, no detector looks at its point, or none of those
+  // that do may forbid it (X3). Errors: a
   // detector failed, too many lanes.
   Result<Fed> feed(const event::Text& text, detect::CatalogScratch& scratch);
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
@@ -66,6 +68,8 @@ class StreamLanes {
   // forbid() was called for a hit in a text that is whole by itself: the event that brought it, the
   // last one fed, may not leave.
   bool event_forbidden() const { return event_forbidden_; }
+  // Detectors that failed and were gone on without.
+  detect::DetectorMask failed() const { return failed_; }
 
  private:
   struct LaneState {
@@ -90,7 +94,7 @@ class StreamLanes {
     std::vector<std::uint32_t> lanes;
   };
 
-  Status scan_whole(const event::Text& text, detect::DetectorMask mask,
+  Status scan_whole(const event::Text& text, std::uint32_t unit, detect::DetectorMask mask,
                     detect::CatalogScratch& scratch);
   Result<std::uint32_t> open(const event::Text& text, detect::DetectorMask mask);
   std::uint32_t open_scope(std::uint64_t scope);
@@ -100,8 +104,9 @@ class StreamLanes {
   void file(std::uint32_t lane);
   void file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lane);
   std::uint64_t clear_mark(const LaneState& lane) const;
+  detect::LaneOptions options_for(detect::DetectorMask mask) const;
 
-  const policy::Snapshot& snapshot_;
+  const policy::Hearing& hearing_;
   UnitBook& units_;
   const std::uint64_t fingerprint_key_;
   const bool fingerprints_;
@@ -114,6 +119,7 @@ class StreamLanes {
   std::vector<News> news_;
   std::string decoded_;
   bool event_forbidden_ = false;
+  detect::DetectorMask failed_ = 0;
 };
 
 }  // namespace capsem::engine

@@ -60,12 +60,65 @@ std::uint32_t UnitBook::unit_of(const event::Text& text) {
     last_ = i;
   }
   Entry& entry = entries_[i];
-  // A name in pieces (stream deltas) is joined; a repeat, marked or plain, is not a second piece.
-  if (text.part == event::Part::ToolName && !text.repeat && entry.unit.tool_name != text.text) {
-    entry.unit.tool_name += text.text;
-  }
+  if (text.part == event::Part::ToolName) learn_name(entry, text);
   if (!text.tool_ref.empty()) entry.tool_ref = text.tool_ref;
+  keep_of(entry, text);
   return i;
+}
+
+// A name in pieces (stream deltas) is joined; a repeat, marked or plain, is not a second piece.
+void UnitBook::learn_name(Entry& entry, const event::Text& text) {
+  std::string& name = entry.unit.tool_name;
+  if (name == text.text) return;
+  if (text.repeat && !name.empty()) {
+    entry.contradicted = true;
+  } else {
+    name += text.text;
+  }
+}
+
+void UnitBook::keep_of(Entry& entry, const event::Text& text) {
+  switch (text.point) {
+    case Point::Prompt:
+      if (keep_.prompt_text) keep_text(entry, text);
+      break;
+    case Point::ModelOutput:
+      if (keep_.answer_text && !text.repeat) keep_text(entry, text);
+      break;
+    case Point::ToolDefinition:
+      if (!keep_.definitions) break;
+      if (entry.digest == nullptr) entry.digest = std::make_unique<policy::DefinitionDigest>();
+      entry.digest->add(text);
+      break;
+    case Point::ToolCall:
+      if (!keep_.arguments || text.part != event::Part::Arguments) break;
+      if (text.repeat && !entry.unit.arguments.empty()) {
+        entry.contradicted = entry.contradicted || text.text != entry.unit.arguments;
+        break;
+      }
+      if (entry.unit.arguments.size() + text.text.size() > keep_.arguments_bytes_max) {
+        entry.overflowed = true;
+      } else {
+        entry.unit.arguments += text.text;
+      }
+      break;
+    case Point::ToolResult:
+    case Point::Thought:
+      break;
+  }
+}
+
+// The texts of one message or answer after another, a line each (R40).
+void UnitBook::keep_text(Entry& entry, const event::Text& text) {
+  if (phase_ == Phase::Response && kept_bytes_ + text.text.size() > keep_.answer_bytes_max) {
+    overflowed_ = true;
+    return;
+  }
+  std::string& kept = entry.unit.text;
+  if (!kept.empty() && (text.lane == 0 || text.lane != entry.last_lane)) kept += '\n';
+  entry.last_lane = text.lane;
+  kept += text.text;
+  kept_bytes_ += text.text.size();
 }
 
 void UnitBook::add_hit(std::uint32_t unit, const policy::Hit& hit) {
@@ -90,34 +143,100 @@ void UnitBook::resolve_tools(std::span<const std::pair<std::string, std::string>
   }
 }
 
-void UnitBook::judge_all(const policy::Snapshot& snapshot, IdSource& ids,
+void UnitBook::set_turn_begin(std::uint32_t message) {
+  for (Entry& entry : entries_) entry.unit.turn_begin = message;
+}
+
+std::vector<policy::Tainted::Sighting> UnitBook::sightings() const {
+  std::vector<policy::Tainted::Sighting> sightings;
+  for (const std::uint32_t i : hit_units_) {
+    for (const policy::Hit& hit : entries_[i].unit.hits) {
+      if (hit.value == 0) continue;
+      sightings.push_back({hit.value, hit.place, entries_[i].unit.point});
+    }
+  }
+  return sightings;
+}
+
+void UnitBook::judge_definitions(policy::Hearing& hearing, wire::JsonReader& reader,
+                                 std::vector<policy::Decision>& decisions) {
+  for (Entry& entry : entries_) {
+    // What only chooses among tools (tool_choice) has no name of its own.
+    if (entry.unit.point != Point::ToolDefinition || entry.unit.tool_name.empty()) continue;
+    if (entry.digest != nullptr) entry.unit.digest = entry.digest->finish(reader);
+    hearing.judge_definition(entry.unit, decisions);
+  }
+}
+
+bool UnitBook::any_unclear() const {
+  return std::ranges::any_of(entries_,
+                             [](const Entry& e) { return e.overflowed || e.contradicted; });
+}
+
+bool UnitBook::is_call(const Entry& entry) const {
+  return phase_ == Phase::Response && entry.unit.point == Point::ToolCall;
+}
+
+void UnitBook::judge_all(policy::Hearing& hearing, const event::Usage* usage, bool finished,
                          std::vector<policy::Decision>& decisions) const {
   std::vector<std::uint32_t> order(hit_units_);
+  if (hearing.judges_calls() && phase_ == Phase::Response) {
+    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+      if (is_call(entries_[i]) && entries_[i].unit.hits.empty()) order.push_back(i);
+    }
+  }
   std::ranges::sort(order, {}, [this](std::uint32_t i) {
     return std::pair(check_rank(phase_, entries_[i].unit.point), i);
   });
-  for (const std::uint32_t i : order) judge(i, snapshot, ids, decisions);
+  for (const std::uint32_t i : order) {
+    const Entry& entry = entries_[i];
+    if (is_call(entry) && hearing.judges_calls()) {
+      hearing.judge_call(entry.unit, entry.complete || finished, decisions);
+    } else if (entry.unit.point == Point::ToolCall) {
+      hearing.judge_flow(entry.unit, true, decisions);
+    }
+    hearing.judge_findings(entry.unit, decisions);
+  }
+  if (phase_ == Phase::Request || finished) judge_content(hearing, usage, decisions);
 }
 
-void UnitBook::judge(std::uint32_t unit, const policy::Snapshot& snapshot, IdSource& ids,
-                     std::vector<policy::Decision>& decisions) const {
-  snapshot.judge(entries_[unit].unit, ids, decisions);
+// A request's prompt is one text, whatever it is made of; an answer's is one per choice.
+void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage,
+                             std::vector<policy::Decision>& decisions) const {
+  if (!hearing.judges_content() || overflowed_) return;
+  const bool request = phase_ == Phase::Request;
+  policy::Unit whole;
+  whole.point = request ? Point::Prompt : Point::ModelOutput;
+  whole.phase = phase_;
+  bool judged = false;
+  for (const Entry& entry : entries_) {
+    if (entry.unit.point != whole.point || entry.unit.text.empty()) continue;
+    if (!request) {
+      hearing.judge_content(entry.unit, usage, decisions);
+      judged = true;
+      continue;
+    }
+    if (!whole.text.empty()) whole.text += '\n';
+    whole.text += entry.unit.text;
+  }
+  if (!judged) hearing.judge_content(whole, usage, decisions);
 }
 
-void UnitBook::judge_hit(std::uint32_t unit, const policy::Hit& hit,
-                         const policy::Snapshot& snapshot, IdSource& ids,
+void UnitBook::judge_hit(std::uint32_t unit, const policy::Hit& hit, policy::Hearing& hearing,
                          std::vector<policy::Decision>& decisions) const {
   policy::Unit alone;
   alone.point = entries_[unit].unit.point;
   alone.phase = phase_;
   alone.tool_name = entries_[unit].unit.tool_name;
   alone.hits.push_back(hit);
-  snapshot.judge(alone, ids, decisions);
+  hearing.judge_findings(alone, decisions);
+  if (alone.point == Point::ToolCall) hearing.judge_flow(alone, false, decisions);
 }
 
 const policy::Decision* settling(std::span<const policy::Decision> decisions, bool confirm_allows) {
   const policy::Decision* confirm = nullptr;
   for (const policy::Decision& decision : decisions) {
+    if (!decision.enforced) continue;
     if (decision.verdict == policy::Verdict::Block) return &decision;
     if (decision.verdict == policy::Verdict::Confirm && confirm == nullptr && !confirm_allows) {
       confirm = &decision;

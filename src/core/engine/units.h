@@ -3,16 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/index_map.h"
-#include "core/base/random.h"
 #include "core/event/event.h"
 #include "core/policy/decision.h"
-#include "core/policy/snapshot.h"
+#include "core/policy/flow_rules.h"
+#include "core/policy/hearing.h"
+#include "core/policy/pins.h"
 
 namespace capsem::engine {
 
@@ -20,8 +22,32 @@ class UnitBook {
  public:
   explicit UnitBook(event::Phase phase) : phase_(phase) {}
 
-  // The unit this text belongs to, made on first sight; learns the tool's name from the text.
+  event::Phase phase() const { return phase_; }
+
+  // What of the texts is kept because some policy wants it whole. Nothing by default.
+  struct Keep {
+    bool prompt_text = false, answer_text = false;  // for content policies
+    bool arguments = false;                         // of tool calls
+    bool definitions = false;                       // digests of tool definitions
+    // Of all kept texts of answers together (R46, R47); more: overflowed().
+    std::size_t answer_bytes_max = 1u << 20;
+    // Of one call's arguments; more: overflowed() too, and the call cannot be judged.
+    std::size_t arguments_bytes_max = 1u << 20;
+  };
+  void keep(const Keep& keep) { keep_ = keep; }
+  // An answer's text was longer than what is kept: it was not evaluated as a whole.
+  bool overflowed() const { return overflowed_; }
+
+  // The unit this text belongs to, made on first sight; learns the tool's name from the text, and
+  // keeps of it what is wanted.
   std::uint32_t unit_of(const event::Text& text);
+  const policy::Unit& unit(std::uint32_t index) const { return entries_[index].unit; }
+  // A call that cannot be judged: its arguments are longer than what is kept, or the answer gives
+  // its name or its arguments twice, and differently.
+  bool unclear(std::uint32_t index) const {
+    return entries_[index].overflowed || entries_[index].contradicted;
+  }
+  bool any_unclear() const;
 
   // Takes the number of the next text of this unit (policy::Hit::order).
   std::uint32_t next_order(std::uint32_t unit) { return entries_[unit].texts++; }
@@ -33,39 +59,59 @@ class UnitBook {
 
   // Resolves tool references (call ids) to names for the record (R23).
   void resolve_tools(std::span<const std::pair<std::string, std::string>> names);
+  void set_turn_begin(std::uint32_t message);
+  // The call is complete: its arguments are whole.
+  void complete(std::uint32_t unit) { entries_[unit].complete = true; }
 
-  // Asks the policies about every unit with hits, in check order (R26): tool results, prompt,
-  // thoughts, tool calls, tool definitions of a request; tool calls, tool results, text, thoughts
-  // of an answer. Appends the decisions.
-  void judge_all(const policy::Snapshot& snapshot, IdSource& ids,
+  // Every value that was found, with its place: what flow policies learn from.
+  std::vector<policy::Tainted::Sighting> sightings() const;
+
+  // Asks about each tool that a request defines.
+  void judge_definitions(policy::Hearing& hearing, wire::JsonReader& reader,
+                         std::vector<policy::Decision>& decisions);
+
+  // Asks the policies about every unit there is something to say of, in check order (R26): tool
+  // results, prompt, thoughts, tool calls, tool definitions of a request; tool calls, tool results,
+  // text, thoughts of an answer. Appends the decisions. `usage`: of the answer, when it is known.
+  // `finished`: the answer is whole, so that calls and texts that nobody ended are, too.
+  void judge_all(policy::Hearing& hearing, const event::Usage* usage, bool finished,
                  std::vector<policy::Decision>& decisions) const;
 
   // Asks about one hit of a unit, as if it were the unit's only one.
-  void judge_hit(std::uint32_t unit, const policy::Hit& hit, const policy::Snapshot& snapshot,
-                 IdSource& ids, std::vector<policy::Decision>& decisions) const;
+  void judge_hit(std::uint32_t unit, const policy::Hit& hit, policy::Hearing& hearing,
+                 std::vector<policy::Decision>& decisions) const;
 
  private:
-  void judge(std::uint32_t unit, const policy::Snapshot& snapshot, IdSource& ids,
-             std::vector<policy::Decision>& decisions) const;
-
   struct Entry {
     policy::Unit unit;
     std::string tool_ref;
     std::vector<std::uint32_t> kinds;  // rule, part and repeat of the hits it has
     std::uint32_t texts = 0;
+    std::uint64_t last_lane = 0;  // of the text kept last
+    std::unique_ptr<policy::DefinitionDigest> digest;
+    bool complete = false, overflowed = false, contradicted = false;
   };
 
+  static void learn_name(Entry& entry, const event::Text& text);
+  void keep_of(Entry& entry, const event::Text& text);
+  void keep_text(Entry& entry, const event::Text& text);
+  bool is_call(const Entry& entry) const;
+  void judge_content(policy::Hearing& hearing, const event::Usage* usage,
+                     std::vector<policy::Decision>& decisions) const;
+
   event::Phase phase_;
+  Keep keep_;
   std::vector<Entry> entries_;
   IndexMap index_;
   std::uint64_t last_key_ = 0;
   std::uint32_t last_ = 0;
-  std::size_t hits_ = 0;
+  std::size_t hits_ = 0, kept_bytes_ = 0;
+  bool overflowed_ = false;
   std::vector<std::uint32_t> hit_units_;  // units with hits, in the order of their first hit
 };
 
-// The decision that settles the exchange: the first Block in order, else the first Confirm, else
-// nullptr. `confirm_allows` is X7's option.
+// The decision that settles the exchange: the first enforced Block in order, else the first
+// Confirm, else nullptr. `confirm_allows` is X7's option.
 const policy::Decision* settling(std::span<const policy::Decision> decisions, bool confirm_allows);
 
 }  // namespace capsem::engine

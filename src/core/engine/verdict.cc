@@ -3,14 +3,28 @@
 namespace capsem::engine {
 
 Denial denial_of(const policy::Decision& decision, std::string_view tool_prefix) {
-  if (decision.verdict == policy::Verdict::Confirm) {
-    return {403, "Request held for review: " + decision.details, "policy_violation",
-            "approval_required"};
-  }
+  Denial denial{.status = decision.status,
+                .message = decision.details,
+                .type = decision.status == 429 ? "rate_limit_error" : "policy_violation",
+                .code = decision.code.empty() ? "request_blocked" : decision.code,
+                .reason_code = decision.reason_code};
+  const bool held = decision.verdict == policy::Verdict::Confirm;
   const bool definition =
       decision.point == event::Point::ToolDefinition && decision.phase == event::Phase::Request;
-  return {403, std::string(definition ? tool_prefix : kBlockedPrefix) + decision.details,
-          "policy_violation", "request_blocked"};
+  const std::string_view prefix = held         ? std::string_view("Request held for review: ")
+                                  : definition ? tool_prefix
+                                               : kBlockedPrefix;
+  if (decision.code.empty()) {
+    // The original's texts are one and the same in every shape.
+    denial.message = std::string(prefix) + decision.details;
+  } else {
+    // R56: a rule's own code and text.
+    denial.detail = std::string(prefix) + "[" +
+                    (denial.reason_code.empty() ? decision.code : denial.reason_code) + "] " +
+                    decision.details;
+  }
+  if (held) denial.code = "approval_required";
+  return denial;
 }
 
 Denial denial_of(const Error& error, event::Phase phase) {

@@ -25,6 +25,7 @@ class Workspace {
   detect::CatalogScratch& scratch_for(const std::shared_ptr<const policy::Snapshot>& snapshot);
 
   wire::JsonReader json;
+  wire::JsonReader schema;  // for JSON inside the text that `json` holds
   IdSource ids;
   const std::uint64_t fingerprint_key;
   BodyBuffers body;

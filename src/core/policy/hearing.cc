@@ -100,6 +100,7 @@ void Hearing::take_force(const Compiled& policy) {
 }
 
 void Hearing::force_content(const ContentRules& rules, const Head& head) {
+  judges_content_ = true;
   if ((head.on & kPrompt) != 0) wants_prompt_text_ |= rules.needs_content();
   if ((head.on & kToolArgs) != 0 && (rules.needs_arguments() || rules.needs_content())) {
     judges_calls_ = wants_arguments_ = true;

@@ -32,6 +32,7 @@ class Hearing {
   // From here on the policies bound to this subject are in force. With a trace, what access and
   // content rules considered is noted.
   void open(const Subject& subject, Trace* trace = nullptr);
+  bool opened() const { return subject_ != nullptr; }
   const Subject& subject() const { return *subject_; }
   const Snapshot& snapshot() const { return *snapshot_; }
 
@@ -54,6 +55,7 @@ class Hearing {
   bool wants_arguments() const { return wants_arguments_; }
   bool call_needs_arguments(std::string_view tool) const;
   // Texts are kept whole for content policies.
+  bool judges_content() const { return judges_content_; }
   bool wants_prompt_text() const { return wants_prompt_text_; }
   bool wants_answer_text() const { return wants_answer_text_; }
   // A policy that may forbid an answer needs all of it: the answer is kept back until its end.
@@ -113,9 +115,10 @@ class Hearing {
   std::vector<const LimitPolicy*> limits_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
   std::uint32_t holds_ = 0;
-  bool judges_answers_ = false, judges_calls_ = false, wants_arguments_ = false,
-       wants_prompt_text_ = false, wants_answer_text_ = false, needs_whole_answer_ = false,
-       pins_tools_ = false, follows_values_ = false, replaces_calls_ = false;
+  bool judges_content_ = false, judges_answers_ = false, judges_calls_ = false,
+       wants_arguments_ = false, wants_prompt_text_ = false, wants_answer_text_ = false,
+       needs_whole_answer_ = false, pins_tools_ = false, follows_values_ = false,
+       replaces_calls_ = false;
   Tainted tainted_;
 };
 

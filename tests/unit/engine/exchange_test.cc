@@ -431,8 +431,11 @@ TEST(Exchange, R4_WithoutAnOutputPolicyTheAnswerIsTheCallersToRelay) {
   EngineSettings settings;
   Workspace workspace{1, 2};
   Exchange exchange({.dialect = Dialect::OpenAiChat}, snapshot, settings, workspace);
+  EXPECT_FALSE(exchange.relays_answer()) << "nobody has been heard yet";
+  exchange.skip_request();
   EXPECT_TRUE(exchange.relays_answer());
   Exchange checked({.dialect = Dialect::OpenAiChat}, both_policies(), settings, workspace);
+  checked.skip_request();
   EXPECT_FALSE(checked.relays_answer());
   EXPECT_FALSE(checked.take_record().answer_inspected)
       << "no check is reported that did not happen";
