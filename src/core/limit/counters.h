@@ -60,8 +60,9 @@ struct Level {
   // when nothing is used, and for Concurrent.
   std::int64_t reset_ns = 0;
   bool refused = false;  // take(): did not fit. raise(), settle(): used up, used past max.
-  // take(), when refused: until the charge would fit if nothing else happened. What depends on
-  // others who hold something has no such time: kRetryUnknownNs.
+  // When refused. take(): until the charge would fit if nothing else happened; what depends on
+  // others who hold something has no such time: kRetryUnknownNs. settle(): until there is budget
+  // again.
   std::int64_t retry_after_ns = 0;
 };
 inline constexpr std::int64_t kRetryUnknownNs = 1'000'000'000;

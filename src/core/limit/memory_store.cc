@@ -281,6 +281,9 @@ void MemoryStore::settle(std::span<const Charge> charges, std::span<const std::u
     one.drop(charges[i].amount);
     levels[i] = level_of(charges[i], counter->held, counter->window, now_ns);
     levels[i].refused = used[i] > 0 && counter->window.sum() > charges[i].max;
+    if (!levels[i].refused) continue;
+    const std::uint64_t below = charges[i].max - std::min<std::uint64_t>(charges[i].max, 1);
+    levels[i].retry_after_ns = counter->window.falls_to_ns(below) - now_ns;
   }
 }
 

@@ -1,0 +1,466 @@
+#include "core/limit/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/limit/memory_store.h"
+
+namespace capsem::limit {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+
+class FakeClock final : public Clock {
+ public:
+  std::int64_t monotonic_ns() const override { return now_ns; }
+  std::int64_t wall_ms() const override {
+    ADD_FAILURE() << "limits never read the wall clock (T41)";
+    return 0;
+  }
+  std::int64_t now_ns = 1'000;
+};
+
+LimitRule rule(std::string id, std::initializer_list<std::pair<Dimension, std::uint64_t>> limits,
+               Per per = Per::Agent) {
+  LimitRule made(std::move(id), per);
+  for (const auto& [dimension, max] : limits) made.set(dimension, max);
+  return made;
+}
+
+class LedgerTest : public testing::Test {
+ protected:
+  LedgerTest() {
+    EXPECT_TRUE(prices.add("gpt-4o-mini", {150'000, 600'000}));
+    EXPECT_TRUE(prices.add("gpt-4o", {2'500'000, 10'000'000}));
+  }
+
+  std::expected<Holding, Refusal> take(const std::vector<const LimitRule*>& rules,
+                                       const Ask& ask = {.model = "gpt-4o"},
+                                       std::string_view agent = "a") {
+    return Holding::take(store, clock, rules, {.user_id = "u", .agent = agent, .integration = "i"},
+                         ask, prices);
+  }
+  // What is used of one limit now, as another request would see it.
+  std::uint64_t used(const LimitRule& of, Dimension dimension, std::string_view agent = "a") {
+    std::string key;
+    append_key(key, of, dimension, {.user_id = "u", .agent = agent, .integration = "i"});
+    const Charge probe = {.key = key,
+                          .kind = info(dimension).kind,
+                          .amount = ~std::uint64_t{0},
+                          .max = 0,
+                          .window_ns = info(dimension).window_ns};
+    Level level;
+    EXPECT_EQ(store.take({&probe, 1}, clock.now_ns, {&level, 1}), Outcome::Refused);
+    return level.used;
+  }
+
+  FakeClock clock;
+  MemoryStore store;
+  PriceTable prices;
+};
+
+constexpr Ask ask_for(std::uint64_t input_bytes, std::uint64_t max_tokens) {
+  return {.model = "gpt-4o", .input_bytes = input_bytes, .max_tokens = max_tokens, .choices = 1};
+}
+constexpr Usage usage(std::uint64_t input, std::uint64_t output) {
+  return {.input_tokens = input, .output_tokens = output, .total_tokens = 0};
+}
+
+TEST_F(LedgerTest, TwelveQuickRequestsOnALimitOfTenR62) {
+  const LimitRule ten = rule("limits", {{Dimension::RequestsPerMinute, 10}});
+  for (int i = 1; i <= 12; ++i) {
+    clock.now_ns += kSecond;
+    auto held = take({&ten});
+    ASSERT_EQ(held.has_value(), i <= 10) << i;
+    if (held) {
+      EXPECT_EQ(held->standing().requests->remaining, static_cast<std::uint64_t>(10 - i));
+      EXPECT_FALSE(held->counts_usage());
+      continue;
+    }
+    EXPECT_EQ(held.error().code, "rate_limit_exceeded");
+    EXPECT_EQ(held.error().message, "Rate limit exceeded: 10 requests per minute for agent 'a'");
+    EXPECT_EQ(held.error().rule, "limits");
+    EXPECT_EQ(held.error().retry_after_ns, kMinute - (i - 1) * kSecond);
+    EXPECT_FALSE(held.error().unavailable);
+    EXPECT_EQ(held.error().standing.requests->limit, 10U);
+    EXPECT_EQ(held.error().standing.requests->remaining, 0U);
+  }
+  EXPECT_TRUE(take({&ten}, {.model = "gpt-4o"}, "b")) << "another agent's window is another (R65)";
+}
+
+TEST_F(LedgerTest, NoRulesHoldNothing) {
+  auto held = take({});
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(held->counts_usage());
+  EXPECT_FALSE(held->spent_so_far(usage(1'000'000, 1)));
+  EXPECT_FALSE(held->settle(usage(1'000'000, 1)));
+  held->release();
+  EXPECT_FALSE(held->standing().requests);
+  EXPECT_EQ(store.keys(), 0U);
+}
+
+TEST_F(LedgerTest, TheEstimateIsReservedAndTheUsageSettlesItR63) {
+  LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 10'000}});
+  tokens.estimate_output_tokens = 300;
+  struct Case {
+    const char* name;
+    Ask ask;
+    std::uint64_t reserved;
+  };
+  const Case kCases[] = {
+      {"input by bytes, output by the rule",
+       {.model = "x", .input_bytes = 401, .max_tokens = {}, .choices = 1},
+       101 + 300},
+      {"the client's bound",
+       {.model = "x", .input_bytes = 400, .max_tokens = 50, .choices = 1},
+       100 + 50},
+      {"several choices",
+       {.model = "x", .input_bytes = 400, .max_tokens = 50, .choices = 3},
+       100 + 150},
+  };
+  std::uint64_t settled = 0;
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.name);
+    auto held = take({&tokens}, c.ask);
+    ASSERT_TRUE(held);
+    EXPECT_TRUE(held->counts_usage());
+    EXPECT_EQ(used(tokens, Dimension::TokensPerHour), settled + c.reserved);
+    EXPECT_FALSE(held->settle(usage(30, 12)));
+    settled += 42;
+    EXPECT_EQ(used(tokens, Dimension::TokensPerHour), settled);
+    EXPECT_EQ(held->standing().tokens->remaining, 10'000 - settled);
+  }
+}
+
+TEST_F(LedgerTest, ATotalBeyondInputAndOutputCounts) {
+  const LimitRule both =
+      rule("limits", {{Dimension::TokensPerHour, 10'000}, {Dimension::CostPerDay, 100'000'000}});
+  auto held = take({&both});
+  ASSERT_TRUE(held);
+  // 1000 in, 1000 out, 500 thoughts that are paid for as output.
+  EXPECT_FALSE(
+      held->settle({.input_tokens = 1'000, .output_tokens = 1'000, .total_tokens = 2'500}));
+  EXPECT_EQ(used(both, Dimension::TokensPerHour), 2'500U);
+  EXPECT_EQ(used(both, Dimension::CostPerDay), 2'500U + 15'000U);
+}
+
+TEST_F(LedgerTest, TheCallThatCrossesIsRefusedAfterwardsAndLaterOnesBeforeR63) {
+  LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 100}});
+  for (const Overrun overrun : {Overrun::Withhold, Overrun::Deliver}) {
+    tokens.overrun = overrun;
+    auto held = take({&tokens}, ask_for(40, 10));
+    ASSERT_TRUE(held);
+    clock.now_ns += kSecond;
+    const auto crossed = held->settle(usage(10, 91));
+    ASSERT_TRUE(crossed);
+    EXPECT_EQ(crossed->code, "token_limit_exceeded");
+    EXPECT_EQ(crossed->message, "Token limit exceeded: 100 tokens per hour for agent 'a'");
+    EXPECT_EQ(crossed->overrun, overrun);
+    EXPECT_EQ(crossed->retry_after_ns, kHour);
+    const auto later = take({&tokens}, ask_for(4, 1));
+    ASSERT_FALSE(later);
+    EXPECT_EQ(later.error().code, "token_limit_exceeded");
+    EXPECT_EQ(later.error().retry_after_ns, kHour);
+    clock.now_ns += kHour;
+  }
+}
+
+TEST_F(LedgerTest, ExactlyTheLimitDoesNotCrossIt) {
+  const LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 100}});
+  auto held = take({&tokens}, ask_for(40, 10));
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(held->settle(usage(10, 90)));
+  EXPECT_FALSE(take({&tokens}, ask_for(4, 1)));
+}
+
+TEST_F(LedgerTest, OfSeveralLimitsThatWereCrossedOneThatWithholdsIsTold) {
+  LimitRule first = rule("first", {{Dimension::TokensPerHour, 100}});
+  LimitRule second = rule("second", {{Dimension::TokensPerDay, 100}});
+  first.overrun = Overrun::Deliver;
+  auto held = take({&first, &second}, ask_for(4, 1));
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->settle(usage(1, 200))->rule, "second");
+}
+
+TEST_F(LedgerTest, AStreamIsStoppedWhenItsBudgetIsUsedUp) {
+  const LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 100}});
+  auto held = take({&tokens}, ask_for(40, 5'000));  // alone: admitted whatever its estimate
+  ASSERT_TRUE(held);
+  for (std::uint64_t out = 1; out <= 90; ++out) EXPECT_FALSE(held->spent_so_far(usage(10, out)));
+  const auto stop = held->spent_so_far(usage(10, 91));
+  ASSERT_TRUE(stop);
+  EXPECT_EQ(stop->code, "token_limit_exceeded");
+  EXPECT_TRUE(held->settle(usage(10, 91)));
+  EXPECT_EQ(used(tokens, Dimension::TokensPerHour), 101U);
+}
+
+TEST_F(LedgerTest, StreamsSideBySideStopBeforeTheyPassTheBudgetTogether) {
+  // Complaint 12: each was admitted with a small estimate, and all of them write without end.
+  LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 1'000}});
+  tokens.estimate_output_tokens = 10;
+  std::vector<Holding> streams;
+  for (int i = 0; i < 20; ++i) {
+    auto held = take({&tokens}, {.model = "x"});
+    ASSERT_TRUE(held);
+    streams.push_back(*std::move(held));
+  }
+  std::mt19937_64 random(3);
+  std::vector<std::uint64_t> written(streams.size(), 0);
+  std::vector<bool> stopped(streams.size(), false);
+  for (int step = 0; step < 5'000; ++step) {
+    const std::size_t i = random() % streams.size();
+    if (stopped[i]) continue;
+    // Asked before the token is passed on.
+    stopped[i] = streams[i].spent_so_far(usage(0, written[i] + 1)).has_value();
+    if (!stopped[i]) ++written[i];
+  }
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    EXPECT_TRUE(stopped[i]);
+    total += written[i];
+    EXPECT_FALSE(streams[i].settle(usage(0, written[i])));
+  }
+  EXPECT_EQ(total, 1'000U);
+}
+
+TEST_F(LedgerTest, WhatIsReleasedCostsNothingButTheRequestStaysCountedR57) {
+  const LimitRule limits = rule("limits", {{Dimension::RequestsPerMinute, 5},
+                                           {Dimension::ConcurrentRequests, 1},
+                                           {Dimension::TokensPerHour, 1'000}});
+  auto held = take({&limits}, ask_for(400, 100));
+  ASSERT_TRUE(held);
+  held->release();
+  EXPECT_EQ(used(limits, Dimension::RequestsPerMinute), 1U);
+  EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
+  EXPECT_EQ(used(limits, Dimension::TokensPerHour), 0U);
+  // Nothing more comes of it, now or when it dies.
+  held->release();
+  EXPECT_FALSE(held->settle(usage(5'000, 0)));
+  EXPECT_FALSE(held->spent_so_far(usage(5'000, 0)));
+  {
+    const Holding gone = *std::move(held);
+  }
+  EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
+  EXPECT_EQ(used(limits, Dimension::TokensPerHour), 0U);
+}
+
+TEST_F(LedgerTest, ARefusedRequestTakesNothingOfAnyLimitR57) {
+  const LimitRule limits = rule("limits", {{Dimension::RequestsPerMinute, 5},
+                                           {Dimension::ConcurrentRequests, 1},
+                                           {Dimension::TokensPerHour, 1'000}});
+  auto first = take({&limits}, ask_for(4, 1));
+  ASSERT_TRUE(first);
+  const auto second = take({&limits}, ask_for(4, 1));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, "concurrency_limit_exceeded");
+  EXPECT_EQ(second.error().message,
+            "Concurrency limit exceeded: 1 concurrent request for agent 'a'");
+  EXPECT_EQ(used(limits, Dimension::RequestsPerMinute), 1U);
+  EXPECT_EQ(used(limits, Dimension::TokensPerHour), 2U);
+}
+
+TEST_F(LedgerTest, AClientThatLeftPaysForWhatWasReceived) {
+  const LimitRule limits =
+      rule("limits", {{Dimension::ConcurrentRequests, 1}, {Dimension::TokensPerHour, 1'000}});
+  struct Case {
+    const char* name;
+    std::function<void(Holding&)> before;
+    std::uint64_t billed;
+  };
+  const Case kCases[] = {
+      {"nothing was heard of: the estimate", [](Holding&) {}, 110},
+      {"some was received: that", [](Holding& h) { h.spent_so_far(usage(100, 3)); }, 103},
+      {"more than the estimate", [](Holding& h) { h.spent_so_far(usage(100, 70)); }, 170},
+      {"the last word counts",
+       [](Holding& h) {
+         h.spent_so_far(usage(100, 1));
+         h.spent_so_far(usage(100, 2));
+       },
+       102},
+      {"settled before: once",
+       [](Holding& h) {
+         h.spent_so_far(usage(100, 1));
+         h.settle(usage(90, 5));
+       },
+       95},
+      {"settled twice: the first counts",
+       [](Holding& h) {
+         h.settle(usage(90, 5));
+         h.settle(usage(90, 500));
+       },
+       95},
+      {"released after it was settled: still settled",
+       [](Holding& h) {
+         h.settle(usage(90, 5));
+         h.release();
+       },
+       95},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.name);
+    {
+      auto held = take({&limits}, ask_for(400, 10));
+      ASSERT_TRUE(held);
+      EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 1U);
+      c.before(*held);
+    }
+    EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
+    EXPECT_EQ(used(limits, Dimension::TokensPerHour), c.billed);
+    clock.now_ns += kHour;
+  }
+}
+
+TEST_F(LedgerTest, AMovedHoldingIsHeldOnce) {
+  const LimitRule limits =
+      rule("limits", {{Dimension::ConcurrentRequests, 5}, {Dimension::TokensPerHour, 1'000}});
+  {
+    auto a = take({&limits}, ask_for(40, 10));
+    auto b = take({&limits}, ask_for(80, 10));
+    ASSERT_TRUE(a && b);
+    Holding moved(*std::move(a));
+    EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 2U);
+    moved = *std::move(b);  // what it held before is over
+    EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 1U);
+    EXPECT_EQ(used(limits, Dimension::TokensPerHour), 20U + 30U);
+    EXPECT_FALSE(moved.settle(usage(1, 0)));
+    EXPECT_EQ(used(limits, Dimension::TokensPerHour), 20U + 1U);
+  }
+  EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
+}
+
+TEST_F(LedgerTest, ASlotIsHeldUntilTheExchangeEndsNotUntilItsUsageIsKnown) {
+  const LimitRule limits =
+      rule("limits", {{Dimension::ConcurrentRequests, 1}, {Dimension::TokensPerHour, 1'000}});
+  auto held = take({&limits}, ask_for(4, 1));
+  ASSERT_TRUE(held);
+  held->settle(usage(1, 1));
+  EXPECT_FALSE(take({&limits}, ask_for(4, 1)));
+  held = Holding();
+  EXPECT_TRUE(take({&limits}, ask_for(4, 1)));
+}
+
+TEST_F(LedgerTest, MoneyIsReservedAndSettledAtTheModelsPrice) {
+  const LimitRule budget = rule("limits", {{Dimension::CostPerDay, 20'000}});  // 0.02 USD
+  auto held = take({&budget}, ask_for(4'000, 1'000));
+  ASSERT_TRUE(held);
+  EXPECT_EQ(used(budget, Dimension::CostPerDay), 2'500U + 10'000U);
+  const auto other = take({&budget}, ask_for(4'000, 1'000));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, "budget_exceeded");
+  EXPECT_EQ(other.error().message, "Budget exceeded: 0.02 USD per day for agent 'a'");
+  EXPECT_FALSE(other.error().standing.tokens) << "money has no field of its own";
+  auto cheap = take({&budget}, {.model = "gpt-4o-mini", .input_bytes = 4'000, .max_tokens = 1'000});
+  ASSERT_TRUE(cheap);
+  EXPECT_EQ(used(budget, Dimension::CostPerDay), 12'500U + 750U);
+  EXPECT_FALSE(held->settle(usage(1'000, 100)));
+  EXPECT_EQ(used(budget, Dimension::CostPerDay), 3'500U + 750U);
+  EXPECT_EQ(cheap->settle(usage(1'000, 100'000))->code, "budget_exceeded");
+}
+
+TEST_F(LedgerTest, AnUnknownModelCostsTheHighestPriceAndNoPriceAtAllRefuses) {
+  const LimitRule budget = rule("money", {{Dimension::CostPerDay, 1'000'000'000}});
+  auto held = take({&budget}, {.model = "brand-new", .input_bytes = 4'000, .max_tokens = 1'000});
+  ASSERT_TRUE(held);
+  EXPECT_EQ(used(budget, Dimension::CostPerDay), 12'500U);
+  prices = PriceTable();
+  const auto refused = take({&budget});
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().unavailable);
+  EXPECT_EQ(refused.error().code, "limits_unavailable");
+  EXPECT_EQ(refused.error().rule, "money");
+  const LimitRule free_of_money = rule("tokens", {{Dimension::TokensPerDay, 1'000}});
+  EXPECT_TRUE(take({&free_of_money})) << "only limits on money need prices";
+}
+
+TEST_F(LedgerTest, TheFirstLimitThatRefusesIsToldAndTheLongestWaitR57) {
+  const LimitRule money = rule("money", {{Dimension::CostPerDay, 1}});
+  const LimitRule tokens = rule("tokens", {{Dimension::TokensPerHour, 1}});
+  const LimitRule rate = rule("rate", {{Dimension::RequestsPerMinute, 1}});
+  const LimitRule rate_too = rule("rate-too", {{Dimension::RequestsPerMinute, 1}});
+  {
+    auto held = take({&money, &tokens, &rate, &rate_too}, ask_for(4, 0));
+    ASSERT_TRUE(held);
+    held->settle(usage(100, 0));
+  }
+  const auto refused = take({&money, &tokens, &rate, &rate_too}, ask_for(4, 0));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().rule, "rate");
+  EXPECT_EQ(refused.error().retry_after_ns, 24 * kHour);
+}
+
+TEST_F(LedgerTest, TheTightestLimitOfEachSortIsShownAsOfNow) {
+  const LimitRule loose = rule("loose", {{Dimension::RequestsPerMinute, 100},
+                                         {Dimension::RequestsPerHour, 50},
+                                         {Dimension::EvaluationsPerMonth, 3},
+                                         {Dimension::TokensPerDay, 5'000}});
+  const LimitRule tight = rule(
+      "tight", {{Dimension::RequestsPerHour, 50}, {Dimension::TokensPerMinute, 900}}, Per::Key);
+  auto held = take({&loose, &tight}, ask_for(40, 10));
+  ASSERT_TRUE(held);
+  clock.now_ns += 10 * kSecond;
+  Standing standing = held->standing();
+  EXPECT_EQ(standing.requests->limit, 50U);
+  EXPECT_EQ(standing.requests->remaining, 49U);
+  EXPECT_EQ(standing.requests->reset_ns, kHour - 10 * kSecond);
+  EXPECT_EQ(standing.tokens->limit, 900U);
+  EXPECT_EQ(standing.tokens->remaining, 880U);
+  held->settle(usage(300, 300));
+  standing = held->standing();
+  EXPECT_EQ(standing.tokens->remaining, 300U);
+  EXPECT_EQ(standing.tokens->reset_ns, kMinute);
+  EXPECT_EQ(standing.requests->reset_ns, kHour - 10 * kSecond) << "told when the request was taken";
+  clock.now_ns += 2 * kHour;
+  EXPECT_EQ(held->standing().requests->reset_ns, 0);
+}
+
+TEST_F(LedgerTest, WhatCannotBeCountedIsRefused) {
+  std::vector<LimitRule> many;
+  for (std::size_t i = 0; i <= kChargesMax; ++i) {
+    many.push_back(rule(std::to_string(i), {{Dimension::RequestsPerMinute, 1}}));
+  }
+  std::vector<const LimitRule*> rules;
+  for (const LimitRule& r : many) rules.push_back(&r);
+  const auto refused = take(rules);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().unavailable);
+  EXPECT_EQ(refused.error().code, "limits_unavailable");
+  rules.pop_back();
+  EXPECT_TRUE(take(rules));
+}
+
+TEST_F(LedgerTest, TheEvaluationQuotaCostsOneForEachRequestWhateverItsAnswerR48) {
+  const LimitRule quota = rule("quota", {{Dimension::EvaluationsPerMonth, 2}}, Per::Integration);
+  for (int i = 0; i < 2; ++i) {
+    auto held = take({&quota}, {.model = "x"}, i == 0 ? "a" : "b");
+    ASSERT_TRUE(held);
+    EXPECT_FALSE(held->settle(usage(1'000, 1'000)));
+  }
+  const auto refused = take({&quota});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "evaluation_quota_exceeded");
+  EXPECT_THAT(refused.error().message, HasSubstr("2 evaluations per month for integration 'i'"));
+}
+
+TEST_F(LedgerTest, NamesOfTheCallerMayDieBeforeTheHolding) {
+  const LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 10}});
+  std::string agent = "short-lived";
+  auto held = take({&tokens}, ask_for(4, 1), agent);
+  ASSERT_TRUE(held);
+  agent.assign(agent.size(), '!');
+  EXPECT_EQ(held->settle(usage(100, 0))->message,
+            "Token limit exceeded: 10 tokens per hour for agent 'short-lived'");
+  EXPECT_EQ(used(tokens, Dimension::TokensPerHour, "short-lived"), 100U);
+}
+
+}  // namespace
+}  // namespace capsem::limit
