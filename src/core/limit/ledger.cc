@@ -47,7 +47,7 @@ struct Holding::State {
   State(CounterStore& the_store, const Clock& the_clock) : store(the_store), clock(the_clock) {}
 
   void add_all(std::span<const LimitRule* const> rules, const Caller& asking);
-  void add(Kind kind, std::span<const LimitRule* const> rules, const Caller& asking);
+  void add(Kind kind, std::span<const LimitRule* const> rules, const CallerKey& asking);
   void keep_names(const Caller& asking);
   const LimitRule* first_on_money() const;
   void estimate(const Ask& ask);
@@ -90,16 +90,18 @@ void Holding::State::add_all(std::span<const LimitRule* const> rules, const Call
   text.reserve(count * kUsualKeyBytes);
   items.reserve(count);
   charges.reserve(count);
-  add(Kind::Window, rules, asking);
+  const CallerKey key(asking);
+  add(Kind::Window, rules, key);
   slots_begin = charges.size();
-  add(Kind::Concurrent, rules, asking);
+  add(Kind::Concurrent, rules, key);
   reserved_begin = charges.size();
-  add(Kind::Reserved, rules, asking);
+  add(Kind::Reserved, rules, key);
   keep_names(asking);
   levels.resize(count);
 }
 
-void Holding::State::add(Kind kind, std::span<const LimitRule* const> rules, const Caller& asking) {
+void Holding::State::add(Kind kind, std::span<const LimitRule* const> rules,
+                         const CallerKey& asking) {
   const std::uint32_t dimensions = dimensions_of(kind);
   for (const LimitRule* rule : rules) {
     for (std::uint32_t rest = rule->dimensions() & dimensions; rest != 0; rest &= rest - 1) {

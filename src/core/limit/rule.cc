@@ -110,25 +110,38 @@ std::uint32_t dimensions_of(Kind kind) {
   return bits;
 }
 
-void append_key(std::string& out, const LimitRule& rule, Dimension dimension,
-                const Caller& caller) {
+LimitRule::LimitRule(std::string id, Per per) : id_(std::move(id)), per_(per) {
   constexpr std::string_view kPer[] = {" agent", " key", " integration", " everyone"};
-  out.append(info(dimension).name).append(kPer[static_cast<std::size_t>(rule.per())]);
-  append_name(out, rule.id());
-  switch (rule.per()) {
+  key_part_ = kPer[static_cast<std::size_t>(per_)];
+  append_name(key_part_, id_);
+}
+
+CallerKey::CallerKey(const Caller& caller) {
+  append_name(text_, caller.user_id);
+  key_end_ = text_.size();
+  append_name(text_, caller.agent);
+  agent_end_ = text_.size();
+  append_name(text_, caller.integration);
+}
+
+std::string_view CallerKey::names(Per per) const {
+  const std::string_view all(text_);
+  switch (per) {
     case Per::Agent:
-      append_name(out, caller.user_id);
-      append_name(out, caller.agent);
-      break;
+      return all.substr(0, agent_end_);
     case Per::Key:
-      append_name(out, caller.user_id);
-      break;
+      return all.substr(0, key_end_);
     case Per::Integration:
-      append_name(out, caller.integration);
-      break;
+      return all.substr(agent_end_);
     case Per::Everyone:
       break;
   }
+  return {};
+}
+
+void append_key(std::string& out, const LimitRule& rule, Dimension dimension,
+                const CallerKey& caller) {
+  out.append(info(dimension).name).append(rule.key_part()).append(caller.names(rule.per()));
 }
 
 std::string_view refusal_code(Unit unit) {

@@ -55,7 +55,7 @@ enum class Overrun : std::uint8_t { Withhold, Deliver };
 // Immutable once compiled; shared by all threads.
 class LimitRule {
  public:
-  LimitRule(std::string id, Per per) : id_(std::move(id)), per_(per) {}
+  LimitRule(std::string id, Per per);
 
   // Unset dimensions are not limited; 0 admits nothing.
   void set(Dimension dimension, std::uint64_t max) {
@@ -71,12 +71,13 @@ class LimitRule {
 
   const std::string& id() const { return id_; }  // unique among the rules of a snapshot
   Per per() const { return per_; }
+  const std::string& key_part() const { return key_part_; }
 
   Overrun overrun = Overrun::Withhold;
   std::uint64_t estimate_output_tokens = 256;  // reserved when the client sets no bound
 
  private:
-  std::string id_;
+  std::string id_, key_part_;
   Per per_;
   std::uint32_t set_ = 0;
   std::array<std::uint64_t, kDimensions> max_{};
@@ -89,11 +90,23 @@ struct Caller {
   std::string_view integration;  // empty on root routes
 };
 
+// A caller's names as they stand in keys, so that a request writes them once for all of its keys.
+class CallerKey {
+ public:
+  explicit CallerKey(const Caller& caller);
+  std::string_view names(Per per) const;
+
+ private:
+  std::string text_;
+  std::size_t key_end_ = 0, agent_end_ = 0;
+};
+
 // Appends the counter's key: the dimension, the rule's id, and those names of the caller that share
 // the counter, each behind its length, so that no two callers can come to the same key by the
 // choice of their names (T40, T44). A name of more than 64 bytes stands as its SHA-256. The key
 // outlives reloads: it has the rule's id in it, not its numbers.
-void append_key(std::string& out, const LimitRule& rule, Dimension dimension, const Caller& caller);
+void append_key(std::string& out, const LimitRule& rule, Dimension dimension,
+                const CallerKey& caller);
 
 // Stable, for machines: "rate_limit_exceeded", "evaluation_quota_exceeded",
 // "concurrency_limit_exceeded", "token_limit_exceeded", "budget_exceeded".

@@ -53,7 +53,7 @@ class LedgerTest : public testing::Test {
   // What is used of one limit now, as another request would see it.
   std::uint64_t used(const LimitRule& of, Dimension dimension, std::string_view agent = "a") {
     std::string key;
-    append_key(key, of, dimension, {.user_id = "u", .agent = agent, .integration = "i"});
+    append_key(key, of, dimension, CallerKey({.user_id = "u", .agent = agent, .integration = "i"}));
     const Charge probe = {.key = key,
                           .kind = info(dimension).kind,
                           .amount = ~std::uint64_t{0},
@@ -235,23 +235,27 @@ TEST_F(LedgerTest, StreamsSideBySideStopBeforeTheyPassTheBudgetTogether) {
 
 TEST_F(LedgerTest, WhatIsReleasedCostsNothingButTheRequestStaysCountedR57) {
   const LimitRule limits = rule("limits", {{Dimension::RequestsPerMinute, 5},
-                                           {Dimension::ConcurrentRequests, 1},
+                                           {Dimension::ConcurrentRequests, 2},
                                            {Dimension::TokensPerHour, 1'000}});
+  const auto bystander = take({&limits}, ask_for(4, 499));
   auto held = take({&limits}, ask_for(400, 100));
-  ASSERT_TRUE(held);
+  ASSERT_TRUE(bystander && held);
+  const auto expect_released = [&] {
+    EXPECT_EQ(used(limits, Dimension::RequestsPerMinute), 2U);
+    EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 1U);
+    EXPECT_EQ(used(limits, Dimension::TokensPerHour), 500U);
+  };
   held->release();
-  EXPECT_EQ(used(limits, Dimension::RequestsPerMinute), 1U);
-  EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
-  EXPECT_EQ(used(limits, Dimension::TokensPerHour), 0U);
+  expect_released();
   // Nothing more comes of it, now or when it dies.
   held->release();
   EXPECT_FALSE(held->settle(usage(5'000, 0)));
   EXPECT_FALSE(held->spent_so_far(usage(5'000, 0)));
+  expect_released();
   {
     const Holding gone = *std::move(held);
   }
-  EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
-  EXPECT_EQ(used(limits, Dimension::TokensPerHour), 0U);
+  expect_released();
 }
 
 TEST_F(LedgerTest, ARefusedRequestTakesNothingOfAnyLimitR57) {
@@ -271,7 +275,10 @@ TEST_F(LedgerTest, ARefusedRequestTakesNothingOfAnyLimitR57) {
 
 TEST_F(LedgerTest, AClientThatLeftPaysForWhatWasReceived) {
   const LimitRule limits =
-      rule("limits", {{Dimension::ConcurrentRequests, 1}, {Dimension::TokensPerHour, 1'000}});
+      rule("limits", {{Dimension::ConcurrentRequests, 2}, {Dimension::TokensPerHour, 1'000}});
+  // Somebody else's reservation and slot, which none of this may touch.
+  const auto bystander = take({&limits}, ask_for(4, 499));
+  ASSERT_TRUE(bystander);
   struct Case {
     const char* name;
     std::function<void(Holding&)> before;
@@ -311,11 +318,11 @@ TEST_F(LedgerTest, AClientThatLeftPaysForWhatWasReceived) {
     {
       auto held = take({&limits}, ask_for(400, 10));
       ASSERT_TRUE(held);
-      EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 1U);
+      EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 2U);
       c.before(*held);
     }
-    EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
-    EXPECT_EQ(used(limits, Dimension::TokensPerHour), c.billed);
+    EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 1U);
+    EXPECT_EQ(used(limits, Dimension::TokensPerHour), c.billed + 500);
     clock.now_ns += kHour;
   }
 }
@@ -399,7 +406,7 @@ TEST_F(LedgerTest, TheFirstLimitThatRefusesIsToldAndTheLongestWaitR57) {
 }
 
 TEST_F(LedgerTest, TheTightestLimitOfEachSortIsShownAsOfNow) {
-  const LimitRule loose = rule("loose", {{Dimension::RequestsPerMinute, 100},
+  const LimitRule loose = rule("loose", {{Dimension::RequestsPerMinute, 50},
                                          {Dimension::RequestsPerHour, 50},
                                          {Dimension::EvaluationsPerMonth, 3},
                                          {Dimension::TokensPerDay, 5'000}});

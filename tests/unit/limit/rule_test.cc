@@ -17,7 +17,7 @@ constexpr Caller kCaller = {.user_id = "0123456789abcdef", .agent = "a", .integr
 
 std::string key(const LimitRule& rule, Dimension dimension, const Caller& caller) {
   std::string out;
-  append_key(out, rule, dimension, caller);
+  append_key(out, rule, dimension, CallerKey(caller));
   return out;
 }
 
