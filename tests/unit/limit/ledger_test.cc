@@ -1,80 +1,16 @@
 #include "core/limit/ledger.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "core/limit/memory_store.h"
+#include "tests/unit/limit/ledger_fixture.h"
 
 namespace capsem::limit {
 namespace {
-
-using testing::HasSubstr;
-
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kMinute = 60 * kSecond;
-constexpr std::int64_t kHour = 60 * kMinute;
-
-class FakeClock final : public Clock {
- public:
-  std::int64_t monotonic_ns() const override { return now_ns; }
-  std::int64_t wall_ms() const override {
-    ADD_FAILURE() << "limits never read the wall clock (T41)";
-    return 0;
-  }
-  std::int64_t now_ns = 1'000;
-};
-
-LimitRule rule(std::string id, std::initializer_list<std::pair<Dimension, std::uint64_t>> limits,
-               Per per = Per::Agent) {
-  LimitRule made(std::move(id), per);
-  for (const auto& [dimension, max] : limits) made.set(dimension, max);
-  return made;
-}
-
-class LedgerTest : public testing::Test {
- protected:
-  LedgerTest() {
-    EXPECT_TRUE(prices.add("gpt-4o-mini", {150'000, 600'000}));
-    EXPECT_TRUE(prices.add("gpt-4o", {2'500'000, 10'000'000}));
-  }
-
-  std::expected<Holding, Refusal> take(const std::vector<const LimitRule*>& rules,
-                                       const Ask& ask = {.model = "gpt-4o"},
-                                       std::string_view agent = "a") {
-    return Holding::take(store, clock, rules, {.user_id = "u", .agent = agent, .integration = "i"},
-                         ask, prices);
-  }
-  // What is used of one limit now, as another request would see it.
-  std::uint64_t used(const LimitRule& of, Dimension dimension, std::string_view agent = "a") {
-    std::string key;
-    append_key(key, of, dimension, CallerKey({.user_id = "u", .agent = agent, .integration = "i"}));
-    const Charge probe = {.key = key,
-                          .kind = info(dimension).kind,
-                          .amount = ~std::uint64_t{0},
-                          .max = 0,
-                          .window_ns = info(dimension).window_ns};
-    Level level;
-    EXPECT_EQ(store.take({&probe, 1}, clock.now_ns, {&level, 1}), Outcome::Refused);
-    return level.used;
-  }
-
-  FakeClock clock;
-  MemoryStore store;
-  PriceTable prices;
-};
-
-constexpr Ask ask_for(std::uint64_t input_bytes, std::uint64_t max_tokens) {
-  return {.model = "gpt-4o", .input_bytes = input_bytes, .max_tokens = max_tokens, .choices = 1};
-}
-constexpr Usage usage(std::uint64_t input, std::uint64_t output) {
-  return {.input_tokens = input, .output_tokens = output, .total_tokens = 0};
-}
 
 TEST_F(LedgerTest, TwelveQuickRequestsOnALimitOfTenR62) {
   const LimitRule ten = rule("limits", {{Dimension::RequestsPerMinute, 10}});
@@ -205,7 +141,7 @@ TEST_F(LedgerTest, AStreamIsStoppedWhenItsBudgetIsUsedUp) {
 }
 
 TEST_F(LedgerTest, StreamsSideBySideStopBeforeTheyPassTheBudgetTogether) {
-  // Complaint 12: each was admitted with a small estimate, and all of them write without end.
+  // Each was admitted with a small estimate, and all of them write without end.
   LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 1'000}});
   tokens.estimate_output_tokens = 10;
   std::vector<Holding> streams;
@@ -354,119 +290,6 @@ TEST_F(LedgerTest, ASlotIsHeldUntilTheExchangeEndsNotUntilItsUsageIsKnown) {
   EXPECT_FALSE(take({&limits}, ask_for(4, 1)));
   held = Holding();
   EXPECT_TRUE(take({&limits}, ask_for(4, 1)));
-}
-
-TEST_F(LedgerTest, MoneyIsReservedAndSettledAtTheModelsPrice) {
-  const LimitRule budget = rule("limits", {{Dimension::CostPerDay, 20'000}});  // 0.02 USD
-  auto held = take({&budget}, ask_for(4'000, 1'000));
-  ASSERT_TRUE(held);
-  EXPECT_EQ(used(budget, Dimension::CostPerDay), 2'500U + 10'000U);
-  const auto other = take({&budget}, ask_for(4'000, 1'000));
-  ASSERT_FALSE(other);
-  EXPECT_EQ(other.error().code, "budget_exceeded");
-  EXPECT_EQ(other.error().message, "Budget exceeded: 0.02 USD per day for agent 'a'");
-  EXPECT_FALSE(other.error().standing.tokens) << "money has no field of its own";
-  auto cheap = take({&budget}, {.model = "gpt-4o-mini", .input_bytes = 4'000, .max_tokens = 1'000});
-  ASSERT_TRUE(cheap);
-  EXPECT_EQ(used(budget, Dimension::CostPerDay), 12'500U + 750U);
-  EXPECT_FALSE(held->settle(usage(1'000, 100)));
-  EXPECT_EQ(used(budget, Dimension::CostPerDay), 3'500U + 750U);
-  EXPECT_EQ(cheap->settle(usage(1'000, 100'000))->code, "budget_exceeded");
-}
-
-TEST_F(LedgerTest, AnUnknownModelCostsTheHighestPriceAndNoPriceAtAllRefuses) {
-  const LimitRule budget = rule("money", {{Dimension::CostPerDay, 1'000'000'000}});
-  auto held = take({&budget}, {.model = "brand-new", .input_bytes = 4'000, .max_tokens = 1'000});
-  ASSERT_TRUE(held);
-  EXPECT_EQ(used(budget, Dimension::CostPerDay), 12'500U);
-  prices = PriceTable();
-  const auto refused = take({&budget});
-  ASSERT_FALSE(refused);
-  EXPECT_TRUE(refused.error().unavailable);
-  EXPECT_EQ(refused.error().code, "limits_unavailable");
-  EXPECT_EQ(refused.error().rule, "money");
-  const LimitRule free_of_money = rule("tokens", {{Dimension::TokensPerDay, 1'000}});
-  EXPECT_TRUE(take({&free_of_money})) << "only limits on money need prices";
-}
-
-TEST_F(LedgerTest, TheFirstLimitThatRefusesIsToldAndTheLongestWaitR57) {
-  const LimitRule money = rule("money", {{Dimension::CostPerDay, 1}});
-  const LimitRule tokens = rule("tokens", {{Dimension::TokensPerHour, 1}});
-  const LimitRule rate = rule("rate", {{Dimension::RequestsPerMinute, 1}});
-  const LimitRule rate_too = rule("rate-too", {{Dimension::RequestsPerMinute, 1}});
-  {
-    auto held = take({&money, &tokens, &rate, &rate_too}, ask_for(4, 0));
-    ASSERT_TRUE(held);
-    held->settle(usage(100, 0));
-  }
-  const auto refused = take({&money, &tokens, &rate, &rate_too}, ask_for(4, 0));
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().rule, "rate");
-  EXPECT_EQ(refused.error().retry_after_ns, 24 * kHour);
-}
-
-TEST_F(LedgerTest, TheTightestLimitOfEachSortIsShownAsOfNow) {
-  const LimitRule loose = rule("loose", {{Dimension::RequestsPerMinute, 50},
-                                         {Dimension::RequestsPerHour, 50},
-                                         {Dimension::EvaluationsPerMonth, 3},
-                                         {Dimension::TokensPerDay, 5'000}});
-  const LimitRule tight = rule(
-      "tight", {{Dimension::RequestsPerHour, 50}, {Dimension::TokensPerMinute, 900}}, Per::Key);
-  auto held = take({&loose, &tight}, ask_for(40, 10));
-  ASSERT_TRUE(held);
-  clock.now_ns += 10 * kSecond;
-  Standing standing = held->standing();
-  EXPECT_EQ(standing.requests->limit, 50U);
-  EXPECT_EQ(standing.requests->remaining, 49U);
-  EXPECT_EQ(standing.requests->reset_ns, kHour - 10 * kSecond);
-  EXPECT_EQ(standing.tokens->limit, 900U);
-  EXPECT_EQ(standing.tokens->remaining, 880U);
-  held->settle(usage(300, 300));
-  standing = held->standing();
-  EXPECT_EQ(standing.tokens->remaining, 300U);
-  EXPECT_EQ(standing.tokens->reset_ns, kMinute);
-  EXPECT_EQ(standing.requests->reset_ns, kHour - 10 * kSecond) << "told when the request was taken";
-  clock.now_ns += 2 * kHour;
-  EXPECT_EQ(held->standing().requests->reset_ns, 0);
-}
-
-TEST_F(LedgerTest, WhatCannotBeCountedIsRefused) {
-  std::vector<LimitRule> many;
-  for (std::size_t i = 0; i <= kChargesMax; ++i) {
-    many.push_back(rule(std::to_string(i), {{Dimension::RequestsPerMinute, 1}}));
-  }
-  std::vector<const LimitRule*> rules;
-  for (const LimitRule& r : many) rules.push_back(&r);
-  const auto refused = take(rules);
-  ASSERT_FALSE(refused);
-  EXPECT_TRUE(refused.error().unavailable);
-  EXPECT_EQ(refused.error().code, "limits_unavailable");
-  rules.pop_back();
-  EXPECT_TRUE(take(rules));
-}
-
-TEST_F(LedgerTest, TheEvaluationQuotaCostsOneForEachRequestWhateverItsAnswerR48) {
-  const LimitRule quota = rule("quota", {{Dimension::EvaluationsPerMonth, 2}}, Per::Integration);
-  for (int i = 0; i < 2; ++i) {
-    auto held = take({&quota}, {.model = "x"}, i == 0 ? "a" : "b");
-    ASSERT_TRUE(held);
-    EXPECT_FALSE(held->settle(usage(1'000, 1'000)));
-  }
-  const auto refused = take({&quota});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "evaluation_quota_exceeded");
-  EXPECT_THAT(refused.error().message, HasSubstr("2 evaluations per month for integration 'i'"));
-}
-
-TEST_F(LedgerTest, NamesOfTheCallerMayDieBeforeTheHolding) {
-  const LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 10}});
-  std::string agent = "short-lived";
-  auto held = take({&tokens}, ask_for(4, 1), agent);
-  ASSERT_TRUE(held);
-  agent.assign(agent.size(), '!');
-  EXPECT_EQ(held->settle(usage(100, 0))->message,
-            "Token limit exceeded: 10 tokens per hour for agent 'short-lived'");
-  EXPECT_EQ(used(tokens, Dimension::TokensPerHour, "short-lived"), 100U);
 }
 
 }  // namespace
