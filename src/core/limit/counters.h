@@ -11,7 +11,7 @@
 //               counts at t + window_ns - 1 and no longer at t + window_ns (R62).
 //   Concurrent  what is held now; every take is given back.
 //   Reserved    a window of amounts that are known only afterwards (tokens, money). take() reserves
-//               an estimate, settle() replaces it by what was used (R63, complaint 12).
+//               an estimate, settle() replaces it by what was used (R63).
 //
 // Admission. Window: used + amount <= max. Concurrent: held + amount <= max. Reserved:
 // settled + reserved + amount <= max; or nothing is reserved and settled < max, so that a lone
@@ -24,7 +24,8 @@
 // Precision. With max <= kEntriesMax amounts leave the window at the exact nanosecond. With a
 // larger max, amounts of the same window_ns / (kEntriesMax - 1) are merged and leave together when
 // the newest of them does: never early, at most that much late (59 ms of a minute, 3.6 s of an
-// hour). A counter needs at most kEntriesMax entries of 16 bytes.
+// hour). A counter needs at most kEntriesMax entries of 16 bytes; more of them (calls that used
+// more than a small max between them) are merged into the newest.
 //
 // Time is monotonic and handed in (T41). Clocks of several threads may disagree a little: a
 // counter's own time never goes back.
@@ -60,8 +61,9 @@ struct Level {
   // when nothing is used, and for Concurrent.
   std::int64_t reset_ns = 0;
   bool refused = false;  // take(): did not fit. raise(), settle(): used up, used past max.
-  // take(), when refused: until the charge would fit if nothing else happened. What depends on
-  // others who hold something has no such time: kRetryUnknownNs.
+  // When refused. take(): until the charge would fit if nothing else happened; what depends on
+  // others who hold something has no such time: kRetryUnknownNs. settle(): until there is budget
+  // again.
   std::int64_t retry_after_ns = 0;
 };
 inline constexpr std::int64_t kRetryUnknownNs = 1'000'000'000;

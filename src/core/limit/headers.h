@@ -17,7 +17,7 @@ struct Gauge {
 
 // The tightest request limit and the tightest token limit that apply to a caller.
 struct Standing {
-  std::optional<Gauge> requests, tokens;
+  std::optional<Gauge> requests{}, tokens{};
 };
 
 // Gemini has no such fields of its own and gets OpenAI's.

@@ -1,7 +1,7 @@
 // Mutual exclusion for a few hundred nanoseconds at a time. An atomic word and the kernel's wait on
 // it, because the core has no threading library. Uncontended, locking is one compare-and-swap. A
-// thread that has to wait sleeps, so a holder that was preempted costs its waiters no processor
-// time.
+// thread that has to wait looks a few times, then sleeps: a holder that was preempted costs its
+// waiters no processor time.
 #pragma once
 
 #include <atomic>
@@ -12,10 +12,14 @@ namespace capsem::limit {
 class Lock {
  public:
   void lock() noexcept {
-    std::uint32_t state = kFree;
-    if (state_.compare_exchange_strong(state, kHeld, std::memory_order_acquire,
+    // A holder that runs is done within a few of these looks; waking a sleeper takes far longer.
+    for (int looks = 0; looks < kLooks; ++looks) {
+      std::uint32_t state = state_.load(std::memory_order_relaxed);
+      if (state != kFree) continue;
+      if (state_.compare_exchange_weak(state, kHeld, std::memory_order_acquire,
                                        std::memory_order_relaxed)) {
-      return;
+        return;
+      }
     }
     // Who has waited once takes the lock as kAwaited: others may still be asleep, and the unlock()
     // that follows must wake one of them.
@@ -29,6 +33,7 @@ class Lock {
   }
 
  private:
+  static constexpr int kLooks = 200;
   static constexpr std::uint32_t kFree = 0, kHeld = 1, kAwaited = 2;
   std::atomic<std::uint32_t> state_{kFree};
 };

@@ -113,15 +113,16 @@ MemoryStore::MemoryStore(MemoryStoreOptions options)
     : keys_max_(options.keys_max), hash_key_(mix64(options.hash_seed + 1) | 1) {}
 
 std::uint64_t MemoryStore::hash_of(std::string_view key) const {
+  // Sixteen bytes at a step; the last step is filled up with zeros.
+  std::uint64_t words[2];
   std::uint64_t h = hash_key_ ^ key.size();
-  while (!key.empty()) {
-    std::uint64_t word = 0;
-    const std::size_t n = std::min(key.size(), sizeof word);
-    std::memcpy(&word, key.data(), n);
-    h = fold(h ^ word, hash_key_) + 1;
-    key.remove_prefix(n);
+  for (; key.size() > sizeof words; key.remove_prefix(sizeof words)) {
+    std::memcpy(words, key.data(), sizeof words);
+    h = fold(words[0] ^ hash_key_, words[1] ^ h) + hash_key_;
   }
-  return mix64(h);
+  words[0] = words[1] = 0;
+  std::memcpy(words, key.data(), key.size());
+  return mix64(fold(words[0] ^ hash_key_, words[1] ^ h) + hash_key_);
 }
 
 MemoryStore::Counter* MemoryStore::find(Shard& shard, const Name& name) {
@@ -281,6 +282,9 @@ void MemoryStore::settle(std::span<const Charge> charges, std::span<const std::u
     one.drop(charges[i].amount);
     levels[i] = level_of(charges[i], counter->held, counter->window, now_ns);
     levels[i].refused = used[i] > 0 && counter->window.sum() > charges[i].max;
+    if (!levels[i].refused) continue;
+    const std::uint64_t below = charges[i].max - std::min<std::uint64_t>(charges[i].max, 1);
+    levels[i].retry_after_ns = counter->window.falls_to_ns(below) - now_ns;
   }
 }
 

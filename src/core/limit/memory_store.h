@@ -7,10 +7,11 @@
 // take several windows as one, and asking one owning thread would cost two thread switches, a
 // hundred times this.
 //
-// Memory: at most keys_max keys; a key is about 250 bytes, and 16 bytes for each entry of its
-// window. When there is no room for a new key, one whose counter is back at zero goes, the least
-// recently used of its shard; if there is none, the take is refused (Outcome::Full) and counted.
-// Other keys are never dropped: forgetting a counter would lift a limit.
+// Memory: at most keys_max keys; a key is about 450 bytes, and 16 more for each
+// entry of its window beyond eight. When there is no room for a new key, one whose counter is back
+// at zero goes, the least recently used of its shard; if there is none, the take is refused
+// (Outcome::Full) and counted. Other keys are never dropped: forgetting a counter would lift a
+// limit.
 #pragma once
 
 #include <array>

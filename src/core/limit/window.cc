@@ -55,7 +55,7 @@ bool SlidingWindow::same_quantum(std::int64_t a_ns, std::int64_t b_ns) const {
   // Rounded up, so that a window never touches more than kEntriesMax quanta.
   constexpr auto kQuanta = static_cast<std::int64_t>(kEntriesMax) - 1;
   const std::int64_t quantum_ns = (window_ns_ + kQuanta - 1) / kQuanta;
-  return a_ns / quantum_ns == b_ns / quantum_ns;
+  return b_ns - a_ns < quantum_ns && a_ns / quantum_ns == b_ns / quantum_ns;
 }
 
 void SlidingWindow::grow() {

@@ -24,9 +24,9 @@ class SlidingWindow {
   std::uint64_t sum() const { return sum_; }
   std::size_t entries() const { return count_; }
   std::int64_t window_ns() const { return window_ns_; }
-  // When the oldest, the newest entry leaves. REQUIRES: entries() > 0.
+  // When the oldest entry leaves. REQUIRES: entries() > 0.
   std::int64_t oldest_leaves_ns() const { return entries_[first_].at_ns + window_ns_; }
-  std::int64_t newest_leaves_ns() const { return newest().at_ns + window_ns_; }
+
   // When no more than `target` is left, if nothing is added. REQUIRES: sum() > target.
   std::int64_t falls_to_ns(std::uint64_t target) const;
 
@@ -40,7 +40,7 @@ class SlidingWindow {
     const std::size_t at = first_ + i;
     return at < entries_.size() ? at : at - entries_.size();
   }
-  const Entry& newest() const { return entries_[place(count_ - 1)]; }
+
   bool same_quantum(std::int64_t a_ns, std::int64_t b_ns) const;
   void grow();
 

@@ -184,6 +184,20 @@ TEST(MemoryStore, RaisingKeepsTheBudgetWhoeverElseIsRunning) {
   EXPECT_FALSE(settle(store, reserved("t", 100, 90), 90, 0).refused);
 }
 
+TEST(MemoryStore, WhatWasReservedMayBeUsedEvenWhenOthersUsedMoreThanTheyReserved) {
+  MemoryStore store;
+  for (const std::uint64_t estimate : {30, 30, 40}) {
+    ASSERT_EQ(take(store, {reserved("t", 100, estimate)}, 0).outcome, Outcome::Taken);
+  }
+  settle(store, reserved("t", 100, 40), 60, 0);
+  // 60 settled, 30 and 30 reserved: 120.
+  EXPECT_FALSE(raise(store, reserved("t", 100, 30), 30, 0).refused);
+  EXPECT_TRUE(raise(store, reserved("t", 100, 30), 31, 0).refused);
+  settle(store, reserved("t", 100, 30), 30, 0);
+  EXPECT_FALSE(raise(store, reserved("t", 100, 30), 10, 0).refused);
+  EXPECT_TRUE(raise(store, reserved("t", 100, 30), 11, 0).refused) << "now it is gone";
+}
+
 TEST(MemoryStore, ALoneCallWithALargeEstimateIsStoppedWhenTheBudgetIsUsedUp) {
   MemoryStore store;
   ASSERT_EQ(take(store, {reserved("t", 100, 5'000)}, 0).outcome, Outcome::Taken);

@@ -82,7 +82,7 @@ TEST(MemoryStoreThreads, ConcurrentSlotsAreNeverExceededAndAllComeBack) {
 }
 
 TEST(MemoryStoreThreads, ParallelCallersDoNotSpendMoreThanTheBudget) {
-  // Complaint 12: a limit of 100 tokens let 663 through with five callers.
+  // Counting only after the answer once let 663 tokens through a limit of 100, with five callers.
   MemoryStore store;
   std::atomic<std::uint64_t> spent{0};
   on_threads(8, [&](int t) {

@@ -57,6 +57,7 @@ TEST(SlidingWindow, AnEarlierClockOfAnotherThreadDropsNothingAndAddsAtTheLatestT
   window.expire(4'000);
   window.add(2, 4'000, 10);
   EXPECT_EQ(window.sum(), 3U);
+  EXPECT_EQ(window.falls_to_ns(0), 5'000 + kMinute);
   window.expire(4'000 + kMinute);
   EXPECT_EQ(window.sum(), 3U);
   window.expire(5'000 + kMinute);
