@@ -58,6 +58,28 @@ void write(const wire::JsonReader& answer, std::string_view text, std::string& o
   finish(answer, "[" + message(id, "completed", "[" + text_part(text) + "]") + "]", out);
 }
 
+void track_item(const wire::JsonReader& event, std::string_view type, std::uint32_t output,
+                StreamPosition& position) {
+  constexpr std::size_t kOpenMax = 256;
+  constexpr std::string_view kPieces[] = {
+      "response.output_text.delta", "response.function_call_arguments.delta",
+      "response.custom_tool_call_input.delta", "response.mcp_call_arguments.delta"};
+  auto open = std::ranges::find(position.open_items, output, &StreamPosition::OpenItem::output);
+  if (type == "response.output_item.added") {
+    position.next_output = std::max(position.next_output, output + 1);
+    if (open != position.open_items.end() || position.open_items.size() >= kOpenMax) return;
+    position.open_items.push_back({output, std::string(raw_member(event, 0, "item")), {}});
+  } else if (type == "response.output_item.done") {
+    position.next_output = std::max(position.next_output, output + 1);
+    if (open != position.open_items.end()) position.open_items.erase(open);
+    if (!position.items.empty()) position.items += ',';
+    position.items += raw_member(event, 0, "item");
+  } else if (open != position.open_items.end() &&
+             std::ranges::find(kPieces, type) != std::end(kPieces)) {
+    open->said += text_member(event, 0, "delta");
+  }
+}
+
 void track(const wire::JsonReader& event, bool left, StreamPosition& position) {
   const Nodes nodes = event.nodes();
   if (const JsonNode* response = member_of(nodes, 0, "response")) {
@@ -75,16 +97,9 @@ void track(const wire::JsonReader& event, bool left, StreamPosition& position) {
     return missing;
   };
   position.next_sequence = number("sequence_number", position.next_sequence) + 1;
-  const std::string_view type = text_member(event, 0, "type");
-  if (type == "response.output_item.added" || type == "response.output_item.done") {
-    const auto next = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(number("output_index", position.next_output), 0xffffff) + 1);
-    position.next_output = std::max(position.next_output, next);
-  }
-  if (type == "response.output_item.done") {
-    if (!position.items.empty()) position.items += ',';
-    position.items += raw_member(event, 0, "item");
-  }
+  const auto output = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(number("output_index", position.next_output), 0xffffff));
+  track_item(event, text_member(event, 0, "type"), output, position);
 }
 
 // One event after the other, numbered.
@@ -151,6 +166,36 @@ void say(std::string_view text, const std::string& id, std::uint32_t output, Eve
   events.write("response.output_item.done", item + ",\"item\":" + whole);
 }
 
+// What has left of an item, as an item.
+std::string closed(const StreamPosition::OpenItem& item) {
+  // A member that grows in pieces, and what it is called in which kind of item.
+  struct Grows {
+    std::string_view type, member;
+  };
+  constexpr Grows kGrows[] = {{"function_call", "arguments"},
+                              {"mcp_call", "arguments"},
+                              {"custom_tool_call", "input"},
+                              {"message", "content"}};
+  std::string padded = item.added;
+  padded.append(wire::JsonReader::kPadding, ' ');
+  wire::JsonReader added;
+  if (!added.parse(std::string_view(padded).substr(0, item.added.size()))) return item.added;
+  const auto* grows = std::ranges::find(kGrows, text_member(added, 0, "type"), &Grows::type);
+  if (grows == std::end(kGrows)) return item.added;
+  const std::string_view own[] = {grows->member, "status"};
+  std::string out;
+  ObjectWriter writer(out);
+  copy_members(added, own, true, writer);
+  writer.text("status", "incomplete");
+  if (grows->type == "message") {
+    writer.raw("content", "[" + text_part(item.said) + "]");
+  } else {
+    writer.text(grows->member, item.said);
+  }
+  writer.close();
+  return out;
+}
+
 void write_stream(std::string_view text, const StreamPosition& position, Framing,
                   std::string& out) {
   Events events(position, out);
@@ -167,11 +212,18 @@ void write_stream(std::string_view text, const StreamPosition& position, Framing
                        c == '_' || c == '-' || c == '.';
     if (!plain) c = '_';
   }
+  // Clients accept the end only when every item that was added is done.
+  std::string items = position.items;
+  for (const StreamPosition::OpenItem& open : position.open_items) {
+    const std::string item = closed(open);
+    events.write("response.output_item.done",
+                 "\"output_index\":" + std::to_string(open.output) + ",\"item\":" + item);
+    items += (items.empty() ? "" : ",") + item;
+  }
   say(text, id, position.next_output, events);
 
   const std::string mine = message(id, "completed", "[" + text_part(text) + "]");
-  const std::string output =
-      "[" + position.items + (position.items.empty() ? "" : ",") + mine + "]";
+  const std::string output = "[" + items + (items.empty() ? "" : ",") + mine + "]";
   const std::size_t size = response.size();
   response.append(wire::JsonReader::kPadding, ' ');
   wire::JsonReader reader;

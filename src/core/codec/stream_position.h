@@ -37,6 +37,13 @@ struct StreamPosition {
   std::uint64_t next_sequence = 0;
   std::uint32_t next_output = 0;
   std::string items, response;
+  // The items that are not whole yet: as they were added, and the pieces that have left since, of
+  // their text or their arguments.
+  struct OpenItem {
+    std::uint32_t output = 0;
+    std::string added, said;
+  };
+  std::vector<OpenItem> open_items;
 };
 
 }  // namespace capsem::codec

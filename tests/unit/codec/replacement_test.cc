@@ -241,6 +241,40 @@ TEST(ReplacingResponses, events_are_numbered_on_and_the_last_tells_every_item) {
   EXPECT_THAT(last, Not(HasSubstr("function_call")));
 }
 
+// The official Python client refuses an end that leaves an item open.
+TEST(ReplacingResponses, items_that_are_open_are_done_as_far_as_they_came) {
+  StreamPosition position;
+  for (
+      const std::string_view data :
+      {R"({"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"msg_1","status":"in_progress","role":"assistant","content":[]}})",
+       R"({"type":"response.output_item.added","output_index":1,"item":{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"","status":"in_progress"}})",
+       R"({"type":"response.output_item.added","output_index":2,"item":{"type":"reasoning","id":"rs_1","summary":[]}})",
+       R"({"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"so \"fa"})",
+       R"({"type":"response.function_call_arguments.delta","output_index":1,"delta":"{}"})",
+       R"({"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"r"})"}) {
+    track(Dialect::OpenAiResponses, {"", std::string(data)}, true, position);
+  }
+  const std::vector<Event> rest = events_of(Dialect::OpenAiResponses, position);
+  Reading r;
+  for (const Event& event : rest) {
+    ASSERT_TRUE(r.event(Dialect::OpenAiResponses, event.data)) << event.data;
+  }
+  const std::string& last = rest.back().data;
+  for (
+      const std::string_view item :
+      {R"("id":"msg_1","role":"assistant","status":"incomplete","content":[{"type":"output_text","annotations":[],"logprobs":[],"text":"so \"far"}]})",
+       R"("id":"fc_1","call_id":"c","name":"f","status":"incomplete","arguments":"{}"})",
+       R"({"type":"reasoning","id":"rs_1","summary":[]})"}) {
+    EXPECT_THAT(last, HasSubstr(item));
+    std::size_t done = 0;
+    for (const Event& event : rest) {
+      const bool tells = event.data.find(item) != std::string::npos;
+      done += tells && event.name == "response.output_item.done" ? 1U : 0U;
+    }
+    EXPECT_EQ(done, 1U) << item;
+  }
+}
+
 TEST(ReplacingAnthropic, closes_the_open_block_and_opens_its_own) {
   StreamPosition position;
   for (
