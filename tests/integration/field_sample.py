@@ -55,8 +55,10 @@ def leaf(treatment: str, word: str):
         return list(word.encode())
     if treatment == "media":
         return f"https://example.org/{word}.png"  # a bare word would pass for base64
-    if treatment in ("opaque", "blob", "end"):
-        return f"not opaque: {word}!"  # while it looks opaque it is not inspected
+    if treatment in ("opaque", "blob", "end", "kind"):
+        # While it looks opaque it is not inspected; nor is a kind that nobody knows, where kinds
+        # choose what an item is.
+        return f"not opaque: {word}!"
     return word
 
 

@@ -225,7 +225,8 @@ std::unique_ptr<Codec> make_anthropic() {
   DialectTable table{.dialect = Dialect::Anthropic,
                      .rows = {},
                      .facts = kFacts,
-                     .write_stream_error = write_anthropic_stream_error};
+                     .write_stream_error = write_anthropic_stream_error,
+                     .replacement = &kAnthropicReplacement};
   Table& rows = table.rows;
   rows.add(Where::Request, "", kRequest);
   add_blocks(rows, Where::Request, "system", P);

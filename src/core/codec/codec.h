@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/codec/field.h"
+#include "core/codec/stream_position.h"
 #include "core/event/event.h"
 #include "core/wire/json.h"
 
@@ -34,6 +36,18 @@ std::string_view to_string(Dialect dialect);  // "openai_chat", "gemini", ...
 enum class Framing : std::uint8_t {
   Sse,        // text/event-stream
   JsonArray,  // Gemini without alt=sse: one JSON array that arrives piece by piece
+};
+
+// Replaces `size` bytes of a body at `offset` by `text`.
+struct BodyEdit {
+  std::uint32_t offset = 0, size = 0;
+  std::string text;
+};
+
+// What of a stream event stands there only because usage was asked for.
+struct UsageTrace {
+  bool whole_event = false;  // all of it: without asking the event would not exist
+  event::ByteRange member;   // this member with its comma; empty when there is none
 };
 
 class Codec {
@@ -64,6 +78,39 @@ class Codec {
   virtual void write_stream_error(std::string_view message, std::string_view code, Framing framing,
                                   bool first, std::uint64_t next_sequence,
                                   std::string& out) const = 0;
+
+  // The edit that makes a streamed request ask for its usage (R64). nullopt when it asks already,
+  // is no stream, cannot be asked this way (`stream_options` is neither an object nor null: the
+  // provider's to refuse), or the dialect reports usage unasked, as all but Chat Completions and
+  // Completions do. Offsets are into request.text().
+  virtual std::optional<BodyEdit> ask_for_usage(const wire::JsonReader& request) const = 0;
+
+  // For streams whose request was edited so: how to make of an event what the provider would have
+  // sent without. An event of which neither applies is as it would have been.
+  virtual UsageTrace usage_trace(const wire::JsonReader& event) const = 0;
+
+  // Refused tool calls that are replaced by a text (R84, on_tool_block = "replace"). Chat
+  // Completions, Responses, Gemini and Anthropic Messages can; the others return false and write
+  // nothing, and their calls are refused as if nothing had been said of replacing: Completions,
+  // Embeddings and Anthropic's completions know no tool calls, and the Interactions API's streams
+  // end by write_stream_error().
+
+  // A complete answer that keeps the envelope of `answer` (id, model, time, usage; of a Responses
+  // answer its echo of the request too) and whose only output is `text`, said by the assistant and
+  // finished normally. Appended to `out`.
+  virtual bool write_replacement(const wire::JsonReader& answer, std::string_view text,
+                                 std::string& out) const = 0;
+
+  // Takes note of a stream event. `left`: it goes to the client; of one that does not, the answer's
+  // id, model, time and usage are kept and nothing else. Events in the order they leave.
+  virtual void track(const wire::JsonReader& event, bool left, StreamPosition& position) const = 0;
+
+  // The rest of a stream of which `position` has left: `text`, said by the assistant, and the
+  // frames that end the stream normally, last separator and [DONE] included. No part of a call that
+  // is replaced may have left. When another call has, the stream ends as one that calls tools does.
+  // Appended to `out`.
+  virtual bool write_stream_replacement(std::string_view text, const StreamPosition& position,
+                                        Framing framing, std::string& out) const = 0;
 };
 
 // The codec of a dialect. Never null; lives for the whole program.

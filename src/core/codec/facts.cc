@@ -66,34 +66,31 @@ void assign(std::string& to, const JsonNode& node) {
   if (node.kind == JsonKind::String && !node.text.empty() && to != node.text) to = node.text;
 }
 
-// Every provider's names for the same three numbers. Streams repeat them, growing; a number that an
-// event leaves out keeps its last value.
-void note_usage(Nodes nodes, std::uint32_t at, event::Usage& usage) {
-  if (nodes[at].kind != JsonKind::Object) return;
-  std::optional<std::uint64_t> input, output, total, cached, thoughts;
-  for (std::uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next) {
-    const auto value = number_of(nodes[i]);
-    if (!value) continue;
-    const std::string_view key = nodes[i].key;
-    if (key == "prompt_tokens" || key == "input_tokens" || key == "promptTokenCount" ||
-        key == "total_input_tokens") {
-      input = value;
-    } else if (key == "completion_tokens" || key == "output_tokens" ||
-               key == "candidatesTokenCount" || key == "total_output_tokens") {
-      output = value;
-    } else if (key == "total_tokens" || key == "totalTokenCount") {
-      total = value;
-    } else if (key == "thoughtsTokenCount") {
-      thoughts = value;
-    } else if (key == "cache_creation_input_tokens" || key == "cache_read_input_tokens") {
-      cached = cached.value_or(0) + *value;  // Anthropic counts them beside input_tokens
-    }
-  }
-  if (input) usage.input_tokens = *input + cached.value_or(0);
-  if (output || thoughts) usage.output_tokens = output.value_or(0) + thoughts.value_or(0);
-  usage.total_tokens = total.value_or(usage.input_tokens + usage.output_tokens);
-  usage.known = usage.known || input || output || total;
-}
+// Whose number it is. What a provider counts beside another number is added to it.
+enum class Count : std::uint8_t { Input, BesideInput, Output, BesideOutput, Total };
+struct UsageName {
+  std::string_view key;
+  Count count;
+};
+constexpr UsageName kUsageNames[] = {
+    {"prompt_tokens", Count::Input},
+    {"input_tokens", Count::Input},
+    {"promptTokenCount", Count::Input},
+    {"total_input_tokens", Count::Input},
+    {"cache_creation_input_tokens", Count::BesideInput},  // Anthropic; OpenAI's are inside
+    {"cache_read_input_tokens", Count::BesideInput},
+    {"toolUsePromptTokenCount", Count::BesideInput},
+    {"total_tool_use_tokens", Count::BesideInput},
+    {"completion_tokens", Count::Output},
+    {"output_tokens", Count::Output},
+    {"candidatesTokenCount", Count::Output},
+    {"total_output_tokens", Count::Output},
+    {"thoughtsTokenCount", Count::BesideOutput},  // Gemini; OpenAI's and Anthropic's are inside
+    {"total_thought_tokens", Count::BesideOutput},
+    {"total_reasoning_tokens", Count::BesideOutput},
+    {"total_tokens", Count::Total},
+    {"totalTokenCount", Count::Total},
+};
 
 }  // namespace
 
@@ -182,6 +179,25 @@ std::string_view name_of_tool(Nodes nodes, std::uint32_t at) {
     }
   }
   return name != nullptr && name->kind == JsonKind::String ? name->text : std::string_view();
+}
+
+// Streams repeat the numbers, growing, and an event may leave some out: the highest counts.
+void note_usage(Nodes nodes, std::uint32_t at, event::Usage& usage) {
+  constexpr std::uint64_t kTokensMax = std::uint64_t{1} << 48;  // sums stay far from overflow
+  if (nodes[at].kind != JsonKind::Object) return;
+  std::uint64_t counts[5] = {};
+  for (std::uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next) {
+    const auto value = number_of(nodes[i]);
+    if (!value) continue;
+    const auto* name = std::ranges::find(kUsageNames, nodes[i].key, &UsageName::key);
+    if (name == std::end(kUsageNames)) continue;
+    counts[static_cast<std::size_t>(name->count)] += std::min(*value, kTokensMax);
+    usage.known = true;
+  }
+  usage.input_tokens = std::max(usage.input_tokens, counts[0] + counts[1]);
+  usage.output_tokens = std::max(usage.output_tokens, counts[2] + counts[3]);
+  usage.total_tokens = std::max(
+      usage.total_tokens, counts[4] > 0 ? counts[4] : usage.input_tokens + usage.output_tokens);
 }
 
 void note_tool_name(Nodes nodes, std::uint32_t at, event::RequestFacts& facts) {

@@ -18,6 +18,9 @@ const wire::JsonNode* member_of(Nodes nodes, std::uint32_t object, std::string_v
 void note_request_fact(Fact fact, Nodes nodes, std::uint32_t at, event::RequestFacts& facts);
 void note_response_fact(Fact fact, Nodes nodes, std::uint32_t at, event::ResponseFacts& facts);
 
+// Adds what the usage object at `at` says, under every provider's names.
+void note_usage(Nodes nodes, std::uint32_t at, event::Usage& usage);
+
 // The name that a tool, or a call of one, has of its own: `name`, or that of its function or custom
 // tool. Empty when there is none.
 std::string_view name_of_tool(Nodes nodes, std::uint32_t at);

@@ -205,7 +205,8 @@ std::unique_ptr<Codec> make_gemini() {
                      .both_spellings = true,
                      .rows = {},
                      .facts = kFacts,
-                     .write_stream_error = write_stream_error};
+                     .write_stream_error = write_stream_error,
+                     .replacement = &kGeminiReplacement};
   Table& rows = table.rows;
   add_generate(rows, "");
   add_generate(rows, "generateContentRequest.");

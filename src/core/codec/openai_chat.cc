@@ -161,7 +161,9 @@ std::unique_ptr<Codec> make_openai_chat() {
   DialectTable table{.dialect = Dialect::OpenAiChat,
                      .rows = {},
                      .facts = kFacts,
-                     .write_stream_error = write_openai_stream_error};
+                     .write_stream_error = write_openai_stream_error,
+                     .asks_for_usage = true,
+                     .replacement = &kChatReplacement};
   table.rows.add(Where::Request, "", kRequest);
   for (const Where where : {Where::Response, Where::Stream}) {
     // Some servers send a whole message where a delta is due.

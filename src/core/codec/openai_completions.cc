@@ -56,7 +56,8 @@ std::unique_ptr<Codec> make_openai_completions() {
   DialectTable table{.dialect = Dialect::OpenAiCompletions,
                      .rows = {},
                      .facts = kFacts,
-                     .write_stream_error = write_openai_stream_error};
+                     .write_stream_error = write_openai_stream_error,
+                     .asks_for_usage = true};
   table.rows.add(Where::Request, "", kRequest);
   for (const Where where : {Where::Response, Where::Stream}) {
     table.rows.add(where, "choices[#index]!@.", kChoice);

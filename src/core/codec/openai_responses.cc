@@ -235,7 +235,8 @@ std::unique_ptr<Codec> make_openai_responses() {
   DialectTable table{.dialect = Dialect::OpenAiResponses,
                      .rows = {},
                      .facts = kFacts,
-                     .write_stream_error = write_stream_error};
+                     .write_stream_error = write_stream_error,
+                     .replacement = &kResponsesReplacement};
   Table& rows = table.rows;
   rows.add(Where::Request, "", kRequest);
   rows.add(Where::Request, "", kSettings);

@@ -2,6 +2,7 @@
 
 #include "core/codec/denial.h"
 #include "core/codec/dialects.h"
+#include "core/codec/usage.h"
 #include "core/codec/walker.h"
 
 namespace capsem::codec {
@@ -43,6 +44,34 @@ class TableCodec final : public Codec {
                           bool first, std::uint64_t next_sequence,
                           std::string& out) const override {
     table_.write_stream_error(message, code, framing, first, next_sequence, out);
+  }
+
+  std::optional<BodyEdit> ask_for_usage(const wire::JsonReader& request) const override {
+    return table_.asks_for_usage ? ask_openai_for_usage(request) : std::nullopt;
+  }
+
+  UsageTrace usage_trace(const wire::JsonReader& event) const override {
+    return table_.asks_for_usage ? trace_openai_usage(event) : UsageTrace{};
+  }
+
+  bool write_replacement(const wire::JsonReader& answer, std::string_view text,
+                         std::string& out) const override {
+    const bool can = table_.replacement != nullptr && !answer.nodes().empty();
+    if (can) table_.replacement->write(answer, text, out);
+    return can;
+  }
+
+  void track(const wire::JsonReader& event, bool left, StreamPosition& position) const override {
+    if (table_.replacement == nullptr || event.nodes().empty()) return;
+    table_.replacement->track(event, left, position);
+    position.started = position.started || left;
+  }
+
+  bool write_stream_replacement(std::string_view text, const StreamPosition& position,
+                                Framing framing, std::string& out) const override {
+    if (table_.replacement == nullptr) return false;
+    table_.replacement->write_stream(text, position, framing, out);
+    return true;
   }
 
  private:

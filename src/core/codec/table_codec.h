@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/codec/codec.h"
+#include "core/codec/replacement.h"
 #include "core/codec/rows.h"
 #include "core/codec/trie.h"
 
@@ -21,6 +22,8 @@ struct DialectTable {
   std::span<const FactRow> facts;
   void (*write_stream_error)(std::string_view message, std::string_view code, Framing framing,
                              bool first, std::uint64_t next_sequence, std::string& out);
+  bool asks_for_usage = false;               // usage comes only when it is asked for
+  const Replacement* replacement = nullptr;  // of refused calls, where the dialect has one
 };
 
 std::unique_ptr<Codec> make_table_codec(DialectTable table);

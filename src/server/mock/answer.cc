@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <tuple>
 
 #include "server/mock/json_out.h"
 
@@ -200,6 +201,9 @@ Answer compose(const Prompt& prompt, const Behaviour& behaviour, std::string_vie
     for (const ToolCall& call : choice.calls) {
       answer.output_tokens += tokens(call.name.size() + call.arguments.size());
     }
+  }
+  if (behaviour.usage) {
+    std::tie(answer.input_tokens, answer.output_tokens) = *behaviour.usage;
   }
   return answer;
 }

@@ -36,6 +36,13 @@ void set_encoding(Behaviour& b, std::string_view name) {
   if (name == "zstd") b.encoding = Encoding::Zstd;
 }
 
+// "IN/OUT".
+void set_usage(Behaviour& b, std::string_view text) {
+  const std::size_t middle = std::min(text.find_first_of("/,"), text.size());
+  const std::string_view out = text.substr(std::min(middle + 1, text.size()));
+  b.usage = {number<std::int64_t>(text.substr(0, middle)), number<std::int64_t>(out)};
+}
+
 void add_header(Behaviour& b, std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
@@ -71,6 +78,8 @@ const std::map<std::string_view, Setter>& setters() {
       {"reasoning", [](B b, V v) { b.reasoning = v; }},
       {"refusal", [](B b, V v) { b.refusal = v; }},
       {"finish", [](B b, V v) { b.finish = v; }},
+      {"usage", set_usage},
+      {"name-cut", [](B b, V v) { b.name_cut = number<std::uint32_t>(v); }},
       {"choices", [](B b, V v) { b.choices = number<std::uint32_t>(v); }},
       {"logprobs", [](B b, V) { b.logprobs = true; }},
       {"escape", [](B b, V) { b.escape_arguments = true; }},
@@ -197,17 +206,20 @@ Values are bare words, "quoted strings" with backslash escapes, or {JSON objects
   choices=N           number of choices or candidates     finish=REASON   the finish reason
   logprobs            log probabilities                   obfuscate       padding in stream deltas
   bytes=N             a text of N bytes                   header=Name:Value  one more header
+  usage=IN/OUT        the tokens it reports, instead of an estimate from what was said
  streams
   cut=N               N characters per delta              whole           tool calls in one piece
   interleave          the pieces of several choices and tool calls take turns
   event-delay=MS      pause before each event             endless         never ends
+  name-cut=N          chat: N characters of a tool's name per delta
   segment=N           N bytes per write to the socket     not-stream      JSON although asked to stream
  errors
   status=N            the provider's error body           message="TEXT"  its message
   retry-after=S       with it                             redirect=URL    a 307 to there
   bad-json            a body that is not JSON             type=TYPE       another content type
  the wire
-  delay=MS            pause before the first byte         encoding=gzip|deflate|br|zstd
+  delay=MS            pause before the first byte: the request is held, others are answered
+  encoding=gzip|deflate|br|zstd
   stall=N reset=N close=N   after N events (0: before the head) stop sending, reset, close
   truncate            declare more than is sent           end=N           end properly after N events
   echo                what was received, as JSON

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,9 @@ struct Behaviour {
   std::vector<ToolCall> tools;
   std::string reasoning, refusal, finish;
   std::uint32_t choices = 0;  // 0: as the request asks
+  // Tokens that the answer reports, in and out; not counted when absent.
+  std::optional<std::pair<std::int64_t, std::int64_t>> usage;
+  std::uint32_t name_cut = 0;  // characters of a tool's name per delta; 0: whole
   bool logprobs = false, escape_arguments = false, whole = false, interleave = false;
   Encoding encoding = Encoding::Identity;
   bool bad_json = false, echo = false, endless = false, not_stream = false, obfuscate = false;

@@ -24,6 +24,7 @@ struct Cuts {
   bool interleave = false;
   bool include_usage = false;
   bool obfuscate = false;
+  std::uint32_t name_characters = 0;  // of a tool's name per delta; 0: all
 };
 
 // render_openai_chat.cc

@@ -115,6 +115,9 @@ std::string delta_of(std::size_t index, std::string_view delta, std::string_view
 std::vector<std::string> call_deltas(const Answer& answer, std::size_t choice, std::size_t index,
                                      const Cuts& cuts) {
   const ToolCall& call = answer.choices[choice].calls[index];
+  const std::uint32_t cut = cuts.name_characters;
+  const std::vector<std::string_view> names =
+      cut == 0 ? std::vector<std::string_view>{call.name} : deltas(call.name, cut);
   auto wrap = [&](JsonObject& out) {
     return JsonObject().raw("tool_calls", json_array({out.take()})).take();
   };
@@ -123,10 +126,16 @@ std::vector<std::string> call_deltas(const Answer& answer, std::size_t choice, s
       .str("id", call_id(answer, choice, index))
       .str("type", "function")
       .raw("function", JsonObject()
-                           .str("name", call.name)
+                           .str("name", names.empty() ? "" : names.front())
                            .str("arguments", cuts.whole_calls ? call.arguments : "")
                            .take());
   std::vector<std::string> out{wrap(first)};
+  for (std::size_t i = 1; i < names.size(); ++i) {
+    JsonObject next;
+    next.num("index", static_cast<std::int64_t>(index))
+        .raw("function", JsonObject().str("name", names[i]).take());
+    out.push_back(wrap(next));
+  }
   if (cuts.whole_calls) return out;
   for (std::string_view piece : deltas(call.arguments, cuts.characters)) {
     JsonObject next;
@@ -208,14 +217,16 @@ std::vector<Event> chat_events(const Answer& answer, const Cuts& cuts) {
 
 namespace {
 
-std::string completions_with(const Answer& answer, std::string_view choices, bool with_usage) {
+// `usage` is a JSON text; empty: no such member.
+std::string completions_with(const Answer& answer, std::string_view choices,
+                             std::string_view usage) {
   JsonObject out;
   out.str("id", "cmpl-" + answer.id)
       .str("object", "text_completion")
       .num("created", kCreated)
       .str("model", answer.model)
       .raw("choices", choices);
-  if (with_usage) out.raw("usage", usage_of(answer));
+  if (!usage.empty()) out.raw("usage", usage);
   return out.take();
 }
 
@@ -247,7 +258,7 @@ std::string completions_body(const Answer& answer) {
     choices.push_back(
         completion_choice(i, choice.text, finish_of(answer, choice), answer.logprobs));
   }
-  return completions_with(answer, json_array(choices), true);
+  return completions_with(answer, json_array(choices), usage_of(answer));
 }
 
 std::vector<Event> completions_events(const Answer& answer, const Cuts& cuts) {
@@ -256,14 +267,15 @@ std::vector<Event> completions_events(const Answer& answer, const Cuts& cuts) {
     std::vector<Event> list;
     auto emit = [&](std::string_view text, std::string_view finish) {
       const std::string choice = completion_choice(i, text, finish, answer.logprobs);
-      list.push_back({"", completions_with(answer, json_array({choice}), false)});
+      list.push_back(
+          {"", completions_with(answer, json_array({choice}), cuts.include_usage ? "null" : "")});
     };
     for (std::string_view piece : deltas(answer.choices[i].text, cuts.characters)) emit(piece, "");
     emit("", finish_of(answer, answer.choices[i]));
     lists.push_back(std::move(list));
   }
   std::vector<Event> events = merge(std::move(lists), true);
-  if (cuts.include_usage) events.push_back({"", completions_with(answer, "[]", true)});
+  if (cuts.include_usage) events.push_back({"", completions_with(answer, "[]", usage_of(answer))});
   events.push_back({"", "[DONE]"});
   return events;
 }

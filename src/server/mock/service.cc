@@ -124,8 +124,8 @@ std::vector<Event> events_of(Api api, const Answer& answer, const Cuts& cuts) {
 
 void add_stream(const Route& route, const Prompt& prompt, const Behaviour& behaviour,
                 const Answer& answer, Reply& reply) {
-  const Cuts cuts{behaviour.cut, behaviour.whole, behaviour.interleave, prompt.include_usage,
-                  behaviour.obfuscate};
+  const Cuts cuts{behaviour.cut,        behaviour.whole,     behaviour.interleave,
+                  prompt.include_usage, behaviour.obfuscate, behaviour.name_cut};
   const std::uint32_t delay = behaviour.event_delay_ms;
   reply.chunked = true;
   reply.headers.emplace_back("Content-Type", route.array_stream ? kJson : kSse);

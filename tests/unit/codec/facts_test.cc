@@ -143,6 +143,16 @@ TEST(LatestTurn, begins_after_the_last_element_of_the_model) {
   }
 }
 
+// Which of two conversations is read is the provider's secret: neither loses its turn.
+TEST(LatestTurn, of_two_conversations_is_the_longer) {
+  Reading r;
+  ASSERT_TRUE(r.request(Dialect::Gemini,
+                        R"({"contents":[{"role":"user"},{"role":"model"},{"role":"user"}],)"
+                        R"("generateContentRequest":{"contents":[{"role":"user"}]}})"));
+  EXPECT_EQ(r.request_facts.turn_begin, 0U);
+  EXPECT_EQ(r.request_facts.messages, 4U);
+}
+
 TEST(OutputMax, is_read_from_every_dialects_member) {
   struct Case {
     Dialect dialect;

@@ -84,6 +84,57 @@ TEST(Compose, GivesTheSameAnswerToTheSameRequest) {
   EXPECT_EQ(chat_body(compose(prompt, {}, kBody)), chat_body(compose(prompt, {}, kBody)));
 }
 
+TEST(Compose, ReportsTheUsageItIsTold) {
+  simdjson::dom::parser parser;
+  Behaviour behaviour;
+  behaviour.usage = {120, 30};
+  const Answer answer =
+      compose(prompt_of(Api::Chat, R"({"messages":[]})", parser), behaviour, "{}");
+  EXPECT_EQ(answer.input_tokens, 120);
+  EXPECT_EQ(answer.output_tokens, 30);
+}
+
+// As OpenAI does: unasked there is no trace of usage, asked it is null until the last chunk.
+TEST(Streams, ReportUsageOnlyWhenAsked) {
+  simdjson::dom::parser parser;
+  const Prompt prompt = prompt_of(Api::Chat, R"({"messages":[]})", parser);
+  const Answer answer = compose(prompt, {}, "{}");
+  for (const auto& events_of : {chat_events, completions_events}) {
+    for (const bool asked : {false, true}) {
+      const std::vector<Event> events = events_of(answer, Cuts{.include_usage = asked});
+      ASSERT_GT(events.size(), 3U);
+      for (std::size_t i = 0; i + 1 < events.size(); ++i) {  // [DONE] is the last
+        const bool is_usage = asked && i + 2 == events.size();
+        EXPECT_EQ(events[i].data.find("\"usage\":null") != std::string::npos, asked && !is_usage);
+        EXPECT_EQ(events[i].data.find("\"usage\":{") != std::string::npos, is_usage);
+        EXPECT_EQ(events[i].data.find("\"choices\":[]") != std::string::npos, is_usage);
+      }
+    }
+  }
+}
+
+TEST(Streams, CutToolNamesWhenTold) {
+  simdjson::dom::parser parser;
+  Behaviour behaviour;
+  behaviour.tools.push_back({"file_delete", R"({"path":"/x"})"});
+  const Prompt prompt = prompt_of(Api::Chat, R"({"messages":[]})", parser);
+  const Answer answer = compose(prompt, behaviour, "{}");
+  for (const std::uint32_t cut : {0U, 1U, 4U, 40U}) {
+    std::string name;
+    std::size_t pieces = 0;
+    for (const Event& event : chat_events(answer, Cuts{.name_characters = cut})) {
+      constexpr std::string_view kName = "\"name\":\"";
+      const std::size_t at = event.data.find(kName);
+      if (at == std::string::npos) continue;
+      const std::size_t from = at + kName.size();
+      name += event.data.substr(from, event.data.find('"', from) - from);
+      ++pieces;
+    }
+    EXPECT_EQ(name, "file_delete");
+    EXPECT_EQ(pieces, cut == 0 || cut == 40 ? 1U : cut == 1 ? 11U : 3U);
+  }
+}
+
 TEST(PythonRepr, QuotesAsPythonDoes) {
   simdjson::dom::parser parser;
   const std::string json = R"({"a":"it's","b":"x","c":"'\"","d":[1,null,true,1.5]})";

@@ -31,6 +31,15 @@ TEST(Directives, CarryTextsThatNoDetectorReads) {
   EXPECT_EQ(b.says, std::vector<std::string>{"a@.c"});
 }
 
+TEST(Directives, SetTheUsageThatIsReported) {
+  for (const std::string_view text : {"usage=120/30", "usage=\"120,30\""}) {
+    Behaviour b;
+    EXPECT_EQ(apply_directives(text, b), "");
+    EXPECT_EQ(b.usage, (std::pair<std::int64_t, std::int64_t>{120, 30})) << text;
+  }
+  EXPECT_FALSE(Behaviour{}.usage) << "unasked it is counted";
+}
+
 TEST(Directives, AreRefusedWhenOneIsUnknown) {
   Behaviour b;
   EXPECT_EQ(apply_directives("cut=2 stattus=500", b), "stattus");
