@@ -4,10 +4,19 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "core/base/sha256.h"
+#include "core/policy/control_zero.h"
+#include "core/policy/native_file.h"
 #include "core/policy/policy_file.h"
+#include "core/policy/sekuire_file.h"
+#include "core/policy/shape.h"
+#include "core/policy/source_tree.h"
+#include "core/policy/toml_source.h"
 
 namespace capsem::policy {
 namespace {
@@ -40,8 +49,8 @@ bool is_word_byte(char c) {
          c == '-';
 }
 
-// Whether the text has `word` as a key: bare or quoted, a colon after it. Comments and nested keys
-// count too: a document that might hold rules is refused rather than skipped.
+// Whether the text has `word` as a key: bare or quoted, a colon after it. Asked of files that
+// cannot be read: one that might hold rules is refused rather than skipped.
 bool has_key(std::string_view text, std::string_view word) {
   for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
     if (at > 0 && is_word_byte(text[at - 1])) continue;
@@ -56,83 +65,143 @@ bool has_key(std::string_view text, std::string_view word) {
   return false;
 }
 
-class DirectoryLoader {
+bool may_hold_rules(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kRuleKeys = {"rules", "allow", "deny"};
+  return std::ranges::any_of(kRuleKeys,
+                             [text](std::string_view key) { return has_key(text, key); });
+}
+
+// Which of two places comes first in what is said.
+bool stands_before(const Diagnostic& a, const Diagnostic& b) {
+  const auto key = [](const Diagnostic& d) {
+    return std::tuple(base_name(d.origin.file), std::string_view(d.origin.file), d.origin.line,
+                      d.origin.column);
+  };
+  return key(a) < key(b);
+}
+
+bool acts(const Policy& policy) {
+  return head_of(policy).state == Lifecycle::Active;
+}
+
+class Loader {
  public:
-  Result<Loaded> load(std::span<const SourceFile> files) {
+  Loaded load(std::span<const SourceFile> files) {
     std::vector<const SourceFile*> ordered;
     for (const SourceFile& file : files) ordered.push_back(&file);
-    std::ranges::sort(ordered, {}, [](const SourceFile* f) { return base_name(f->name); });
-
-    for (const SourceFile* file : ordered) {
-      if (auto ok = load_file(*file); !ok) return std::unexpected(ok.error());
+    std::ranges::stable_sort(ordered, {}, [](const SourceFile* f) { return base_name(f->name); });
+    for (const SourceFile* file : ordered) load_file(*file);
+    if (!control_zero_.empty()) {
+      Document document = flatten(std::move(control_zero_), loaded_.diagnostics);
+      loaded_.documents.insert(
+          loaded_.documents.begin() + static_cast<std::ptrdiff_t>(control_zero_at_),
+          std::move(document));
     }
-    if (loaded_.enabled.empty()) add(KeywordPolicy{});
+    std::ranges::stable_sort(loaded_.documents, {}, &Document::priority);
+    check_ids();
+    std::ranges::stable_sort(loaded_.diagnostics, stands_before);
     loaded_.revision = "sha256:" + sha256_hex(digested_);
     return std::move(loaded_);
   }
 
  private:
-  Status load_file(const SourceFile& file) {
-    if (base_name(file.name) == "capsem.toml") return {};
+  void load_file(const SourceFile& file) {
+    if (base_name(file.name) == "capsem.toml") return;
     const NameParts parts = split_name(file.name);
-    if (parts.extension == "toml") return load_toml(file, parts.stem);
-    if (parts.extension == "json" || parts.extension == "yml" || parts.extension == "yaml") {
-      return refuse_other_format(file, parts.stem);
-    }
-    return {};  // a README, an editor's backup: never a policy
+    if (parts.extension == "toml") {
+      load_toml(file, parts.stem);
+    } else if (parts.extension == "json") {
+      load_other(file, parts.stem, Syntax::Json);
+    } else if (parts.extension == "yml" || parts.extension == "yaml") {
+      load_other(file, parts.stem, Syntax::Yaml);
+    }  // else a README, an editor's backup: never a policy
   }
 
-  Status load_toml(const SourceFile& file, std::string_view stem) {
-    auto source = TomlSource::parse(file.name, file.text);
-    if (!source) return std::unexpected(source.error());
-    for (const auto& [key, value] : source->root()) {
-      if (key != "schema" && key != "policy") continue;
-      return source->error_at(key.source(),
-                              "policy files of the general format (schema = 1, [[policy]]) are not "
-                              "supported by this release, and a policy that would not be enforced "
-                              "must not be there; move the file away or use debug.toml and "
-                              "pii.toml");
+  void load_toml(const SourceFile& file, std::string_view stem) {
+    Reporter report(file.name, loaded_.diagnostics);
+    SourceTree tree = read_tree(Syntax::Toml, file.text);
+    if (tree.error) return report.error("E01", tree.error->place, tree.error->message);
+    if (tree.root.member("schema") != nullptr) {
+      check_indentation(report, Syntax::Toml, file.text);
+      digest(file);
+      loaded_.documents.push_back(read_native(report, stem, tree.root));
+    } else if (const SourceMember* policies = tree.root.member("policy")) {
+      // Skipping it would leave its author unprotected without knowing.
+      report.error("E03", policies->place, "a file with [[policy]] needs 'schema = 1' at its top");
+    } else if (stem == "debug" || stem == "pii") {
+      digest(file);
+      load_original(report, stem, tree.root);
+    } else {
+      report.warn("W00", {}, "unknown policy file, skipped" + suggestion(stem, kStems));
     }
-    if (stem != "debug" && stem != "pii") {
-      warn(fmt::format("{}: unknown policy file, skipped{}", file.name, suggestion(stem, kStems)));
-      return {};
-    }
-    std::vector<std::string> warnings;
-    auto policy =
-        stem == "debug" ? read_debug_file(*source, warnings) : read_pii_file(*source, warnings);
-    for (std::string& warning : warnings) warn(std::move(warning));
-    if (!policy) return std::unexpected(policy.error());
-    digest(file);
-    if (*policy) add(std::move(**policy));
-    return {};
   }
 
-  // Documents of other products hold rules that this release cannot enforce. Skipping one would
-  // leave its author unprotected without knowing.
-  Status refuse_other_format(const SourceFile& file, std::string_view stem) {
-    constexpr std::array<std::string_view, 3> kRuleKeys = {"rules", "allow", "deny"};
-    const bool rules = std::ranges::any_of(
-        kRuleKeys, [&](std::string_view key) { return has_key(file.text, key); });
-    if (stem == "sekuire" || rules) {
-      return gateway_error(
-          "invalid_config",
-          fmt::format("{}:1:1: policies in YAML or JSON are not supported by this release, and a "
-                      "policy that would not be enforced must not be there; move the file away",
-                      file.name));
+  void load_original(Reporter& report, std::string_view stem, const SourceNode& root) {
+    auto policy = stem == "debug" ? read_debug_file(report, root) : read_pii_file(report, root);
+    if (!policy) return;
+    Document document;
+    document.name = stem;
+    document.origin = report.origin({});
+    document.source = "original";
+    document.policies.push_back(std::move(*policy));
+    loaded_.documents.push_back(std::move(document));
+  }
+
+  void load_other(const SourceFile& file, std::string_view stem, Syntax syntax) {
+    Reporter report(file.name, loaded_.diagnostics);
+    const bool sekuire = stem == "sekuire" && syntax == Syntax::Yaml;
+    const SourceTree tree = read_tree(syntax, file.text);
+    if (tree.error) {
+      if (sekuire || may_hold_rules(file.text)) {
+        return report.error("E01", tree.error->place, tree.error->message);
+      }
+      return report.warn("W00", {}, "not a policy file, skipped");
     }
-    warn(fmt::format("{}: not a policy file, skipped", file.name));
-    return {};
+    if (sekuire) {
+      digest(file);
+      loaded_.documents.push_back(read_sekuire(report, tree.root));
+    } else if (is_control_zero(tree.root)) {
+      check_indentation(report, syntax, file.text);
+      digest(file);
+      if (control_zero_.empty()) control_zero_at_ = loaded_.documents.size();
+      control_zero_.push_back(read_control_zero(report, stem, tree.root));
+    } else {
+      report.warn("W00", {}, "not a policy file, skipped");
+    }
   }
 
-  void add(Policy policy) {
-    loaded_.enabled.push_back(head_of(policy).name);
-    if (loaded_.documents.empty()) loaded_.documents.emplace_back();
-    loaded_.documents[0].policies.push_back(std::move(policy));
+  static void check_indentation(Reporter& report, Syntax syntax, std::string_view text) {
+    if (const auto tab = tab_indentation(syntax, text)) {
+      report.error("E01", *tab, "a tab as indentation; use spaces");
+    }
   }
 
-  void warn(std::string message) {
-    loaded_.diagnostics.push_back(
-        {.code = "W00", .origin = {}, .message = std::move(message), .error = false});
+  // Ids are unique in all documents. An operator's comes first, so that a user's document cannot
+  // take its name.
+  void check_ids() {
+    struct Seen {
+      Origin origin;
+      bool operator_band;
+    };
+    std::unordered_map<std::string, Seen> seen;
+    for (const Document& document : loaded_.documents) {
+      for (const Policy& policy : document.policies) {
+        const Head& head = head_of(policy);
+        const bool operator_band = document.priority < 0;
+        const auto [first, fresh] = seen.try_emplace(head.id, Seen{head.origin, operator_band});
+        if (fresh || head.id.empty()) continue;
+        const bool taken = first->second.operator_band && !operator_band;
+        const std::string at = to_string(first->second.origin);
+        loaded_.diagnostics.push_back(
+            {.code = "E05",
+             .origin = head.origin,
+             .message =
+                 taken ? fmt::format("'{}' is an operator's policy ({}); a user's document "
+                                     "cannot replace, rebind or shadow it",
+                                     head.id, at)
+                       : fmt::format("a second policy '{}'; the first is at {}", head.id, at)});
+      }
+    }
   }
 
   // Lengths make the digest's input unambiguous.
@@ -144,7 +213,17 @@ class DirectoryLoader {
 
   Loaded loaded_;
   std::string digested_;
+  std::vector<ControlZeroFile> control_zero_;
+  std::size_t control_zero_at_ = 0;  // where the first one stands among the documents
 };
+
+void name_enabled(Loaded& loaded) {
+  for (const Document& document : loaded.documents) {
+    for (const Policy& policy : document.policies) {
+      if (acts(policy)) loaded.enabled.push_back(head_of(policy).name);
+    }
+  }
+}
 
 }  // namespace
 
@@ -157,8 +236,40 @@ bool Loaded::ok() const {
   return std::ranges::none_of(diagnostics, &Diagnostic::error);
 }
 
+Loaded read_files(std::span<const SourceFile> files) {
+  Loaded loaded = Loader().load(files);
+  name_enabled(loaded);
+  return loaded;
+}
+
+Loaded load_files(std::span<const SourceFile> files) {
+  Loaded loaded = read_files(files);
+  for (Document& document : loaded.documents) {
+    std::erase_if(document.policies, [](const Policy& policy) { return !acts(policy); });
+  }
+  return loaded;
+}
+
 Result<Loaded> load_directory(std::span<const SourceFile> files) {
-  return DirectoryLoader().load(files);
+  Loaded loaded = load_files(files);
+  if (!loaded.ok()) {
+    std::string detail;
+    for (const Diagnostic& diagnostic : loaded.diagnostics) {
+      if (!diagnostic.error) continue;
+      if (!detail.empty()) detail += '\n';
+      detail += to_string(diagnostic);
+    }
+    return gateway_error("invalid_config", std::move(detail));
+  }
+  if (loaded.enabled.empty()) {
+    Document document;
+    document.name = "debug";
+    document.source = "original";
+    document.policies.emplace_back(KeywordPolicy{});
+    loaded.documents.push_back(std::move(document));
+    name_enabled(loaded);
+  }
+  return loaded;
 }
 
 }  // namespace capsem::policy

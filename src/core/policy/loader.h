@@ -43,6 +43,10 @@ struct Loaded {
 // Reads all files and says everything there is to say; documents with errors are incomplete.
 Loaded load_files(std::span<const SourceFile> files);
 
+// The same with the policies that do not act (drafts, deprecated ones), which `enabled` leaves out:
+// for tools that show or rewrite files.
+Loaded read_files(std::span<const SourceFile> files);
+
 // The same, for who wants to run it: an error's detail is every error message, one a line (R32);
 // nothing is loaded then. No policy at all: Debug alone (R32).
 Result<Loaded> load_directory(std::span<const SourceFile> files);

@@ -2,38 +2,46 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
+#include <string_view>
 #include <utility>
+
+#include "core/detect/detector.h"
+#include "core/policy/native_keys.h"
+#include "core/policy/toml_source.h"
 
 namespace capsem::policy {
 namespace {
-
-Result<bool> read_bool(const TomlSource& file, std::string_view key, const toml::node& value) {
-  if (const auto* boolean = value.as_boolean()) return boolean->get();
-  return file.error_at(value.source(), fmt::format("'{}' must be true or false", key));
-}
 
 // ---- debug.toml ----
 
 constexpr std::array<std::string_view, 2> kDebugKeys = {"enabled", "keywords"};
 
-Result<std::vector<std::string>> read_keywords(const TomlSource& file, const toml::node& value) {
-  const toml::array* list = value.as_array();
-  if (list == nullptr || list->empty()) {
-    return file.error_at(value.source(), "'keywords' must be a list of one or more words");
+std::optional<bool> read_bool(Reporter& report, const SourceMember& member) {
+  const auto value = member.value.as_bool();
+  if (!value) {
+    report.error("E03", member.value.place, fmt::format("'{}' must be true or false", member.key));
   }
-  std::vector<std::string> keywords;
-  for (const toml::node& item : *list) {
-    const auto* word = item.as_string();
-    if (word == nullptr) return file.error_at(item.source(), "a keyword must be a string");
-    if (word->get().empty() || word->get().size() >= detect::kLookAhead) {
-      return file.error_at(
-          item.source(), fmt::format("a keyword must have 1 to {} bytes", detect::kLookAhead - 1));
+  return value;
+}
+
+void read_keywords(Reporter& report, const SourceNode& value, KeywordPolicy& policy) {
+  policy.keywords.clear();
+  if (value.kind != SourceNode::Kind::List || value.items.empty()) {
+    report.error("E03", value.place, "'keywords' must be a list of one or more words");
+    return;
+  }
+  for (const SourceNode& item : value.items) {
+    const auto word = item.as_string();
+    if (!word) {
+      report.error("E03", item.place, "a keyword must be a string");
+    } else if (word->empty() || word->size() >= detect::kLookAhead) {
+      report.error("E03", item.place,
+                   fmt::format("a keyword must have 1 to {} bytes", detect::kLookAhead - 1));
+    } else {
+      policy.keywords.emplace_back(*word);
     }
-    keywords.push_back(word->get());
   }
-  return keywords;
 }
 
 // ---- pii.toml ----
@@ -46,178 +54,160 @@ constexpr std::array<std::string_view, 8> kPiiKeys = {
 constexpr std::array<std::string_view, 6> kVerdictNames = {"ALLOW",  "LOG",     "CLARIFY",
                                                            "REPLAN", "CONFIRM", "BLOCK"};
 
-std::array<std::string_view, detect::kEntityTypeCount> entity_names() {
-  std::array<std::string_view, detect::kEntityTypeCount> names;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    names[i] = detect::to_string(static_cast<detect::EntityType>(i));
-  }
-  return names;
-}
-
 class PiiFileReader {
  public:
-  PiiFileReader(const TomlSource& file, std::vector<std::string>& warnings)
-      : file_(file), warnings_(warnings) {}
+  PiiFileReader(Reporter& report, const SourceNode& root) : report_(report), root_(root) {}
 
-  Result<std::optional<Policy>> read() {
-    for (const auto& [key, value] : file_.root()) {
-      if (auto ok = read_top_level(key, value); !ok) return std::unexpected(ok.error());
-    }
-    const toml::node* decisions = file_.root().get("entity_decisions");
+  std::optional<Policy> read() {
+    policy_.head.origin = report_.origin({});
+    for (const SourceMember& member : root_.members) read_top_level(member);
+    const SourceMember* decisions = root_.member("entity_decisions");
     if (decisions == nullptr) {
-      return file_.error_at({}, "PIIPolicy config must include 'entity_decisions'");
+      report_.error("E03", {}, "PIIPolicy config must include 'entity_decisions'");
+      return std::nullopt;
     }
-    const toml::table* table = decisions->as_table();
-    if (table == nullptr) {
-      return file_.error_at(decisions->source(), "'entity_decisions' must be a table");
+    const SourceNode& table = decisions->value;
+    if (table.kind != SourceNode::Kind::Table) {
+      report_.error("E03", table.place, "'entity_decisions' must be a table");
+      return std::nullopt;
     }
-    for (const auto& [key, value] : *table) {
-      if (auto ok = read_decision(key, value); !ok) return std::unexpected(ok.error());
+    for (const SourceMember& member : table.members) read_decision(member);
+    if (!enabled_) return std::nullopt;
+    if (table.members.empty()) {
+      report_.warn("W05", table.place, "[entity_decisions] is empty: this policy checks nothing");
     }
-    if (!enabled_) return std::optional<Policy>();
-    if (table->empty()) {
-      warn(decisions->source(), "[entity_decisions] is empty: this policy checks nothing");
-    }
-    policy_.head.on =
-        static_cast<Surfaces>((prompts_ ? kPrompt : 0) | (tool_args_ ? kToolArgs : 0) |
-                              (responses_ ? kResponse : 0) | (tool_responses_ ? kToolResult : 0));
-    return std::optional<Policy>(std::move(policy_));
+    return policy_;
   }
 
  private:
-  Status read_top_level(const toml::key& key, const toml::node& value) {
-    if (key == "entity_decisions") return {};
-    if (key == "enabled") {
-      const auto enabled = read_bool(file_, key, value);
-      if (!enabled) return std::unexpected(enabled.error());
-      enabled_ = *enabled;
-      return {};
+  void read_top_level(const SourceMember& member) {
+    if (member.key == "entity_decisions") return;
+    if (member.key == "enabled") {
+      enabled_ = read_bool(report_, member).value_or(true);
+    } else if (!read_setting(member)) {
+      report_.error(
+          "E02", member.place,
+          fmt::format("unknown key '{}'{}", member.key, suggestion(member.key, kPiiKeys)));
     }
-    const auto known = read_setting(key, value);
-    if (!known) return std::unexpected(known.error());
-    if (*known) return {};
-    return file_.error_at(key.source(), fmt::format("unknown key '{}'{}", key.str(),
-                                                    suggestion(key.str(), kPiiKeys)));
   }
 
   // One key of the table. TOML files every key after the table's header in it, so settings that
   // were written below the header arrive here; the original's own example does so (R30).
-  Status read_decision(const toml::key& key, const toml::node& value) {
-    const auto type = detect::entity_type(key.str());
-    if (!type) return read_stray_setting(key, value);
-    const auto* name = value.as_string();
-    if (name == nullptr) {
-      return file_.error_at(value.source(),
-                            fmt::format("the verdict of {} must be a string", key.str()));
+  void read_decision(const SourceMember& member) {
+    const auto type = detect::entity_type(member.key);
+    if (!type) return read_stray_setting(member);
+    const Place place = member.value.place;
+    const auto name = member.value.as_string();
+    if (!name) {
+      report_.error("E03", place, fmt::format("the verdict of {} must be a string", member.key));
+      return;
     }
-    const auto verdict = verdict_from(name->get());
+    const auto verdict = verdict_from(*name);
     if (!verdict) {
-      return file_.error_at(value.source(), fmt::format("Unknown verdict: {}{}", name->get(),
-                                                        suggestion(name->get(), kVerdictNames)));
+      report_.error("E03", place,
+                    fmt::format("Unknown verdict: {}{}", *name, suggestion(*name, kVerdictNames)));
+      return;
     }
     if (*verdict == Verdict::Clarify || *verdict == Verdict::Replan) {
-      warn(value.source(),
-           fmt::format("{} is recorded like LOG and has no other effect", to_string(*verdict)));
+      report_.warn(
+          "W05", place,
+          fmt::format("{} is recorded like LOG and has no other effect", to_string(*verdict)));
     }
     policy_.entities[static_cast<std::size_t>(*type)] = {.configured = true, .verdict = *verdict};
-    return {};
   }
 
-  Status read_stray_setting(const toml::key& key, const toml::node& value) {
-    if (file_.root().contains(key.str())) {
-      return file_.error_at(key.source(), fmt::format("'{}' is set twice: at the top of the file "
-                                                      "and in [entity_decisions]",
-                                                      key.str()));
+  void read_stray_setting(const SourceMember& member) {
+    if (root_.member(member.key) != nullptr) {
+      report_.error("E05", member.place,
+                    fmt::format("'{}' is set twice: at the top of the file "
+                                "and in [entity_decisions]",
+                                member.key));
+    } else if (!read_setting(member)) {
+      report_.error("E03", member.place,
+                    fmt::format("Unknown PII entity type: {}{}", member.key,
+                                suggestion(member.key, kEntityWords)));
+    } else {
+      report_.warn("W00", member.place,
+                   fmt::format("'{}' stands in [entity_decisions]; it belongs above the table's "
+                               "header and was read as if it stood there",
+                               member.key));
     }
-    const auto known = read_setting(key, value);
-    if (!known) return std::unexpected(known.error());
-    if (!*known) {
-      return file_.error_at(key.source(), fmt::format("Unknown PII entity type: {}{}", key.str(),
-                                                      suggestion(key.str(), entity_names())));
-    }
-    warn(key.source(), fmt::format("'{}' stands in [entity_decisions]; it belongs above the "
-                                   "table's header and was read as if it stood there",
-                                   key.str()));
-    return {};
   }
 
   // False: not one of the settings.
-  Result<bool> read_setting(const toml::key& key, const toml::node& value) {
-    if (key == "score_threshold") return read_threshold(value);
-    if (key == "language") return read_language(value);
-    bool* flag = flag_named(key.str());
-    if (flag == nullptr) return false;
-    const auto on = read_bool(file_, key, value);
-    if (!on) return std::unexpected(on.error());
-    *flag = *on;
-    return true;
-  }
-
-  bool* flag_named(std::string_view name) {
-    if (name == "check_prompts") return &prompts_;
-    if (name == "check_tool_args") return &tool_args_;
-    if (name == "check_responses") return &responses_;
-    if (name == "check_tool_responses") return &tool_responses_;
-    return nullptr;
-  }
-
-  Result<bool> read_threshold(const toml::node& value) {
-    const auto number = value.is_number() ? value.value<double>() : std::nullopt;
-    if (!number || !(*number >= 0 && *number <= 1)) {
-      return file_.error_at(value.source(), "'score_threshold' must be a number from 0 to 1");
+  bool read_setting(const SourceMember& member) {
+    if (member.key == "score_threshold") {
+      read_threshold(member.value);
+      return true;
     }
-    policy_.score_threshold = static_cast<float>(*number);
-    return true;
-  }
-
-  Result<bool> read_language(const toml::node& value) {
-    const auto* name = value.as_string();
-    if (name == nullptr) return file_.error_at(value.source(), "'language' must be a string");
-    if (name->get() != "en") {
-      warn(value.source(),
-           fmt::format("language '{}' is not supported; texts are read as 'en'", name->get()));
+    if (member.key == "language") {
+      read_language(member.value);
+      return true;
+    }
+    const Surfaces surface = surface_of_flag(member.key);
+    if (surface == 0) return false;
+    if (const auto on = read_bool(report_, member); on && !*on) {
+      policy_.head.on = static_cast<Surfaces>(policy_.head.on & ~surface);
     }
     return true;
   }
 
-  void warn(const toml::source_region& where, std::string_view what) {
-    warnings_.push_back(file_.message_at(where, what));
+  static Surfaces surface_of_flag(std::string_view name) {
+    if (name == "check_prompts") return kPrompt;
+    if (name == "check_tool_args") return kToolArgs;
+    if (name == "check_responses") return kResponse;
+    if (name == "check_tool_responses") return kToolResult;
+    return 0;
   }
 
-  const TomlSource& file_;
-  std::vector<std::string>& warnings_;
+  void read_threshold(const SourceNode& value) {
+    const auto number = value.as_number();
+    if (number && *number >= 0 && *number <= 1) {
+      policy_.score_threshold = static_cast<float>(*number);
+    } else {
+      report_.error("E03", value.place, "'score_threshold' must be a number from 0 to 1");
+    }
+  }
+
+  void read_language(const SourceNode& value) {
+    const auto name = value.as_string();
+    if (!name) {
+      report_.error("E03", value.place, "'language' must be a string");
+    } else if (*name != "en") {
+      report_.warn("W00", value.place,
+                   fmt::format("language '{}' is not supported; texts are read as 'en'", *name));
+    }
+  }
+
+  Reporter& report_;
+  const SourceNode& root_;
   PiiPolicy policy_;
   bool enabled_ = true;
-  bool prompts_ = true, tool_args_ = true, responses_ = true, tool_responses_ = true;
 };
 
 }  // namespace
 
-Result<std::optional<Policy>> read_debug_file(const TomlSource& file,
-                                              std::vector<std::string>& /*warnings*/) {
+std::optional<Policy> read_debug_file(Reporter& report, const SourceNode& root) {
   KeywordPolicy policy;
+  policy.head.origin = report.origin({});
   bool enabled = true;
-  for (const auto& [key, value] : file.root()) {
-    if (key == "enabled") {
-      const auto on = read_bool(file, key, value);
-      if (!on) return std::unexpected(on.error());
-      enabled = *on;
-    } else if (key == "keywords") {
-      auto keywords = read_keywords(file, value);
-      if (!keywords) return std::unexpected(keywords.error());
-      policy.keywords = std::move(*keywords);
+  for (const SourceMember& member : root.members) {
+    if (member.key == "enabled") {
+      enabled = read_bool(report, member).value_or(true);
+    } else if (member.key == "keywords") {
+      read_keywords(report, member.value, policy);
     } else {
-      return file.error_at(key.source(), fmt::format("unknown key '{}'{}", key.str(),
-                                                     suggestion(key.str(), kDebugKeys)));
+      report.error(
+          "E02", member.place,
+          fmt::format("unknown key '{}'{}", member.key, suggestion(member.key, kDebugKeys)));
     }
   }
-  if (!enabled) return std::optional<Policy>();
-  return std::optional<Policy>(std::move(policy));
+  if (!enabled) return std::nullopt;
+  return policy;
 }
 
-Result<std::optional<Policy>> read_pii_file(const TomlSource& file,
-                                            std::vector<std::string>& warnings) {
-  return PiiFileReader(file, warnings).read();
+std::optional<Policy> read_pii_file(Reporter& report, const SourceNode& root) {
+  return PiiFileReader(report, root).read();
 }
 
 }  // namespace capsem::policy

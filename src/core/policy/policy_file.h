@@ -3,19 +3,15 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <vector>
 
-#include "core/base/error.h"
 #include "core/policy/ir.h"
-#include "core/policy/toml_source.h"
+#include "core/policy/shape.h"
+#include "core/policy/source_tree.h"
 
 namespace capsem::policy {
 
-// Both: empty when the file says enabled = false; warnings are complete messages with their place.
-Result<std::optional<Policy>> read_debug_file(const TomlSource& file,
-                                              std::vector<std::string>& warnings);
-Result<std::optional<Policy>> read_pii_file(const TomlSource& file,
-                                            std::vector<std::string>& warnings);
+// Both: empty when the file says enabled = false, or when so much is wrong that nothing is left.
+std::optional<Policy> read_debug_file(Reporter& report, const SourceNode& root);
+std::optional<Policy> read_pii_file(Reporter& report, const SourceNode& root);
 
 }  // namespace capsem::policy

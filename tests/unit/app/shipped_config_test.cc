@@ -31,7 +31,7 @@ TEST(ShippedConfig, LoadsWithoutAWarningR29) {
 TEST(ShippedConfig, DecidesAsTheOriginalDoesR24X12) {
   const auto loaded = policy::load_directory(shipped().files);
   ASSERT_TRUE(loaded);
-  const auto& pii = std::get<policy::PiiPolicy>(loaded->documents.at(0).policies.at(1));
+  const auto& pii = std::get<policy::PiiPolicy>(loaded->documents.at(1).policies.at(0));
   const auto verdict = [&pii](detect::EntityType type) {
     const auto& entity = pii.entities[static_cast<std::size_t>(type)];
     return entity.configured ? to_string(entity.verdict) : "(not looked for)";

@@ -1,0 +1,28 @@
+// The native format, schema = 1 (docs/policies.md).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/policy/ir.h"
+#include "core/policy/native_keys.h"
+#include "core/policy/shape.h"
+#include "core/policy/source_tree.h"
+
+namespace capsem::policy {
+
+// `stem`: the name of a document that gives itself none. What is wrong is reported and left out.
+Document read_native(Reporter& report, std::string_view stem, const SourceNode& root);
+
+// ---- Shared with the other dialects ----
+
+// Operators' documents come before users': -1000 to -10 and 10 to 1000. What lies between is no
+// priority, so that neither band can be reached by a slip of the other.
+bool is_priority(std::int64_t priority);
+
+// Hosts as network lists name them: "*", "*.example.com", "api.openai.com". Others are reported and
+// left out.
+std::vector<ListEntry> checked_hosts(Reporter& report, std::vector<ListEntry> entries);
+
+}  // namespace capsem::policy
