@@ -44,10 +44,11 @@ std::string banner(const proxy::Settings& settings, const BannerFacts& facts) {
                                                                           "Anthropic"};
   text += "Base URLs:\n";
   for (std::size_t i = 0; i < kNames.size(); ++i) {
-    // Only OpenAI's SDKs want the version in the base URL.
     const std::string dial = to_text(settings.connect_to[i]);
-    text += fmt::format("  {:<10} {}{} -> {}{}{}\n", kNames[i], base, i == 0 ? "/v1" : "",
-                        to_text(settings.base_urls[i]), dial.empty() ? "" : " by ", dial);
+    // Only OpenAI's SDKs want the version in the base URL.
+    text += fmt::format("  {:<10} {}{} -> {}{}\n", kNames[i], base, i == 0 ? "/v1" : "",
+                        to_text(settings.base_urls[i]),
+                        dial.empty() ? std::string() : fmt::format(" (by {})", dial));
   }
   text += fmt::format("Enabled Policies: {}\n", facts.enabled.size());
   for (const std::string& policy : facts.enabled) text += fmt::format("  ✓ {}\n", policy);

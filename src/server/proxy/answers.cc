@@ -74,6 +74,15 @@ LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error) 
   return answer;
 }
 
+LocalAnswer agent_refusal(codec::ErrorBody shape, std::string_view agent) {
+  std::string message = "Agent '";
+  message.append(agent).append("' is not allowed for this key");
+  LocalAnswer answer = error_answer(shape, 403, message, "policy_violation", "agent_not_allowed");
+  answer.fields = "x-should-retry: false\r\n";
+  answer.outcome = "blocked";
+  return answer;
+}
+
 void append_cors_fields(std::string& out, const http::RequestHead& head) {
   const std::string_view origin = head.get(http::FieldId::origin);
   if (origin.empty()) return;

@@ -34,6 +34,9 @@ LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial,
                           std::string_view run_id = {}, std::string_view explain = {});
 LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error);
 
+// X11: the key's configuration does not let it speak for this agent.
+LocalAnswer agent_refusal(codec::ErrorBody shape, std::string_view agent);
+
 // Access-Control-* and Vary for an answer to `head`; nothing without an Origin.
 void append_cors_fields(std::string& out, const http::RequestHead& head);
 // OPTIONS: a preflight, or the original's plain answer.

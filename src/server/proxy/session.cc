@@ -67,6 +67,7 @@ void Session::on_request(const http::RequestHead& head, const http::Target& targ
   target_ = &target;
   route_ = {};
   agent_ = {};
+  agent_bound_ = false;
   admin_body_.clear();
   admin_wait_.reset();
   worker_.metrics().requests_total.add();
@@ -176,13 +177,19 @@ bool Session::identified(const Route& route) {
 }
 
 bool Session::speaks_for_an_agent(const Route& route) {
+  using Standing = policy::Snapshot::AgentStanding;
+  const auto shape = error_body_for(worker_.shared().settings.error_body, *head_);
   const auto agent = agent_of(*head_, route.provider);
-  if (agent) {
-    agent_ = *agent;
-    return true;
+  if (!agent) {
+    answer(error_answer(shape, 400, agent.error().message, "invalid_request_error",
+                        agent.error().code));
+    return false;
   }
-  answer(error_answer(error_body_for(worker_.shared().settings.error_body, *head_), 400,
-                      agent.error().message, "invalid_request_error", agent.error().code));
+  agent_ = *agent;
+  const Standing standing = worker_.snapshot()->agent_standing(user_id_, agent_);
+  agent_bound_ = standing == Standing::Bound;
+  if (standing != Standing::Refused) return true;
+  answer(agent_refusal(shape, agent_));
   return false;
 }
 

@@ -32,7 +32,9 @@ class Session final : public http::ServerEvents, public net::Retirable {
   http::ServerConnection& connection() { return connection_; }
   Worker& worker() { return worker_; }
   const std::string& user_id() const { return user_id_; }
-  std::string_view agent() const { return agent_; }  // of the request in progress
+  // Of the request in progress.
+  std::string_view agent() const { return agent_; }
+  bool agent_bound() const { return agent_bound_; }  // X11: the key's configuration names it
   // The relay's record is written: it is retired, and the connection goes on.
   void relay_done();
 
@@ -65,6 +67,7 @@ class Session final : public http::ServerEvents, public net::Retirable {
   const http::Target* target_ = nullptr;
   Route route_;
   std::string_view agent_;
+  bool agent_bound_ = false;
   std::string admin_body_;
   // There while the admin handler has not responded; what it is to respond to.
   std::shared_ptr<Session*> admin_wait_;

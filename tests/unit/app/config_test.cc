@@ -162,7 +162,7 @@ TEST(Config, AMistakeInTheFileSaysWhereAndWhatWasMeant) {
   const FileErrorCase cases[] = {
       {"[server]\nprot = 1\n", ":2:1: unknown key 'server.prot' (did you mean 'port'?)"},
       {"[sever]\nport = 1\n", ":1:2: unknown section 'sever' (did you mean 'server'?)"},
-      {"[rules]\nfiles = []\n", ":1:2: unknown section 'policies'"},
+      {"[rules]\nfiles = []\n", ":1:2: unknown section 'rules'"},
       {"port = 1\n", ":1:1: unknown section 'port'"},
       {"server = 1\n", ":1:10: 'server' must be a table"},
       {"[server]\nport = \"8000\"\n", ":2:8: server.port must be a whole number from 0 to 65535"},

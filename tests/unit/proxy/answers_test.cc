@@ -113,6 +113,14 @@ TEST(Answers, R42_OnlyWhatPoliciesSayHasARunId) {
   }
 }
 
+TEST(Answers, X11_AnAgentThatTheKeyMayNotSpeakForIsNamed) {
+  const LocalAnswer answer = agent_refusal(codec::ErrorBody::Detail, "premium-1");
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_EQ(answer.body, R"({"detail":"Agent 'premium-1' is not allowed for this key"})");
+  EXPECT_EQ(answer.code, "agent_not_allowed");
+  EXPECT_EQ(answer.outcome, "blocked");
+}
+
 TEST(Answers, ARunIdIsAVersion4Uuid) {
   IdSource ids(7);
   for (int i = 0; i < 64; ++i) {
