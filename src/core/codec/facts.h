@@ -26,7 +26,7 @@ void note_usage(Nodes nodes, std::uint32_t at, event::Usage& usage);
 std::string_view name_of_tool(Nodes nodes, std::uint32_t at);
 
 // The number, from 1, of the unit that the object at `at` of a stream event is or continues.
-// `place` tells the choices apart.
+// `place` tells choices, and kinds of units, apart.
 std::uint64_t number_unit(std::uint32_t at, std::uint64_t place, Nodes nodes,
                           event::ResponseFacts& facts);
 

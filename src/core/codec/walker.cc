@@ -133,7 +133,8 @@ std::uint64_t Walker::identity_of(std::uint32_t at, std::string_view name,
 
 void Walker::enter(std::uint32_t at, const State& state, Context& here) {
   if (state.unit_is_numbered && stream_) {
-    here.ids = hash_combine(here.ids, number_unit(at, here.ids, nodes_, *response_));
+    const std::uint64_t place = hash_combine(here.ids, state.unit_salt);
+    here.ids = hash_combine(here.ids, number_unit(at, place, nodes_, *response_));
   }
   for (std::size_t i = 0;; ++i) {
     if (state.begins_scope && i == state.scope_identities) {

@@ -311,6 +311,20 @@ TEST(GeminiPartialArguments, of_two_candidates_do_not_mix) {
   EXPECT_NE(r.find("A")->text.lane, r.find("B")->text.lane);
 }
 
+TEST(GeminiPartialArguments, go_on_behind_parts_of_another_kind) {
+  Reading r;
+  for (const std::string_view part :
+       {R"({"functionCall":{"name":"f","willContinue":true}})",
+        R"({"executableCode":{"language":"PYTHON","code":"1 + 1"}})",
+        R"({"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"two words"}})",
+        R"({"functionCall":{"partialArgs":[{"jsonPath":"$.a","stringValue":"A"}]}})"}) {
+    ASSERT_TRUE(r.event(Dialect::Gemini,
+                        R"({"candidates":[{"content":{"parts":[)" + std::string(part) + "]}}]}"));
+  }
+  EXPECT_THAT(tools_of(r.said, Point::ToolCall),
+              ElementsAre(Tool{"f", "$.aA"}, Tool{"code_execution", "1 + 1"}));
+}
+
 // R59: tools that the provider runs are called by their kind.
 TEST(BuiltInCalls, are_called_by_their_kind_R59) {
   struct Case {
