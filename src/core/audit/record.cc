@@ -76,6 +76,7 @@ void write_verdict(JsonLine& line, const Record& r) {
   line.text("decided_by", r.decided_by);
   line.text("revision", r.revision);
   if (!r.error_code.empty()) line.text("error_code", r.error_code);
+  if (r.replaced) line.boolean("replaced", true);
   line.open_array("decisions");
   const std::size_t shown = std::min(r.decisions.size(), kListMax);
   for (std::size_t i = 0; i < shown; ++i) write_decision(line, r.decisions[i]);

@@ -37,6 +37,7 @@ struct Record {
   bool request_inspected = false;
   bool answer_inspected = false;  // true only when detectors looked at all of its points
   std::vector<NotChecked> not_checked;
+  bool replaced = false;  // a refused tool call was replaced by a text (R84)
   event::Usage usage;
   std::string finish_reason;
 

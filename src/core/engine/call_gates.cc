@@ -50,7 +50,7 @@ void CallGates::end_all() {
 
 bool CallGates::refused(const Gate& gate, bool complete) const {
   std::vector<policy::Decision> decisions;
-  hearing_.judge_call(units_.unit(gate.unit), complete, decisions);
+  units_.judge_call(gate.unit, complete, hearing_, decisions);
   return settling(decisions, confirm_allows_) != nullptr;
 }
 

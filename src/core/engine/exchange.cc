@@ -8,6 +8,8 @@
 #include "core/engine/stream_inspector.h"
 #include "core/engine/units.h"
 #include "core/engine/verdict.h"
+#include "core/limit/estimate.h"
+#include "core/limit/ledger.h"
 
 namespace capsem::engine {
 
@@ -41,6 +43,11 @@ struct Exchange::Impl {
   policy::Hearing hearing;
   const bool explain;
   policy::Trace trace;
+  limit::Holding holding, shadow_holding;
+  limit::Standing standing;
+  std::uint64_t answer_bytes = 0;  // of unstreamed answers, for what reports no usage
+  bool hides_usage = false;        // usage was asked for on the client's behalf (R64)
+  bool replaced = false;           // a refused call was replaced by a text (R84)
 
   std::string request;  // with JsonReader::kPadding spare bytes reserved behind it
   event::RequestFacts facts;
@@ -48,7 +55,7 @@ struct Exchange::Impl {
   bool request_inspected = false;
 
   std::string answer;  // of an unstreamed answer
-  bool answer_ok = true;
+  bool answer_ok = true, opaque = false;
   bool answer_inspected = false;
   event::ResponseFacts answer_facts;
   UnitBook answer_units{Phase::Response};
@@ -66,6 +73,12 @@ struct Exchange::Impl {
   void open_hearing();
   Status read_request();
   Status check_counts() const;
+  bool admitted();
+  void refuse_by_limit(const limit::Refusal& refusal);
+  void ask_for_usage();
+  limit::Usage usage_now() const;
+  void settle_usage();
+  bool replaces() const;
   Status judge_request(BodyInspector& inspector);
   Status read_answer();
   Status scan(BodyInspector& inspector);
@@ -137,8 +150,13 @@ Step Exchange::on_request_end() {
   if (const Status status = impl_->read_request(); !status) {
     return impl_->deny(status.error(), Phase::Request);
   }
-  impl_->request_inspected = true;
-  return impl_->settle();
+  if (impl_->settle() == Step::Deny) {
+    impl_->holding.release();
+    impl_->shadow_holding.release();
+    return Step::Deny;
+  }
+  impl_->ask_for_usage();
+  return Step::Continue;
 }
 
 // Who is concerned is known now; which policies are in force follows from it.
@@ -176,13 +194,101 @@ Status Exchange::Impl::read_request() {
 // First what needs no text, then the tools' names, then the texts (policy-format section 2).
 Status Exchange::Impl::judge_request(BodyInspector& inspector) {
   hearing.judge_subject(decisions);
+  if (!admitted()) {
+    ledger.unchecked("request", "refused by a limit before its texts were read");
+    return {};
+  }
   request_units.set_turn_begin(facts.turn_begin);
   request_units.judge_definitions(hearing, workspace.schema, decisions);
   if (Status s = scan(inspector); !s) return s;
+  request_inspected = true;
   request_units.resolve_tools(facts.tool_names);
   if (hearing.follows_values()) hearing.learn_values(request_units.sightings());
   request_units.judge_all(hearing, nullptr, true, decisions);
   return {};
+}
+
+// R57: whoever is refused already costs no slot.
+bool Exchange::Impl::admitted() {
+  if (services.counters == nullptr || services.clock == nullptr) return true;
+  if (settling(decisions, settings.confirm_allows) != nullptr) return true;
+  const limit::Caller caller{
+      .user_id = subject.key, .agent = subject.agent, .integration = subject.integration};
+  limit::Ask ask{.model = subject.model,
+                 .input_bytes = request.size(),
+                 .max_tokens = {},
+                 .choices = facts.choices};
+  if (facts.output_tokens_max != 0) ask.max_tokens = facts.output_tokens_max;
+  if (!hearing.shadow_limits().empty()) {
+    auto taken = limit::Holding::take(*services.counters, *services.clock, hearing.shadow_limits(),
+                                      caller, ask, snapshot->prices());
+    if (taken) {
+      shadow_holding = std::move(*taken);
+    } else {
+      decisions.push_back(hearing.limit_decision(taken.error(), Phase::Request));
+    }
+  }
+  if (hearing.limits().empty()) return true;
+  auto taken = limit::Holding::take(*services.counters, *services.clock, hearing.limits(), caller,
+                                    ask, snapshot->prices());
+  if (!taken) {
+    refuse_by_limit(taken.error());
+    return false;
+  }
+  holding = std::move(*taken);
+  standing = holding.standing();
+  return true;
+}
+
+void Exchange::Impl::refuse_by_limit(const limit::Refusal& refusal) {
+  standing = refusal.standing;
+  limit::append_retry_fields(denial.fields, refusal.retry_after_ns);
+  decisions.push_back(hearing.limit_decision(refusal, Phase::Request));
+}
+
+// R64: without it nobody would know what a stream has cost. `workspace.json` still holds the
+// request.
+void Exchange::Impl::ask_for_usage() {
+  if (!holding.counts_usage() && !shadow_holding.counts_usage()) return;
+  const auto edit = codec.ask_for_usage(workspace.json);
+  if (!edit) return;
+  request.replace(edit->offset, edit->size, edit->text);
+  hides_usage = true;
+}
+
+// What the provider reports, or else what its bytes come to.
+limit::Usage Exchange::Impl::usage_now() const {
+  const event::Usage& told = answer_facts.usage;
+  if (told.known) {
+    return {.input_tokens = told.input_tokens,
+            .output_tokens = told.output_tokens,
+            .total_tokens = told.total_tokens};
+  }
+  const std::uint64_t bytes = stream ? stream->output_bytes() : answer_bytes;
+  return {.input_tokens = limit::tokens_from_bytes(request.size()),
+          .output_tokens = limit::tokens_from_bytes(bytes)};
+}
+
+// The call that crosses a budget is refused after it was made, or delivered all the same (R63).
+void Exchange::Impl::settle_usage() {
+  if (!answer_ok) {  // nothing was generated
+    holding.release();
+    shadow_holding.release();
+    return;
+  }
+  if (const auto refusal = shadow_holding.settle(usage_now())) {
+    decisions.push_back(hearing.limit_decision(*refusal, Phase::Response));
+  }
+  const auto refusal = holding.settle(usage_now());
+  standing = holding.standing();
+  if (!refusal) return;
+  policy::Decision decision = hearing.limit_decision(*refusal, Phase::Response);
+  if (refusal->overrun == limit::Overrun::Deliver) {
+    decision.verdict = policy::Verdict::Log;
+  } else {
+    limit::append_retry_fields(denial.fields, refusal->retry_after_ns);
+  }
+  decisions.push_back(std::move(decision));
 }
 
 Status Exchange::Impl::scan(BodyInspector& inspector) {
@@ -247,7 +353,9 @@ Step Exchange::Impl::settle() {
 Step Exchange::Impl::deny(const policy::Decision& decision) {
   verdict = decision.verdict;
   decided_by = decision.policy + "/" + decision.rule;
+  std::string fields = std::move(denial.fields);
   denial = denial_of(decision, route.tool_prefix);
+  if (decision.status != 403) denial.fields = std::move(fields);
   return Step::Deny;
 }
 
@@ -275,6 +383,7 @@ void Exchange::skip_request() {
 
 Step Exchange::on_answer_head(Answer kind, bool ok) {
   impl_->answer_ok = ok;
+  impl_->opaque = kind == Answer::Opaque;
   if (relays_answer()) return Step::Continue;
   impl_->answer_inspected = looks_at_all_answers(impl_->hearing);
   if (kind == Answer::Sse || kind == Answer::JsonArray) {
@@ -285,14 +394,19 @@ Step Exchange::on_answer_head(Answer kind, bool ok) {
                                                    .scratch = impl_->scratch,
                                                    .units = impl_->answer_units,
                                                    .ledger = impl_->ledger,
-                                                   .facts = impl_->answer_facts},
+                                                   .facts = impl_->answer_facts,
+                                                   .holding = impl_->holding,
+                                                   .input_bytes = impl_->request.size(),
+                                                   .hides_usage = impl_->hides_usage},
                           kind == Answer::Sse ? codec::Framing::Sse : codec::Framing::JsonArray);
   }
   return Step::Continue;
 }
 
 bool Exchange::relays_answer() const {
-  return impl_->hearing.opened() && !impl_->hearing.judges_answers();
+  const Impl& x = *impl_;
+  const bool counted = x.holding.counts_usage() || x.shadow_holding.counts_usage();
+  return x.hearing.opened() && !x.hearing.judges_answers() && (!counted || x.opaque);
 }
 
 Step Exchange::on_answer_bytes(std::string_view bytes, std::string& out) {
@@ -311,8 +425,17 @@ Step Exchange::on_answer_end(std::string& out) {
   if (const Status status = impl_->read_answer(); !status) {
     return impl_->deny(status.error(), Phase::Response);
   }
+  impl_->answer_bytes = impl_->answer.size();
+  impl_->settle_usage();
   impl_->judge_answer(true);
-  if (impl_->settle() == Step::Deny) return Step::Deny;
+  if (impl_->settle() == Step::Deny) {
+    if (!impl_->replaces() ||
+        !impl_->codec.write_replacement(impl_->workspace.json, impl_->denial.message, out)) {
+      return Step::Deny;
+    }
+    impl_->replaced = true;
+    return Step::Done;
+  }
   if (out.empty()) {
     out.swap(impl_->answer);
   } else {
@@ -354,6 +477,10 @@ void Exchange::Impl::judge_answer(bool finished) {
 
 Step Exchange::Impl::end_stream(bool going_on, bool last, std::string& out) {
   if (going_on && !last) return Step::Continue;
+  if (stream->over_budget() != nullptr) {
+    decisions.push_back(hearing.limit_decision(*stream->over_budget(), Phase::Response));
+  }
+  settle_usage();
   if (going_on) {
     judge_answer(true);
     if (const Status s = forgive(stream->failed_detectors(), Phase::Response); !s) {
@@ -371,9 +498,25 @@ Step Exchange::Impl::end_stream(bool going_on, bool last, std::string& out) {
            Phase::Response);
     }
   }
+  if (replaces() && stream->write_replacement(denial.message, out)) {
+    replaced = true;
+    return Step::Done;
+  }
   if (!stream->any_left()) return Step::Deny;
   stream->write_end(denial.message, denial.code, out);
   return Step::Cut;
+}
+
+// A refused call, and nothing else, is replaced by a text (R84).
+bool Exchange::Impl::replaces() const {
+  if (!hearing.replaces_calls()) return false;
+  const policy::Decision* decision = settling(decisions, settings.confirm_allows);
+  return decision != nullptr && decision->point == event::Point::ToolCall &&
+         decision->phase == Phase::Response && !decision->code.empty();
+}
+
+limit::Standing Exchange::standing() const {
+  return impl_->standing;
 }
 
 const Denial& Exchange::denial() const {
@@ -413,6 +556,7 @@ audit::Record Exchange::take_record() {
   record.verdict = x.verdict;
   record.decisions = std::move(x.decisions);
   record.trace = std::move(x.trace);
+  record.replaced = x.replaced;
   record.decided_by = std::move(x.decided_by);
   record.error_code = std::move(x.error_code);
   record.inspected = x.ledger.inspected;

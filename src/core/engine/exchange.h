@@ -24,6 +24,7 @@
 #include "core/base/clock.h"
 #include "core/codec/codec.h"
 #include "core/engine/workspace.h"
+#include "core/limit/ledger.h"
 #include "core/policy/pins.h"
 #include "core/policy/snapshot.h"
 #include "core/policy/subject.h"
@@ -60,10 +61,11 @@ struct RouteProfile {
 };
 
 // What exchanges share beyond their loop. Null: there is none, and what needs it says nothing
-// (pins), or never passes (deadlines). All outlive the exchange.
+// (pins), never passes (deadlines), or admits everybody (limits). All outlive the exchange.
 struct Services {
   const Clock* clock = nullptr;
   policy::PinStore* pins = nullptr;
+  limit::CounterStore* counters = nullptr;  // needs the clock, too
 };
 
 // Why nothing (more) may leave, for the edge to render.
@@ -117,13 +119,15 @@ class Exchange {
 
   // `ok`: a 2xx status. Error bodies are inspected like answers: they may quote the prompt.
   Step on_answer_head(Answer kind, bool ok);
-  // True when no policy looks at answers: the caller relays every byte itself, as it comes, and
-  // calls neither of the two functions below.
+  // True when no policy looks at answers and no limit counts what they use: the caller relays every
+  // byte itself, as it comes, and calls neither of the two functions below.
   bool relays_answer() const;
   Step on_answer_bytes(std::string_view bytes, std::string& out);
   Step on_answer_end(std::string& out);
 
   const Denial& denial() const;
+  // The caller's limits as they stand, for the fields of its answer; empty where none apply.
+  limit::Standing standing() const;
   // What was decided so far, and what rules considered (with `explain`).
   std::span<const policy::Decision> decisions() const;
   const policy::Trace& trace() const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/limit/estimate.h"
+
 namespace capsem::engine {
 namespace {
 
@@ -90,6 +92,7 @@ void StreamInspector::release_rest(std::string& out) {
 
 Status StreamInspector::on_event(const wire::SseEvent& event) {
   needs_.clear();
+  usage_trace_ = {};
   if (Status s = read_outside_data(event); !s) return s;
   if (event.data == "[DONE]") {
     if (Status s = lanes_.end_all(context_.scratch); !s) return s;
@@ -98,14 +101,14 @@ Status StreamInspector::on_event(const wire::SseEvent& event) {
     ++data_events_;
     if (Status s = read(event.name, event.data); !s) return s;
   }
-  return settle_event(event.raw);
+  return settle_event(event.raw, event.data);
 }
 
 Status StreamInspector::on_element(const wire::JsonElement& element) {
   needs_.clear();
   ++data_events_;
   if (Status s = read({}, element.data); !s) return s;
-  return settle_event(element.raw);
+  return settle_event(element.raw, element.data);
 }
 
 Status StreamInspector::read(std::string_view name, std::string_view data) {
@@ -117,7 +120,32 @@ Status StreamInspector::read(std::string_view name, std::string_view data) {
       !s) {
     return s;
   }
+  if (context_.hides_usage) usage_trace_ = context_.codec.usage_trace(context_.workspace.json);
+  check_budget();
   return text_status_;
+}
+
+// R63: what the model has said is watched while it speaks. The provider's own count, when an event
+// brings one, is taken as it is; between counts the bytes of the texts are an estimate.
+void StreamInspector::check_budget() {
+  if (over_budget_ || !context_.holding.counts_usage()) return;
+  constexpr std::uint64_t kStepTokens = 8;
+  const event::Usage& told = context_.facts.usage;
+  limit::Usage now{.input_tokens = limit::tokens_from_bytes(context_.input_bytes),
+                   .output_tokens = limit::tokens_from_bytes(output_bytes_)};
+  if (told.known && told.input_tokens != 0) now.input_tokens = told.input_tokens;
+  const bool fresh = told.known && told.total_tokens != told_tokens_;
+  if (fresh) {
+    told_tokens_ = told.total_tokens;
+    now = {.input_tokens = told.input_tokens,
+           .output_tokens = told.output_tokens,
+           .total_tokens = told.total_tokens};
+  } else if (now.output_tokens < watched_tokens_ + kStepTokens) {
+    return;
+  }
+  watched_tokens_ = now.output_tokens;
+  over_budget_ = context_.holding.spent_so_far(now);
+  if (over_budget_ && over_budget_->overrun == limit::Overrun::Deliver) over_budget_.reset();
 }
 
 // Whatever an event carries beside its data (comments, ids, unknown fields, odd names) is text that
@@ -140,6 +168,7 @@ Status StreamInspector::read_outside_data(const wire::SseEvent& event) {
 
 void StreamInspector::on_text(const event::Text& text) {
   if (!text_status_) return;
+  if (!text.repeat) output_bytes_ += text.text.size();
   const Result<StreamLanes::Fed> fed = lanes_.feed(text, context_.scratch);
   if (!fed) {
     text_status_ = std::unexpected(fed.error());
@@ -166,26 +195,70 @@ void StreamInspector::on_unchecked(std::string_view surface, std::string_view re
 }
 
 // All texts of the event that stands in `raw` have been fed: judge, then let go what is cleared.
-Status StreamInspector::settle_event(std::string_view raw) {
+Status StreamInspector::settle_event(std::string_view raw, std::string_view data) {
   if (Status s = lanes_.end_event(context_.scratch); !s) return s;
-  blocked_ = blocked_by_news();
+  blocked_ = blocked_by_news() || over_budget_;
   release();
   const auto clear = [this](const HoldQueue::Need& need) { return cleared(need); };
-  if (lanes_.event_forbidden()) {
+  if (lanes_.event_forbidden() || over_budget_ || usage_trace_.whole_event) {
     // Not even its clean parts: the event is one piece.
   } else if (queue_.empty() && std::ranges::all_of(needs_, clear)) {
-    ready_ += raw;  // the common case: nothing is held, and nothing needs to be
-    ++released_events_;
+    let_go(raw, data);  // the common case: nothing is held, and nothing needs to be
   } else {
-    queue_.push(raw, needs_);
+    queue_.push(without_usage(raw, data), needs_);
+    if (context_.hearing.replaces_calls()) held_data_.emplace_back(data);
   }
   if (blocked_) return gateway_error("request_blocked", "a policy forbids what follows");
   return check_held();
 }
 
+void StreamInspector::let_go(std::string_view raw, std::string_view data) {
+  ready_ += without_usage(raw, data);
+  ++released_events_;
+  if (!context_.hearing.replaces_calls()) return;
+  held_data_.emplace_back(data);
+  track_released(1);
+}
+
 void StreamInspector::release() {
-  released_events_ +=
+  const std::size_t events =
       queue_.release([this](const HoldQueue::Need& need) { return cleared(need); }, ready_);
+  released_events_ += events;
+  if (context_.hearing.replaces_calls()) track_released(events);
+}
+
+// What has left is read once more, so that a text can be put in its place later.
+void StreamInspector::track_released(std::size_t events) {
+  for (; events > 0 && !held_data_.empty(); --events) {
+    std::string& data = held_data_.front();
+    data.reserve(data.size() + wire::JsonReader::kPadding);
+    if (context_.workspace.schema.parse(data)) {
+      context_.codec.track(context_.workspace.schema, true, position_);
+    }
+    held_data_.pop_front();
+  }
+}
+
+bool StreamInspector::write_replacement(std::string_view text, std::string& out) {
+  for (std::string& data : held_data_) {
+    data.reserve(data.size() + wire::JsonReader::kPadding);
+    if (context_.workspace.schema.parse(data)) {
+      context_.codec.track(context_.workspace.schema, false, position_);
+    }
+  }
+  held_data_.clear();
+  return context_.codec.write_stream_replacement(text, position_, framing_, out);
+}
+
+// The event as it would have come, had usage not been asked for (R64).
+std::string_view StreamInspector::without_usage(std::string_view raw, std::string_view data) {
+  const auto [begin, end] = usage_trace_.member;
+  if (begin == end) return raw;
+  const auto at = raw.find(data);
+  if (at == std::string_view::npos) return raw;  // data over several lines: left as it is
+  edited_.assign(raw.substr(0, at + begin));
+  edited_ += raw.substr(at + end);
+  return edited_;
 }
 
 bool StreamInspector::cleared(const HoldQueue::Need& need) const {

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/codec/codec.h"
+#include "core/codec/stream_position.h"
 #include "core/engine/call_gates.h"
 #include "core/engine/exchange.h"
 #include "core/engine/hold_queue.h"
@@ -32,6 +35,9 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
     UnitBook& units;
     InspectionLedger& ledger;
     event::ResponseFacts& facts;
+    limit::Holding& holding;    // of limits; may hold nothing
+    std::uint64_t input_bytes;  // of the request, for estimates
+    bool hides_usage;           // usage was asked for on the client's behalf (R64)
   };
   StreamInspector(const Context& context, codec::Framing framing);
 
@@ -43,11 +49,20 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   // After finish(): an answer that was kept whole until it was judged may leave now.
   void release_rest(std::string& out);
 
+  // In place of a refused tool call: `text` and the frames that end the stream normally (R84).
+  // False: the dialect cannot; nothing was written.
+  bool write_replacement(std::string_view text, std::string& out);
+
   // The error frame of this stream's dialect, continuing what has left so far.
   void write_end(std::string_view message, std::string_view code, std::string& out) const;
 
   // Detectors that failed and were gone on without.
   detect::DetectorMask failed_detectors() const { return lanes_.failed(); }
+
+  // A budget was used up in the middle of the answer: why it was stopped.
+  const limit::Refusal* over_budget() const { return over_budget_ ? &*over_budget_ : nullptr; }
+  // Text that the model has said so far, whatever of it has left.
+  std::uint64_t output_bytes() const { return output_bytes_; }
 
   // Bytes have been given out: it is too late for a plain refusal.
   bool any_left() const { return any_left_; }
@@ -65,7 +80,11 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   Status finish_framing();
   Status read(std::string_view name, std::string_view data);
   Status read_outside_data(const wire::SseEvent& event);
-  Status settle_event(std::string_view raw);
+  Status settle_event(std::string_view raw, std::string_view data);
+  void let_go(std::string_view raw, std::string_view data);
+  void track_released(std::size_t events);
+  void check_budget();
+  std::string_view without_usage(std::string_view raw, std::string_view data);
   bool blocked_by_news();
   bool cleared(const HoldQueue::Need& need) const;
   void release();
@@ -87,6 +106,13 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   std::vector<HoldQueue::Need> needs_;  // of the event being read
   Status text_status_{};                // first failure while a codec was giving texts
   std::string ready_;  // decided; leaves with this feed(), or, in buffer mode, last
+  // What has left, for a replacement, and the data of events that are held.
+  codec::StreamPosition position_;
+  std::deque<std::string> held_data_;
+  codec::UsageTrace usage_trace_;
+  std::string edited_;  // an event without what was asked for on the client's behalf
+  std::optional<limit::Refusal> over_budget_;
+  std::uint64_t output_bytes_ = 0, watched_tokens_ = 0, told_tokens_ = 0;
   std::uint64_t total_bytes_ = 0;
   std::uint64_t released_events_ = 0;
   std::uint64_t data_events_ = 0;

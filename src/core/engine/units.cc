@@ -69,7 +69,11 @@ std::uint32_t UnitBook::unit_of(const event::Text& text) {
 // A name in pieces (stream deltas) is joined; a repeat, marked or plain, is not a second piece.
 void UnitBook::learn_name(Entry& entry, const event::Text& text) {
   std::string& name = entry.unit.tool_name;
-  if (name == text.text) return;
+  if (name == text.text) {
+    // A server that says the name again, or a name of two equal halves: both readings are judged.
+    if (!text.repeat && entry.unit.point == Point::ToolCall) entry.doubled_name = name + name;
+    return;
+  }
   if (text.repeat && !name.empty()) {
     entry.contradicted = true;
   } else {
@@ -93,9 +97,10 @@ void UnitBook::keep_of(Entry& entry, const event::Text& text) {
     case Point::ToolCall:
       if (!keep_.arguments || text.part != event::Part::Arguments) break;
       if (text.repeat && !entry.unit.arguments.empty()) {
-        entry.contradicted = entry.contradicted || text.text != entry.unit.arguments;
+        repeat_arguments(entry, text.text);
         break;
       }
+      entry.arguments_repeat = text.repeat;
       if (entry.unit.arguments.size() + text.text.size() > keep_.arguments_bytes_max) {
         entry.overflowed = true;
       } else {
@@ -106,6 +111,20 @@ void UnitBook::keep_of(Entry& entry, const event::Text& text) {
     case Point::Thought:
       break;
   }
+}
+
+// What is said again has to be part of what was said: some calls have several texts, each of which
+// is repeated by itself. Where only repeats come, they are the call.
+void UnitBook::repeat_arguments(Entry& entry, std::string_view text) {
+  std::string& arguments = entry.unit.arguments;
+  if (arguments.find(text) != std::string::npos) return;
+  if (entry.arguments_repeat) {
+    arguments += text;
+    return;
+  }
+  wire::JsonReader reader;
+  const std::string said = policy::canonical_json(arguments, reader);
+  if (said != policy::canonical_json(text, reader)) entry.contradicted = true;
 }
 
 // The texts of one message or answer after another, a line each (R40).
@@ -191,7 +210,7 @@ void UnitBook::judge_all(policy::Hearing& hearing, const event::Usage* usage, bo
   for (const std::uint32_t i : order) {
     const Entry& entry = entries_[i];
     if (is_call(entry) && hearing.judges_calls()) {
-      hearing.judge_call(entry.unit, entry.complete || finished, decisions);
+      judge_call(i, entry.complete || finished, hearing, decisions);
     } else if (entry.unit.point == Point::ToolCall) {
       hearing.judge_flow(entry.unit, true, decisions);
     }
@@ -220,6 +239,16 @@ void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage
     whole.text += entry.unit.text;
   }
   if (!judged) hearing.judge_content(whole, usage, decisions);
+}
+
+void UnitBook::judge_call(std::uint32_t unit, bool complete, policy::Hearing& hearing,
+                          std::vector<policy::Decision>& decisions) const {
+  const Entry& entry = entries_[unit];
+  hearing.judge_call(entry.unit, complete, decisions);
+  if (entry.doubled_name.empty()) return;
+  policy::Unit other = entry.unit;
+  other.tool_name = entry.doubled_name;
+  hearing.judge_call(other, complete, decisions);
 }
 
 void UnitBook::judge_hit(std::uint32_t unit, const policy::Hit& hit, policy::Hearing& hearing,

@@ -77,6 +77,10 @@ class UnitBook {
   void judge_all(policy::Hearing& hearing, const event::Usage* usage, bool finished,
                  std::vector<policy::Decision>& decisions) const;
 
+  // Asks about one returned call: its name, and, when it is complete, its arguments.
+  void judge_call(std::uint32_t unit, bool complete, policy::Hearing& hearing,
+                  std::vector<policy::Decision>& decisions) const;
+
   // Asks about one hit of a unit, as if it were the unit's only one.
   void judge_hit(std::uint32_t unit, const policy::Hit& hit, policy::Hearing& hearing,
                  std::vector<policy::Decision>& decisions) const;
@@ -89,11 +93,14 @@ class UnitBook {
     std::uint32_t texts = 0;
     std::uint64_t last_lane = 0;  // of the text kept last
     std::unique_ptr<policy::DefinitionDigest> digest;
+    std::string doubled_name;       // the other reading of a name that was said twice
+    bool arguments_repeat = false;  // all arguments so far came as repeats
     bool complete = false, overflowed = false, contradicted = false;
   };
 
   static void learn_name(Entry& entry, const event::Text& text);
   void keep_of(Entry& entry, const event::Text& text);
+  static void repeat_arguments(Entry& entry, std::string_view text);
   void keep_text(Entry& entry, const event::Text& text);
   bool is_call(const Entry& entry) const;
   void judge_content(policy::Hearing& hearing, const event::Usage* usage,

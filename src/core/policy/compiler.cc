@@ -37,6 +37,7 @@ Status Snapshot::Compiler::run(std::unique_ptr<const detect::Detector> further) 
   if (Status done = collect(); !done) return done;
   add_keyword_detector();
   add_pii_detector();
+  if (Status done = compile_prices(); !done) return done;
   for (Compiled& policy : snapshot_.policies_) {
     if (Status done = compile(policy); !done) {
       return std::unexpected(of_policy(*policy.head, done.error()));
@@ -186,13 +187,60 @@ Status Snapshot::Compiler::compile(Compiled& policy) {
   if (const auto* lists = std::get_if<ListsPolicy>(policy.source)) {
     return keep(ListRules::compile(*lists));
   }
-  if (const auto* limit = std::get_if<LimitPolicy>(policy.source)) policy.rules = limit;
+  if (const auto* limit = std::get_if<LimitPolicy>(policy.source)) {
+    return compile_limit(*limit, policy);
+  }
   if (const auto* content = std::get_if<ContentPolicy>(policy.source)) {
     return keep(ContentRules::compile(*content));
   }
   if (const auto* pins = std::get_if<PinPolicy>(policy.source)) policy.rules = pins;
   if (const auto* flow = std::get_if<FlowPolicy>(policy.source)) {
     return keep(FlowRules::compile(*flow, pii_.rules));
+  }
+  return {};
+}
+
+Status Snapshot::Compiler::compile_limit(const LimitPolicy& source, Compiled& policy) {
+  using limit::Dimension;
+  limit::LimitRule rule(source.head.id, static_cast<limit::Per>(source.per));
+  const std::pair<Dimension, std::uint64_t> maxima[] = {
+      {Dimension::RequestsPerMinute, source.requests_per_minute},
+      {Dimension::RequestsPerHour, source.requests_per_hour},
+      {Dimension::RequestsPerDay, source.requests_per_day},
+      {Dimension::EvaluationsPerMonth, source.evaluations_per_month},
+      {Dimension::TokensPerMinute, source.tokens_per_minute},
+      {Dimension::TokensPerHour, source.tokens_per_hour},
+      {Dimension::TokensPerDay, source.tokens_per_day},
+      {Dimension::ConcurrentRequests, source.concurrent_requests},
+      {Dimension::CostPerHour, source.cost_micros_per_hour},
+      {Dimension::CostPerDay, source.cost_micros_per_day},
+      {Dimension::CostPerMonth, source.cost_micros_per_month},
+  };
+  bool costs = false;
+  for (const auto& [dimension, max] : maxima) {
+    if (max == 0) continue;
+    rule.set(dimension, max);
+    costs = costs || dimension == Dimension::CostPerHour || dimension == Dimension::CostPerDay ||
+            dimension == Dimension::CostPerMonth;
+  }
+  if (costs && snapshot_.prices_.empty()) {
+    return gateway_error("invalid_policy", "a limit of cost needs a [[price]] table");
+  }
+  rule.overrun = source.withhold_overrun ? limit::Overrun::Withhold : limit::Overrun::Deliver;
+  rule.estimate_output_tokens = source.estimate_output_tokens;
+  policy.rules = std::move(rule);
+  return {};
+}
+
+Status Snapshot::Compiler::compile_prices() {
+  for (const Document& document : snapshot_.documents_) {
+    for (const PriceRule& price : document.prices) {
+      if (auto added = snapshot_.prices_.add(price.model, {.input_micros = price.input_micros,
+                                                           .output_micros = price.output_micros});
+          !added) {
+        return added;
+      }
+    }
   }
   return {};
 }

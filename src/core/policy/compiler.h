@@ -24,6 +24,8 @@ class Snapshot::Compiler {
   void add_keyword_detector();
   void add_pii_detector();
   void look_at(Compiled& policy, detect::DetectorMask bit);
+  Status compile_limit(const LimitPolicy& source, Compiled& policy);
+  Status compile_prices();
   Status compile_keys();
   void take_defaults();
 

@@ -80,7 +80,11 @@ void Hearing::take_force(const Compiled& policy) {
     masks_[i] |= policy.detectors;
     if (can_forbid(head)) holds_ |= bit_of(point);
   }
-  if (const auto* limit = rules_of<const LimitPolicy*>(policy)) limits_.push_back(*limit);
+  if (const auto* limit = rules_of<limit::LimitRule>(policy)) {
+    const bool mild =
+        head.enforcement && strictness(*head.enforcement) < strictness(Verdict::Confirm);
+    (head.mode == Mode::Shadow || mild ? shadow_limits_ : limits_).push_back(limit);
+  }
   if (const auto* access = rules_of<AccessRules>(policy)) {
     judges_calls_ |= access->speaks_of_tools();
     wants_arguments_ |= access->speaks_of_tools();
@@ -352,6 +356,27 @@ void Hearing::judge_content(const Unit& unit, const event::Usage* usage,
       decisions.push_back(std::move(decision));
     }
   }
+}
+
+// ---- Limits ------------------------------------------------------------------------------------
+
+Decision Hearing::limit_decision(const limit::Refusal& refusal, event::Phase phase) const {
+  const auto found = std::ranges::find_if(in_force_, [&](const Compiled* policy) {
+    return rules_of<limit::LimitRule>(*policy) != nullptr && policy->head->id == refusal.rule;
+  });
+  static const Head kNobody;
+  const Head& head = found == in_force_.end() ? kNobody : *(*found)->head;
+  Decision decision =
+      decision_on({.point = phase == event::Phase::Request ? Point::Prompt : Point::ModelOutput,
+                   .phase = phase},
+                  head, ids_);
+  decision.rule = decision.code = refusal.code;
+  decision.verdict = Verdict::Block;
+  decision.reason = Reason::ExcessiveUsage;
+  decision.details = refusal.message;
+  decision.status = refusal.unavailable ? 503 : 429;
+  apply_head(head, decision);
+  return decision;
 }
 
 // ---- Failures ----------------------------------------------------------------------------------

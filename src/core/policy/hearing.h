@@ -16,6 +16,7 @@
 
 #include "core/base/random.h"
 #include "core/event/event.h"
+#include "core/limit/ledger.h"
 #include "core/policy/decision.h"
 #include "core/policy/explain.h"
 #include "core/policy/pins.h"
@@ -65,8 +66,11 @@ class Hearing {
   // R84: a refused returned call is replaced by a text.
   bool replaces_calls() const { return replaces_calls_; }
 
-  // The limits that apply, in their order.
-  const std::vector<const LimitPolicy*>& limits() const { return limits_; }
+  // The limits that apply, in their order; and those that would, were they enforced.
+  std::span<const limit::LimitRule* const> limits() const { return limits_; }
+  std::span<const limit::LimitRule* const> shadow_limits() const { return shadow_limits_; }
+  // The decision that a limit refuses the request, or (`phase` Response) its answer.
+  Decision limit_decision(const limit::Refusal& refusal, event::Phase phase) const;
 
   // ---- Judging ----
 
@@ -112,7 +116,7 @@ class Hearing {
   Trace* trace_ = nullptr;
 
   std::vector<const Compiled*> in_force_;
-  std::vector<const LimitPolicy*> limits_;
+  std::vector<const limit::LimitRule*> limits_, shadow_limits_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
   std::uint32_t holds_ = 0;
   bool judges_content_ = false, judges_answers_ = false, judges_calls_ = false,

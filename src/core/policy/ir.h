@@ -175,6 +175,7 @@ struct LimitPolicy {
   Head head;
   enum class Per : std::uint8_t { Agent, Key, Integration, Everyone } per = Per::Agent;
   std::uint64_t requests_per_minute = 0, requests_per_hour = 0, requests_per_day = 0;
+  std::uint64_t evaluations_per_month = 0;  // R48: requests that policies are asked about
   std::uint64_t tokens_per_minute = 0, tokens_per_hour = 0, tokens_per_day = 0;
   std::uint64_t concurrent_requests = 0;
   std::uint64_t cost_micros_per_hour = 0, cost_micros_per_day = 0, cost_micros_per_month = 0;

@@ -17,6 +17,8 @@
 #include "core/base/pattern_index.h"
 #include "core/base/random.h"
 #include "core/detect/catalog.h"
+#include "core/limit/prices.h"
+#include "core/limit/rule.h"
 #include "core/policy/access_rules.h"
 #include "core/policy/binding.h"
 #include "core/policy/content_rules.h"
@@ -34,8 +36,8 @@ struct Compiled {
   const Head* head = nullptr;
   BoundTo bound;
   detect::DetectorMask detectors = 0;  // whose findings it uses
-  // In the order of Policy's alternatives; limits and pins need nothing compiled here.
-  std::variant<KeywordRules, EntityRules, AccessRules, ListRules, const LimitPolicy*, ContentRules,
+  // In the order of Policy's alternatives; pins need nothing compiled.
+  std::variant<KeywordRules, EntityRules, AccessRules, ListRules, limit::LimitRule, ContentRules,
                const PinPolicy*, FlowRules>
       rules;
 };
@@ -97,6 +99,8 @@ class Snapshot {
   bool wants_value(detect::RuleId rule) const { return rule < follows_.size() && follows_[rule]; }
   bool follows_values() const { return !follows_.empty(); }
 
+  const limit::PriceTable& prices() const { return prices_; }
+
   // What happens when a detector fails or passes its deadline; a policy may say otherwise.
   OnError on_error() const { return on_error_; }
   std::uint32_t deadline_ms() const { return deadline_ms_; }  // 0: none
@@ -129,6 +133,7 @@ class Snapshot {
     GlobList agents;
   };
   std::vector<CompiledKeyRule> keys_;
+  limit::PriceTable prices_;
   OnError on_error_ = OnError::Block;
   std::uint32_t deadline_ms_ = 0;
   std::string revision_;
