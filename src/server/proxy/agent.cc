@@ -29,15 +29,19 @@ std::expected<std::string_view, AgentError> agent_of(const http::RequestHead& he
     agent = field.value;
   }
   if (agent.empty()) return default_agent(provider);
+  if (const auto error = agent_error(agent)) return std::unexpected(*error);
+  return agent;
+}
+
+std::optional<AgentError> agent_error(std::string_view agent) {
   if (agent.size() > kAgentBytesMax) {
-    return std::unexpected(
-        AgentError{"The agent's name is longer than 128 characters", "invalid_agent"});
+    return AgentError{"The agent's name is longer than 128 characters", "invalid_agent"};
   }
   if (!printable(agent)) {
-    return std::unexpected(AgentError{
-        "The agent's name has a character that is not printable ASCII", "invalid_agent"});
+    return AgentError{"The agent's name has a character that is not printable ASCII",
+                      "invalid_agent"};
   }
-  return agent;
+  return std::nullopt;
 }
 
 std::string_view default_agent(Provider provider) {

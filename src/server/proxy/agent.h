@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string_view>
 
 #include "server/http/head.h"
@@ -21,6 +22,9 @@ struct AgentError {
 // default. The view points into `head`, or lives as long as the program.
 std::expected<std::string_view, AgentError> agent_of(const http::RequestHead& head,
                                                      Provider provider);
+
+// What is wrong with an agent's name, wherever it was given; nothing when it can be one.
+std::optional<AgentError> agent_error(std::string_view agent);
 
 std::string_view default_agent(Provider provider);  // "openai-direct"
 

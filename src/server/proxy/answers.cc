@@ -127,6 +127,11 @@ std::string make_run_id(IdSource& ids) {
   return id;
 }
 
+std::string request_id_for(const http::RequestHead& head, IdSource& ids) {
+  const std::string_view sent = head.get("x-request-id");
+  return usable_request_id(sent) ? std::string(sent) : "req_" + ids.hex(24);
+}
+
 bool usable_request_id(std::string_view id) {
   if (id.empty() || id.size() > 128) return false;
   for (const char c : id) {

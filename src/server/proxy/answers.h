@@ -48,6 +48,8 @@ bool asks_to_explain(const http::RequestHead& head);
 // A version 4 UUID: the id of one evaluation, in its record and in what its caller is told.
 std::string make_run_id(IdSource& ids);
 
+// The request's own x-request-id when it may be taken over, else a new one.
+std::string request_id_for(const http::RequestHead& head, IdSource& ids);
 // What an x-request-id may be to be taken over: short and of harmless bytes.
 bool usable_request_id(std::string_view id);
 

@@ -16,18 +16,20 @@ namespace capsem::proxy {
 
 struct Gateway::Impl {
   Impl(Settings settings_in, std::shared_ptr<const policy::Snapshot> snapshot_in,
-       audit::Sink& audit_in, const Clock& clock_in, AdminHandler admin_in)
+       audit::Sink& audit_in, const Clock& clock_in, AdminHandler admin_in, PolicyJudge judge_in)
       : settings(std::move(settings_in)),
         snapshot(std::move(snapshot_in)),
         audit(audit_in),
         clock(clock_in),
-        admin(std::move(admin_in)) {}
+        admin(std::move(admin_in)),
+        judge(std::move(judge_in)) {}
 
   Settings settings;
   std::shared_ptr<const policy::Snapshot> snapshot;
   audit::Sink& audit;
   const Clock& clock;
   AdminHandler admin;
+  PolicyJudge judge;
 
   std::unique_ptr<Shared> shared;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -39,9 +41,9 @@ struct Gateway::Impl {
 };
 
 Gateway::Gateway(Settings settings, std::shared_ptr<const policy::Snapshot> snapshot,
-                 audit::Sink& audit, const Clock& clock, AdminHandler admin)
+                 audit::Sink& audit, const Clock& clock, AdminHandler admin, PolicyJudge judge)
     : impl_(std::make_unique<Impl>(std::move(settings), std::move(snapshot), audit, clock,
-                                   std::move(admin))) {}
+                                   std::move(admin), std::move(judge))) {}
 
 Gateway::~Gateway() {
   stop_now();
@@ -88,6 +90,7 @@ Status Gateway::Impl::open(bool any_admin_port) {
   if (!client_tls) return std::unexpected(client_tls.error());
   shared = std::make_unique<Shared>(settings, audit, clock, std::move(*client_tls));
   shared->admin = admin;
+  shared->judge = judge;
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
     auto server_tls = net::TlsContext::server(settings.tls_cert, settings.tls_key);
     if (!server_tls) return std::unexpected(server_tls.error());

@@ -16,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/policy/snapshot.h"
 #include "server/proxy/metrics.h"
+#include "server/proxy/policy_api.h"
 #include "server/proxy/settings.h"
 
 namespace capsem::proxy {
@@ -44,9 +45,9 @@ using AdminHandler = std::function<void(const AdminRequest&, AdminRespond)>;
 class Gateway {
  public:
   // `audit` and `clock` outlive the gateway. `audit` is called from all loops at once. Without
-  // `admin` there is no admin listener.
+  // `admin` there is no admin listener, without `judge` no check API.
   Gateway(Settings settings, std::shared_ptr<const policy::Snapshot> snapshot, audit::Sink& audit,
-          const Clock& clock, AdminHandler admin = {});
+          const Clock& clock, AdminHandler admin = {}, PolicyJudge judge = {});
   ~Gateway();  // stop_now() and wait()
 
   Gateway(const Gateway&) = delete;

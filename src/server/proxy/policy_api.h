@@ -4,6 +4,8 @@
 //   POST /v1/policy/evaluate  the same, with texts                  -> 200, the explanation
 //   POST /v1/evaluate         {input, targetKey, ...}               -> 200 {data} (R53)
 //
+// Callers identify themselves as on other root routes, and each question leaves a record.
+//
 // Pure: JSON in, JSON out. The decision itself is the PolicyJudge's.
 #pragma once
 
@@ -21,10 +23,9 @@
 #include "core/policy/snapshot.h"
 #include "core/policy/subject.h"
 #include "core/wire/json.h"
+#include "server/proxy/routes.h"
 
 namespace capsem::proxy {
-
-enum class PolicyCall : std::uint8_t { Enforce, Explain, Evaluate };
 
 // Lengths count characters, not bytes.
 struct PolicyQuestion {

@@ -45,11 +45,7 @@ Relay::Relay(Session& session, const Route& route, const http::RequestHead& head
       error_shape_(error_body_for(worker_.shared().settings.error_body, head)),
       began_ns_(client_.request_begin_ns()),
       began_wall_ms_(worker_.shared().clock.wall_ms()) {
-  if (const auto id = head.get("x-request-id"); usable_request_id(id)) {
-    request_id_ = id;
-  } else {
-    request_id_ = "req_" + worker_.workspace().ids.hex(24);
-  }
+  request_id_ = request_id_for(head, worker_.workspace().ids);
   run_id_ = make_run_id(worker_.workspace().ids);
 }
 
@@ -362,7 +358,7 @@ void Relay::complete(int status, std::string_view outcome, std::string_view code
   finished_ = true;
   if (call_) call_->cancel();
   write_record(status, outcome, code);
-  session_.relay_done();
+  session_.work_done();
 }
 
 void Relay::write_record(int status, std::string_view outcome, std::string_view code) {

@@ -15,6 +15,7 @@
 #include "server/http/server_connection.h"
 #include "server/proxy/answers.h"
 #include "server/proxy/routes.h"
+#include "server/proxy/work.h"
 #include "server/upstream/call.h"
 
 namespace capsem::proxy {
@@ -22,24 +23,20 @@ namespace capsem::proxy {
 class Session;
 class Worker;
 
-class Relay final : public upstream::CallEvents, public net::Retirable {
+class Relay final : public upstream::CallEvents, public Work {
  public:
   // `head` and `target` are the connection's and stay until the answer is complete.
   Relay(Session& session, const Route& route, const http::RequestHead& head,
         const http::Target& target);
   ~Relay() override;
 
-  // From the session, as the request comes in. begin() may already refuse it.
-  void begin();
-  void on_body(std::string_view bytes);
-  void on_request_end();
-  void on_refused(const http::Refusal& refusal);
-  // The client has room again; the client has left; the gateway ends.
-  void on_drained();
-  void on_gone();
-  void end_for_drain();
-
-  bool finished() const { return finished_; }
+  void begin() override;
+  void on_body(std::string_view bytes) override;
+  void on_request_end() override;
+  void on_refused(const http::Refusal& refusal) override;
+  void on_drained() override;
+  void on_gone() override;
+  void end_for_drain() override;
 
  private:
   // From the call.

@@ -18,6 +18,7 @@ struct Row {
   Dialect dialect;
   bool tool_prefix = false;   // R20
   bool original_405 = false;  // R13
+  PolicyCall call = PolicyCall::Enforce;
 };
 constexpr std::array kRows = {
     Row{"/health", "GET", Action::Health, Provider::OpenAi, Dialect::OpenAiChat},
@@ -45,6 +46,12 @@ constexpr std::array kRows = {
     Row{"/v1/messages", "POST", Action::Inspect, Provider::Anthropic, Dialect::Anthropic},
     Row{"/v1/messages/count_tokens", "POST", Action::Inspect, Provider::Anthropic,
         Dialect::Anthropic},
+    Row{"/v1/policy/enforce", "POST", Action::Ask, Provider::OpenAi, Dialect::OpenAiChat, false,
+        false, PolicyCall::Enforce},
+    Row{"/v1/policy/evaluate", "POST", Action::Ask, Provider::OpenAi, Dialect::OpenAiChat, false,
+        false, PolicyCall::Explain},
+    Row{"/v1/evaluate", "POST", Action::Ask, Provider::OpenAi, Dialect::OpenAiChat, false, false,
+        PolicyCall::Evaluate},
     Row{"/v1/complete", "POST", Action::Inspect, Provider::Anthropic, Dialect::AnthropicComplete},
 };
 
@@ -106,6 +113,7 @@ bool find_row(std::string_view method, std::string_view path, Route& route) {
       return true;
     }
     route = found(row.action, row.provider, row.dialect);
+    route.call = row.call;
     if (row.tool_prefix) route.profile.tool_prefix = kToolPrefix;
     return true;
   }

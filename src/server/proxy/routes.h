@@ -14,6 +14,7 @@ enum class Action : std::uint8_t {
   Inspect,        // request and answer
   InspectAnswer,  // the request carries no text: GET of a stored response
   Relay,          // a harmless read
+  Ask,            // the check API: answered by the policies, not by a provider
   Health,
   Live,
   Ready,
@@ -21,6 +22,9 @@ enum class Action : std::uint8_t {
   Unlisted,     // looks like a provider's path, but no row names it
   Unknown,
 };
+
+// What the check API is asked: R83, the explanation, R53.
+enum class PolicyCall : std::uint8_t { Enforce, Explain, Evaluate };
 
 struct Route {
   Action action = Action::Unknown;
@@ -31,8 +35,9 @@ struct Route {
   std::string_view asks;
   // From the path (Gemini), a view of it: "gemini-2.5-flash", "tunedModels/x".
   std::string_view model;
-  std::string_view allow;     // with WrongMethod
-  bool original_405 = false;  // R13's text
+  PolicyCall call = PolicyCall::Enforce;  // with Ask
+  std::string_view allow;                 // with WrongMethod
+  bool original_405 = false;              // R13's text
 };
 
 // `anthropic`: the request carries anthropic-version, which decides the paths that OpenAI and

@@ -4,6 +4,8 @@
 
 #include "server/http/writer.h"
 #include "server/proxy/agent.h"
+#include "server/proxy/policy_check.h"
+#include "server/proxy/relay.h"
 #include "server/proxy/worker.h"
 
 namespace capsem::proxy {
@@ -55,7 +57,7 @@ Session::Session(Worker& worker, net::Stream stream, const net::Address& peer, b
 Session::~Session() = default;
 
 void Session::drain(bool now) {
-  if (now && relay_) relay_->end_for_drain();
+  if (now && work_) work_->end_for_drain();
   if (connection_.closed()) return;
   connection_.close_when_idle();
 }
@@ -93,8 +95,12 @@ void Session::on_request(const http::RequestHead& head, const http::Target& targ
   }
   worker_.metrics().requests_in_flight.add();
   in_flight_ = true;
-  relay_ = std::make_unique<Relay>(*this, route_, head, target);
-  relay_->begin();
+  if (route_.action == Action::Ask) {
+    work_ = std::make_unique<PolicyCheck>(*this, route_, head, target);
+  } else {
+    work_ = std::make_unique<Relay>(*this, route_, head, target);
+  }
+  work_->begin();
 }
 
 bool Session::answered_locally(const Route& route) {
@@ -135,6 +141,9 @@ bool Session::refused(const Route& route) {
       return refuse(405, route.original_405 ? kOriginal405 : "Method not allowed",
                     "method_not_allowed", std::move(allow));
     }
+    case Action::Ask:
+      if (worker_.shared().judge) break;
+      [[fallthrough]];
     case Action::Unknown:
       worker_.metrics().denied_routes.add();
       return refuse(404, "Not Found", "unknown_route");
@@ -148,7 +157,7 @@ bool Session::refused(const Route& route) {
     default:
       break;
   }
-  if (route.action != Action::Inspect) return false;
+  if (route.action != Action::Inspect && route.action != Action::Ask) return false;
   const auto encoding = head_->get(http::FieldId::content_encoding);
   if (!encoding.empty() && !http::equals_ignoring_case(encoding, "identity")) {
     return refuse(415, "Content-Encoding is not supported: send the body as identity",
@@ -210,7 +219,7 @@ bool Session::admitted() {
 // --- The request's further way ------------------------------------------------------------------
 
 void Session::on_body(std::string_view bytes) {
-  if (relay_) return relay_->on_body(bytes);
+  if (work_) return work_->on_body(bytes);
   if (!admin_) return;
   if (admin_body_.size() + bytes.size() <= kAdminBodyMax) {
     admin_body_ += bytes;
@@ -221,7 +230,7 @@ void Session::on_body(std::string_view bytes) {
 }
 
 void Session::on_request_end() {
-  if (relay_) return relay_->on_request_end();
+  if (work_) return work_->on_request_end();
   if (admin_) answer_admin();
 }
 
@@ -251,34 +260,34 @@ void Session::finish_admin(AdminReply reply) {
 
 void Session::on_refused(const http::Refusal& refusal) {
   worker_.metrics().bad_requests.add();
-  if (relay_) return relay_->on_refused(refusal);
+  if (work_) return work_->on_refused(refusal);
   head_ = nullptr;
   answer(error_answer(codec::ErrorBody::Detail, refusal.status, refusal.reason,
                       "invalid_request_error", "bad_request"));
 }
 
 void Session::on_drained() {
-  if (relay_) relay_->on_drained();
+  if (work_) work_->on_drained();
 }
 
 void Session::on_gone() {
   admin_wait_.reset();
-  if (relay_) relay_->on_gone();
+  if (work_) work_->on_gone();
 }
 
 void Session::on_closed() {
   admin_wait_.reset();
-  if (relay_) relay_->on_gone();
+  if (work_) work_->on_gone();
   worker_.forget(*this, peer_, admin_);
 }
 
-void Session::relay_done() {
+void Session::work_done() {
   if (in_flight_) {
     in_flight_ = false;
     worker_.metrics().requests_in_flight.sub();
     worker_.shared().in_flight.leave(user_id_);
   }
-  worker_.loop().retire(std::move(relay_));
+  worker_.loop().retire(std::move(work_));
   connection_.go_on();
 }
 
@@ -293,9 +302,7 @@ void Session::answer(LocalAnswer answer) {
   const bool quiet = admin_ || head_ == nullptr || answer.outcome == "complete";
   std::string request_id;
   if (!quiet) {
-    const std::string_view sent = head_->get("x-request-id");
-    request_id =
-        usable_request_id(sent) ? std::string(sent) : "req_" + worker_.workspace().ids.hex(24);
+    request_id = request_id_for(*head_, worker_.workspace().ids);
     http::append_field(head, "x-request-id", request_id);
     http::append_field(head, "request-id", request_id);
   }
@@ -313,7 +320,8 @@ void Session::record(const LocalAnswer& answer, const std::string& request_id) {
   record.agent = agent_;
   record.method = head_->method;
   record.path = target_->raw_path;
-  if (route_.action != Action::Unknown) record.provider = to_string(route_.provider);
+  const bool local = route_.action == Action::Unknown || route_.action == Action::Ask;
+  if (!local) record.provider = to_string(route_.provider);
   record.status = answer.status;
   record.outcome = answer.outcome;
   record.response_bytes = answer.body.size();

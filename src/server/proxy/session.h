@@ -12,8 +12,8 @@
 #include "server/proxy/answers.h"
 #include "server/proxy/gateway.h"
 #include "server/proxy/identity.h"
-#include "server/proxy/relay.h"
 #include "server/proxy/routes.h"
+#include "server/proxy/work.h"
 
 namespace capsem::proxy {
 
@@ -28,15 +28,15 @@ class Session final : public http::ServerEvents, public net::Retirable {
   // Drain: no further request; `now`: what runs ends with its dialect's fault frame.
   void drain(bool now);
 
-  // For Relay.
+  // For the work in progress.
   http::ServerConnection& connection() { return connection_; }
   Worker& worker() { return worker_; }
   const std::string& user_id() const { return user_id_; }
   // Of the request in progress.
   std::string_view agent() const { return agent_; }
   bool agent_bound() const { return agent_bound_; }  // X11: the key's configuration names it
-  // The relay's record is written: it is retired, and the connection goes on.
-  void relay_done();
+  // The work's record is written: it is retired, and the connection goes on.
+  void work_done();
 
  private:
   void on_request(const http::RequestHead& head, const http::Target& target) override;
@@ -72,7 +72,7 @@ class Session final : public http::ServerEvents, public net::Retirable {
   // There while the admin handler has not responded; what it is to respond to.
   std::shared_ptr<Session*> admin_wait_;
   bool in_flight_ = false;
-  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<Work> work_;
 
   // The last key on this connection and its hash: a connection usually serves one caller.
   Secret key_;

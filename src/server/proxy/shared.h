@@ -17,6 +17,7 @@
 #include "server/net/tls.h"
 #include "server/proxy/gateway.h"
 #include "server/proxy/hosts.h"
+#include "server/proxy/policy_api.h"
 #include "server/proxy/settings.h"
 #include "server/upstream/limits.h"
 
@@ -83,6 +84,7 @@ struct Shared {
   MemoryLedger ledger;
   InFlight in_flight;
   AdminHandler admin;
+  PolicyJudge judge;  // none: the check API's paths are unknown
 
   std::atomic<bool> draining{false};
 };

@@ -70,6 +70,11 @@ constexpr Case kCases[] = {
      Dialect::Anthropic},
     {"POST", "/v1/complete", true, Action::Inspect, Provider::Anthropic,
      Dialect::AnthropicComplete},
+    {"POST", "/v1/policy/enforce", false, Action::Ask},
+    {"POST", "/v1/policy/evaluate", false, Action::Ask},
+    {"POST", "/v1/evaluate", true, Action::Ask},
+    {"GET", "/v1/policy/enforce", false, Action::WrongMethod},
+    {"POST", "/v1/policy", false, Action::Unlisted},
     {"GET", "/v1/models", false, Action::Relay, Provider::OpenAi},
     {"GET", "/v1/models", true, Action::Relay, Provider::Anthropic},
     {"GET", "/v1/models/ft:gpt-4o:org", false, Action::Relay, Provider::OpenAi},
@@ -165,6 +170,13 @@ TEST(Routes, ATunedModelIsNotTheModelOfTheSameName) {
             "tunedModels/gemini-2.5-pro");
   EXPECT_EQ(model("/v1/models/publishers/google/models/x:countTokens"),
             "publishers/google/models/x");
+}
+
+TEST(Routes, R53_R83_TheCheckApiHasThreePaths) {
+  const auto call = [](const char* path) { return find_route("POST", path, false).call; };
+  EXPECT_EQ(call("/v1/policy/enforce"), PolicyCall::Enforce);
+  EXPECT_EQ(call("/v1/policy/evaluate"), PolicyCall::Explain);
+  EXPECT_EQ(call("/v1/evaluate"), PolicyCall::Evaluate);
 }
 
 TEST(Routes, TheGeminiModelIsWhatStandsBeforeTheLastColon) {
