@@ -74,7 +74,7 @@ class FileReader {
  public:
   FileReader(Reporter& report, std::string_view stem, const SourceNode& root)
       : report_(report), table_(report, root, kFileKeys, "the document") {
-    file_.name = table_.has("name") ? table_.text("name") : std::string(stem);
+    file_.name = clean_name(table_.has("name") ? table_.text("name") : stem);
     file_.origin = report.origin({});
   }
 
@@ -145,6 +145,7 @@ class FileReader {
     if (node.kind != SourceNode::Kind::Table) return;
     AccessRule rule;
     rule.id = table.text(table.has("id") ? "id" : "name");
+    if (!rule.id.empty()) rule.id = clean_name(rule.id);
     rule.origin = report_.origin(node.place);
     rule.reason = table.text("reason");
     rule.resources = table.texts("resource");
