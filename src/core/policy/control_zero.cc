@@ -81,10 +81,10 @@ class FileReader {
   ControlZeroFile read() {
     if (const auto priority = table_.whole("priority")) file_.priority = *priority;
     read_settings();
-    // What the document denies comes first: the order of keys means nothing in JSON and YAML.
+    // The order of keys means nothing in JSON and YAML, so the cautious one counts.
     read_bare("deny", Verdict::Block);
-    read_bare("allow", Verdict::Allow);
     for (const SourceNode& node : table_.tables("rules")) read_rule(node);
+    read_bare("allow", Verdict::Allow);
     return std::move(file_);
   }
 

@@ -80,22 +80,31 @@ Json one_or_many(Json item) {
   return any_of({item, array_of(item)});
 }
 
-std::string upper(std::string_view word) {
-  std::string out(word);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
+// A word as a pattern that takes it in any letter case.
+std::string any_case(std::string_view word) {
+  std::string out;
+  for (const char c : word) {
+    if (c >= 'a' && c <= 'z') {
+      out += fmt::format("[{}{}]", c, static_cast<char>(c - 'a' + 'A'));
+    } else {
+      out += c;
+    }
+  }
   return out;
 }
 
-// Words that the loader takes in any letter case, as people write them.
-Json words_of_any_case(std::span<const std::string_view> words, std::string_view before = {}) {
-  std::vector<std::string> all;
-  for (const std::string_view word : words) all.push_back(fmt::format("{}{}", before, word));
+// Words that the loader takes in any letter case: to complete, and to accept.
+Json words_of_any_case(std::span<const std::string_view> words, std::string_view maybe_before) {
+  std::vector<std::string> all(words.begin(), words.end());
+  std::string pattern;
   for (const std::string_view word : words) {
-    all.push_back(upper(fmt::format("{}{}", before, word)));
+    if (!maybe_before.empty()) all.push_back(fmt::format("{}{}", maybe_before, word));
+    pattern += (pattern.empty() ? "" : "|") + any_case(word);
   }
-  return texts(all);
+  const std::string before =
+      maybe_before.empty() ? std::string() : fmt::format("({})?", any_case(maybe_before));
+  return any_of({object().set("enum", texts(all)),
+                 type("string").set("pattern", text(fmt::format("^{}({})$", before, pattern)))});
 }
 
 Json table_of(std::span<const KeyInfo> keys);
@@ -216,10 +225,9 @@ Json definitions() {
                             text("* any text, / included; ? one character; [a-z] one of a set")));
   defs.set("globs", one_or_many(defined("glob")));
   defs.set("texts", one_or_many(type("string")));
-  defs.set("verdict", object().set("enum", words_of_any_case(verdict_words())));
+  defs.set("verdict", words_of_any_case(verdict_words(), {}));
   defs.set("field", field_schema());
-  defs.set("operator", any_of({object().set("enum", words_of_any_case(op_names())),
-                               object().set("enum", words_of_any_case(op_names(), "not_"))}));
+  defs.set("operator", words_of_any_case(op_names(), "not_"));
   defs.set("condition", table_of(kConditionKeys));
   defs.set("when",
            type("object")

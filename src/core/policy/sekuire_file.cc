@@ -414,7 +414,9 @@ class SekuireReader {
       set(limit.tokens_per_hour, from, "max_per_hour");
       set(limit.tokens_per_day, from, "max_per_day");
     }
-    if (!any) report_.error("E03", node.place, "'rate_limits' limits nothing");
+    if (!any && !report_.failed()) {
+      report_.error("E03", node.place, "'rate_limits' limits nothing");
+    }
     return any;
   }
 
