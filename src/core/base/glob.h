@@ -27,7 +27,9 @@ class Glob {
   // What every match begins with; the whole name when is_literal().
   const std::string& prefix() const { return prefix_; }
   bool is_literal() const { return tokens_.empty(); }
-  bool matches_everything() const { return tokens_.size() == 1 && tokens_[0].kind == Kind::Run; }
+  bool matches_everything() const {
+    return prefix_.empty() && tokens_.size() == 1 && tokens_[0].kind == Kind::Run;
+  }
   // Some text matches both (a product automaton over bytes). For load time, not for requests.
   bool overlaps(const Glob& other) const;
   // Every text that `other` matches is matched by this one. For load time.

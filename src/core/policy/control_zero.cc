@@ -74,17 +74,17 @@ class FileReader {
  public:
   FileReader(Reporter& report, std::string_view stem, const SourceNode& root)
       : report_(report), table_(report, root, kFileKeys, "the document") {
-    file_.name = table_.has("name") ? table_.text("name") : std::string(stem);
+    file_.name = clean_name(table_.has("name") ? table_.text("name") : stem);
     file_.origin = report.origin({});
   }
 
   ControlZeroFile read() {
     if (const auto priority = table_.whole("priority")) file_.priority = *priority;
     read_settings();
-    // What the document denies comes first: the order of keys means nothing in JSON and YAML.
+    // The order of keys means nothing in JSON and YAML, so the cautious one counts.
     read_bare("deny", Verdict::Block);
-    read_bare("allow", Verdict::Allow);
     for (const SourceNode& node : table_.tables("rules")) read_rule(node);
+    read_bare("allow", Verdict::Allow);
     return std::move(file_);
   }
 
@@ -145,6 +145,7 @@ class FileReader {
     if (node.kind != SourceNode::Kind::Table) return;
     AccessRule rule;
     rule.id = table.text(table.has("id") ? "id" : "name");
+    if (!rule.id.empty()) rule.id = clean_name(rule.id);
     rule.origin = report_.origin(node.place);
     rule.reason = table.text("reason");
     rule.resources = table.texts("resource");

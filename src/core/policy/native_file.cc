@@ -94,21 +94,7 @@ void read_test(Reporter& report, const SourceNode& node, std::vector<PolicyTest>
   tests.push_back(std::move(test));
 }
 
-int read_priority(Reporter& report, const TableReader& table) {
-  const auto priority = table.whole("priority");
-  if (!priority) return Document{}.priority;
-  if (is_priority(*priority)) return static_cast<int>(*priority);
-  report.error("E03", table.place("priority"),
-               "'priority' is -1000 to -10 for operators' documents, 10 to 1000 for users'; "
-               "nothing lies between");
-  return Document{}.priority;
-}
-
 }  // namespace
-
-bool is_priority(std::int64_t priority) {
-  return (priority >= -1000 && priority <= -10) || (priority >= 10 && priority <= 1000);
-}
 
 std::vector<ListEntry> checked_hosts(Reporter& report, std::vector<ListEntry> entries) {
   std::erase_if(entries, [&report](const ListEntry& entry) {
@@ -127,8 +113,10 @@ Document read_native(Reporter& report, std::string_view stem, const SourceNode& 
   Document document;
   document.source = "capsem";
   document.origin = report.origin({});
-  document.name = table.has("name") ? table.text("name") : std::string(stem);
-  document.priority = read_priority(report, table);
+  document.name = table.has("name") ? table.text("name") : clean_name(stem);
+  if (const auto priority = table.whole("priority")) {
+    document.priority = static_cast<int>(*priority);
+  }
   if (const SourceNode* engine = table.node("engine")) {
     read_engine(report, *engine, document.engine);
   }

@@ -17,10 +17,6 @@ Document read_native(Reporter& report, std::string_view stem, const SourceNode& 
 
 // ---- Shared with the other dialects ----
 
-// Operators' documents come before users': -1000 to -10 and 10 to 1000. What lies between is no
-// priority, so that neither band can be reached by a slip of the other.
-bool is_priority(std::int64_t priority);
-
 // Hosts as network lists name them: "*", "*.example.com", "api.openai.com". Others are reported and
 // left out.
 std::vector<ListEntry> checked_hosts(Reporter& report, std::vector<ListEntry> entries);

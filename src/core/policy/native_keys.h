@@ -45,10 +45,12 @@ inline constexpr std::array<std::string_view, 2> kReservedTypes = {"secrets", "i
 
 inline constexpr std::array kConditionKeys = {
     KeyInfo{.name = "field",
+            .shape = Shape::Field,
             .doc = "what is looked at: content, model, metadata.hasFiles, agent_id, tool.name, "
                    "args.<path>, usage.total_tokens, ...",
             .required = true},
     KeyInfo{.name = "op",
+            .shape = Shape::Operator,
             .doc = "equals, contains, matches, in, glob, gt, gte, lt, lte, exists; each also with "
                    "not_",
             .required = true},
@@ -120,7 +122,10 @@ inline constexpr std::array kHeadKeys = {
             .required = true},
     KeyInfo{.name = "name", .shape = Shape::Name, .doc = "shown in texts; the id otherwise"},
     KeyInfo{.name = "description", .doc = "for readers of the file"},
-    KeyInfo{.name = "type", .doc = "what kind of policy this is", .required = true},
+    KeyInfo{.name = "type",
+            .shape = Shape::Type,
+            .doc = "what kind of policy this is",
+            .required = true},
     KeyInfo{.name = "agents",
             .shape = Shape::Globs,
             .doc = "patterns of agents it applies to; short for bind.agents"},
@@ -407,10 +412,8 @@ inline constexpr std::array kDocumentKeys = {
     KeyInfo{.name = "name", .shape = Shape::Name, .doc = "names the document"},
     KeyInfo{.name = "description", .doc = "for readers of the file"},
     KeyInfo{.name = "priority",
-            .shape = Shape::Whole,
-            .doc = "lower comes first: -1000 to -10 for operators, 10 to 1000 for users; 100",
-            .min = -1000,
-            .max = 1000},
+            .shape = Shape::Priority,
+            .doc = "lower comes first: -1000 to -10 for operators, 10 to 1000 for users; 100"},
     KeyInfo{.name = "engine",
             .shape = Shape::Table,
             .doc = "how the engine treats what policies leave open",

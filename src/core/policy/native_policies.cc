@@ -68,7 +68,9 @@ class PolicyReader {
     if (!table_.has("on")) return;
     head.on = 0;
     for (const std::string& word : table_.texts("on")) head.on |= surface_named(word);
-    if (head.on == 0) report_.error("E03", table_.place("on"), "'on' names no surface");
+    if (head.on == 0) {
+      report_.warn("W05", table_.place("on"), "'on' is empty: this policy looks at nothing");
+    }
   }
 
   void read_binding(Binding& bind) {

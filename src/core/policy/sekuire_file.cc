@@ -150,7 +150,7 @@ class SekuireReader {
   Document read() {
     document_.source = "sekuire";
     document_.origin = report_.origin({});
-    document_.name = project_name();
+    document_.name = clean_name(project_name());
     if (top_.has("agent") && top_.has("agents")) {
       report_.error("E03", top_.place("agents"), "either 'agent' or 'agents', not both");
     }
@@ -190,7 +190,7 @@ class SekuireReader {
     Scope scope{.id = {}, .name = document_.name, .agents = {}, .tables = {&top_}};
     if (!agent.empty()) {
       scope.tables.push_back(&agent.front());
-      if (agent.front().has("name")) scope.name = agent.front().text("name");
+      if (agent.front().has("name")) scope.name = clean_name(agent.front().text("name"));
     }
     scope.id = slug(scope.name);
     read_scope(scope);
@@ -227,7 +227,8 @@ class SekuireReader {
     }
     if (!key.empty()) scope.agents.push_back(literal_glob(key));
     if (scope.name != key) scope.agents.push_back(literal_glob(scope.name));
-    scope.id = slug(key.empty() ? scope.name : key);
+    scope.name = clean_name(scope.name);
+    scope.id = slug(clean_name(key.empty() ? scope.name : key));
     if (has_section(top_) && scope.id == slug(document_.name)) scope.id += "-agent";
     if (has_section(table)) read_scope(scope);
   }
@@ -413,7 +414,9 @@ class SekuireReader {
       set(limit.tokens_per_hour, from, "max_per_hour");
       set(limit.tokens_per_day, from, "max_per_day");
     }
-    if (!any) report_.error("E03", node.place, "'rate_limits' limits nothing");
+    if (!any && !report_.failed()) {
+      report_.error("E03", node.place, "'rate_limits' limits nothing");
+    }
     return any;
   }
 

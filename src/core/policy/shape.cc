@@ -90,6 +90,23 @@ void Reporter::warn(std::string_view code, Place place, std::string message) {
                           .error = false});
 }
 
+std::string clean_name(std::string_view text) {
+  constexpr std::size_t kBytesMax = 200;
+  std::size_t end = std::min(text.size(), kBytesMax);
+  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
+    --end;
+  }
+  std::string name(text.substr(0, end));
+  std::ranges::replace_if(name, is_control, '-');
+  if (name.starts_with(' ')) name.front() = '-';
+  if (name.ends_with(' ')) name.back() = '-';
+  return name.empty() ? "unnamed" : name;
+}
+
+bool is_priority(std::int64_t priority) {
+  return (priority >= -1000 && priority <= -10) || (priority >= 10 && priority <= 1000);
+}
+
 std::optional<Verdict> verdict_word(std::string_view word) {
   const auto found = std::ranges::find_if(
       kVerdicts, [word](const VerdictRow& row) { return same_word(word, row.word); });
@@ -185,6 +202,9 @@ bool TableReader::check(const KeyInfo& key, const SourceMember& member) {
       return must(node.plain ? "true or false, and nothing else says so" : "true or false");
     case Shape::Text:
     case Shape::Name:
+    case Shape::Type:
+    case Shape::Field:
+    case Shape::Operator:
     case Shape::Date:
       if (node.kind == SourceNode::Kind::List) return must("a string");
       return check_item(key, node);
@@ -204,6 +224,13 @@ bool TableReader::check(const KeyInfo& key, const SourceMember& member) {
       const auto value = node.as_integer();
       if (value && *value >= key.min && *value <= key.max) return true;
       return must(fmt::format("a whole number from {} to {}", key.min, key.max));
+    }
+    case Shape::Priority: {
+      const auto value = node.as_integer();
+      if (value && is_priority(*value)) return true;
+      return must(
+          "-1000 to -10 for operators' documents, 10 to 1000 for users'; nothing lies "
+          "between");
     }
     case Shape::Share: {
       const auto value = node.as_number();
@@ -245,10 +272,10 @@ bool TableReader::check_item(const KeyInfo& key, const SourceNode& item) {
     return refuse(item, fmt::format("'{}' must be a date such as \"2026-11-01\"", key.name));
   }
   if (key.shape == Shape::Name) {
-    constexpr std::size_t kNameMax = 200;
-    if (text->empty() || text->size() > kNameMax || std::ranges::any_of(*text, is_control) ||
+    if (text->empty() || text->size() > kNameBytesMax || std::ranges::any_of(*text, is_control) ||
         text->front() == ' ' || text->back() == ' ') {
-      return refuse(item, fmt::format("'{}' must be a name of 1 to {} bytes", key.name, kNameMax));
+      return refuse(item,
+                    fmt::format("'{}' must be a name of 1 to {} bytes", key.name, kNameBytesMax));
     }
   }
   if (key.shape != Shape::Globs) return true;

@@ -42,7 +42,10 @@ class Reporter {
 enum class Shape : std::uint8_t {
   Flag,
   Text,
-  Name,        // an id: no white space at its ends, no control characters
+  Name,        // an id: 1 to kNameBytesMax bytes, no control characters, no space at its ends
+  Type,        // the word that says what a policy is
+  Field,       // the name of a condition's field
+  Operator,    // the name of a condition's operator
   Word,        // one of words
   Words,       // some of words; one need not be a list
   Verdict,     // a verdict's word, in any letter case
@@ -51,6 +54,7 @@ enum class Shape : std::uint8_t {
   Globs,       // shell patterns; one need not be a list
   Date,        // "2026-11-01"
   Whole,       // an integer from min to max
+  Priority,    // an integer in the operators' band or the users'
   Share,       // 0 to 1
   Money,       // a decimal amount, not negative: 0.15 or "0.15"
   When,        // conditions by field name, or a list of conditions
@@ -71,6 +75,14 @@ struct KeyInfo {
   bool required = false;
   std::int64_t min = 0, max = 0;  // Whole
 };
+
+inline constexpr std::size_t kNameBytesMax = 500;
+// The text as a name, at most 200 bytes of it: what may not stand in one gives way to "-".
+std::string clean_name(std::string_view text);
+
+// Operators' documents come before users': -1000 to -10 and 10 to 1000. What lies between is no
+// priority, so that neither band can be reached by a slip of the other.
+bool is_priority(std::int64_t priority);
 
 // The verdict that a word of any dialect stands for, letter case ignored; "redact" is none.
 std::optional<Verdict> verdict_word(std::string_view word);

@@ -51,6 +51,31 @@ bool indented_by_tab(std::string_view line) {
   return line.substr(0, begin).find('\t') != std::string_view::npos;
 }
 
+// The first byte that is not part of well-formed UTF-8.
+std::optional<std::size_t> bad_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const std::size_t bytes = lead < 0x80   ? 1
+                              : lead < 0xC2 ? 0
+                              : lead < 0xE0 ? 2
+                              : lead < 0xF0 ? 3
+                              : lead < 0xF5 ? 4
+                                            : 0;
+    if (bytes == 0 || at + bytes > text.size()) return at;
+    std::uint32_t point = bytes == 1 ? lead : lead & (0xFFu >> (bytes + 1));
+    for (std::size_t i = 1; i < bytes; ++i) {
+      const auto next = static_cast<unsigned char>(text[at + i]);
+      if ((next & 0xC0) != 0x80) return at;
+      point = (point << 6) | (next & 0x3Fu);
+    }
+    const bool overlong = (bytes == 3 && point < 0x800) || (bytes == 4 && point < 0x10000);
+    const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
+    if (overlong || surrogate || point > 0x10FFFF) return at;
+    at += bytes;
+  }
+  return std::nullopt;
+}
+
 // A parser of dotted keys that makes a table of each part would nest as deep as the file is long.
 std::optional<SyntaxError> deep_dotted_key(std::string_view text) {
   TomlStrings strings;
@@ -149,6 +174,10 @@ SourceTree read_tree(Syntax syntax, std::string_view text) {
   SourceTree refused;
   if (text.size() > SourceTree::kBytesMax) {
     refused.error = SyntaxError{{}, fmt::format("larger than {} MiB", SourceTree::kBytesMax >> 20)};
+    return refused;
+  }
+  if (const auto bad = bad_utf8(text)) {
+    refused.error = SyntaxError{place_of(text, *bad), "not UTF-8"};
     return refused;
   }
   if (syntax == Syntax::Json) return read_json(text);
