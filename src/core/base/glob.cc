@@ -118,50 +118,91 @@ bool Glob::matches(std::string_view text) const {
   return token == tokens_.size();
 }
 
-Glob::Token Glob::token(std::size_t i) const {
-  if (i < prefix_.size()) return {.kind = Kind::Byte, .byte = prefix_[i]};
-  return tokens_[i - prefix_.size()];
+// ---- As an automaton over characters, for load time ---------------------------------------------
+
+struct Glob::Letter {
+  std::string bytes;  // of one character
+  bool ascii() const { return bytes.size() == 1 && static_cast<unsigned char>(bytes[0]) < 128; }
+};
+
+// The pattern, a step for each character; the bytes of a literal one are put together again.
+std::vector<Glob::Step> Glob::steps() const {
+  std::vector<Step> steps;
+  const auto add_byte = [&steps](char byte) {
+    const bool goes_on = (static_cast<unsigned char>(byte) & 0xC0) == 0x80 && !steps.empty() &&
+                         steps.back().kind == Kind::Byte &&
+                         static_cast<unsigned char>(steps.back().character[0]) >= 0x80;
+    if (goes_on) {
+      steps.back().character += byte;
+    } else {
+      steps.push_back({.kind = Kind::Byte, .character = std::string(1, byte)});
+    }
+  };
+  for (const char c : prefix_) add_byte(c);
+  for (const Token& token : tokens_) {
+    if (token.kind == Kind::Byte) {
+      add_byte(token.byte);
+    } else {
+      steps.push_back({.kind = token.kind, .character = {}, .set = token.set});
+    }
+  }
+  return steps;
 }
 
-namespace {
+bool Glob::takes(const Step& step, const Letter& letter) const {
+  if (step.kind == Kind::Byte) return step.character == letter.bytes;
+  if (step.kind != Kind::Set) return true;
+  return sets_[step.set].has(letter.ascii() ? static_cast<unsigned char>(letter.bytes[0]) : 0x80);
+}
 
-// States of a pattern read as an automaton over bytes: the positions it may stand at.
-using Positions = std::set<std::size_t>;
-
-}  // namespace
+// ASCII, what else the patterns name, and one letter for all others.
+std::vector<Glob::Letter> Glob::alphabet(const std::vector<Step>& a, const std::vector<Step>& b) {
+  std::set<std::string> bytes{"\xF4\x8F\xBF\xBF"};
+  for (int c = 0; c < 128; ++c) bytes.insert(std::string(1, static_cast<char>(c)));
+  for (const auto* steps : {&a, &b}) {
+    for (const Step& step : *steps) {
+      if (step.kind == Kind::Byte) bytes.insert(step.character);
+    }
+  }
+  std::vector<Letter> letters;
+  for (const std::string& one : bytes) letters.push_back({one});
+  return letters;
+}
 
 bool Glob::overlaps(const Glob& other) const {
-  const std::size_t a_end = token_count(), b_end = other.token_count();
-  std::set<std::pair<std::size_t, std::size_t>> seen;
+  const std::vector<Step> a_steps = steps(), b_steps = other.steps();
+  const std::vector<Letter> letters = alphabet(a_steps, b_steps);
+  std::set<std::pair<std::size_t, std::size_t>> seen{{0, 0}};
   std::deque<std::pair<std::size_t, std::size_t>> open{{0, 0}};
   const auto visit = [&](std::size_t a, std::size_t b) {
     if (seen.insert({a, b}).second) open.emplace_back(a, b);
   };
-  seen.insert({0, 0});
   while (!open.empty()) {
     const auto [a, b] = open.front();
     open.pop_front();
-    if (a == a_end && b == b_end) return true;
-    const bool a_run = a < a_end && token(a).kind == Kind::Run;
-    const bool b_run = b < b_end && other.token(b).kind == Kind::Run;
+    if (a == a_steps.size() && b == b_steps.size()) return true;
+    const bool a_run = a < a_steps.size() && a_steps[a].kind == Kind::Run;
+    const bool b_run = b < b_steps.size() && b_steps[b].kind == Kind::Run;
     if (a_run) visit(a + 1, b);
     if (b_run) visit(a, b + 1);
-    if (a == a_end || b == b_end) continue;
-    bool shared = false;
-    for (unsigned c = 0; c < 256 && !shared; ++c) {
-      shared = takes(token(a), static_cast<unsigned char>(c)) &&
-               other.takes(other.token(b), static_cast<unsigned char>(c));
-    }
+    if (a == a_steps.size() || b == b_steps.size()) continue;
+    const Step &step = a_steps[a], &other_step = b_steps[b];
+    const bool shared = std::ranges::any_of(letters, [&](const Letter& letter) {
+      return takes(step, letter) && other.takes(other_step, letter);
+    });
     if (shared) visit(a_run ? a : a + 1, b_run ? b : b + 1);
   }
   return false;
 }
 
 bool Glob::covers(const Glob& other) const {
-  const std::size_t a_end = token_count(), b_end = other.token_count();
+  // The positions of this pattern at which one text may stand.
+  using Positions = std::set<std::size_t>;
+  const std::vector<Step> a_steps = steps(), b_steps = other.steps();
+  const std::vector<Letter> letters = alphabet(a_steps, b_steps);
   const auto close = [&](Positions positions) {
     for (auto it = positions.begin(); it != positions.end(); ++it) {
-      if (*it < a_end && token(*it).kind == Kind::Run) positions.insert(*it + 1);
+      if (*it < a_steps.size() && a_steps[*it].kind == Kind::Run) positions.insert(*it + 1);
     }
     return positions;
   };
@@ -174,20 +215,21 @@ bool Glob::covers(const Glob& other) const {
   };
   visit(0, {0});
   while (!open.empty()) {
+    if (seen.size() > kCoverStatesMax) return false;
     const auto [b, a] = std::move(open.front());
     open.pop_front();
-    if (b == b_end) {
-      if (!a.contains(a_end)) return false;
+    if (b == b_steps.size()) {
+      if (!a.contains(a_steps.size())) return false;
       continue;
     }
-    const Token next = other.token(b);
+    const Step& next = b_steps[b];
     if (next.kind == Kind::Run) visit(b + 1, a);
-    for (unsigned c = 0; c < 256; ++c) {
-      if (!other.takes(next, static_cast<unsigned char>(c))) continue;
+    for (const Letter& letter : letters) {
+      if (!other.takes(next, letter)) continue;
       Positions reached;
       for (const std::size_t p : a) {
-        if (p == a_end || !takes(token(p), static_cast<unsigned char>(c))) continue;
-        reached.insert(token(p).kind == Kind::Run ? p : p + 1);
+        if (p == a_steps.size() || !takes(a_steps[p], letter)) continue;
+        reached.insert(a_steps[p].kind == Kind::Run ? p : p + 1);
       }
       visit(next.kind == Kind::Run ? b : b + 1, std::move(reached));
     }
@@ -201,11 +243,13 @@ std::string Glob::witness() const {
     if (token.kind == Kind::Byte) text += token.byte;
     if (token.kind == Kind::One) text += 'x';
     if (token.kind != Kind::Set) continue;
-    char member = 'x';
-    for (int c = 127; c >= 33; --c) {
-      if (sets_[token.set].has(static_cast<unsigned char>(c))) member = static_cast<char>(c);
-    }
-    text += member;
+    // The first visible one; a set may hold none such, or, negated, no ASCII at all.
+    const Set& set = sets_[token.set];
+    int member = 33;
+    while (member < 128 && !set.has(static_cast<unsigned char>(member))) ++member;
+    if (member == 128) member = 0;
+    while (member < 128 && !set.has(static_cast<unsigned char>(member))) ++member;
+    text += member < 128 ? std::string(1, static_cast<char>(member)) : "\xC3\xA9";
   }
   return text;
 }

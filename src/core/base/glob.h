@@ -32,7 +32,9 @@ class Glob {
   }
   // Some text matches both (a product automaton over bytes). For load time, not for requests.
   bool overlaps(const Glob& other) const;
-  // Every text that `other` matches is matched by this one. For load time.
+  // Every text that `other` matches is matched by this one. For load time. Patterns that would need
+  // more than kCoverStatesMax states to tell are not known to cover anything: false.
+  static constexpr std::size_t kCoverStatesMax = 2'000;
   bool covers(const Glob& other) const;
   // A text that matches, for sample requests: each `*` is empty, each set its first member.
   std::string witness() const;
@@ -54,11 +56,18 @@ class Glob {
     }
   };
 
+  // One character of the pattern.
+  struct Step {
+    Kind kind;
+    std::string character{};
+    std::uint16_t set = 0;
+  };
+  struct Letter;
+
   bool takes(const Token& token, unsigned char c) const;
-  std::size_t token_count() const {
-    return is_literal() ? prefix_.size() : prefix_.size() + tokens_.size();
-  }
-  Token token(std::size_t i) const;
+  bool takes(const Step& step, const Letter& letter) const;
+  std::vector<Step> steps() const;
+  static std::vector<Letter> alphabet(const std::vector<Step>& a, const std::vector<Step>& b);
 
   std::string pattern_, prefix_;
   std::vector<Token> tokens_;  // what follows the prefix; empty: a literal

@@ -271,11 +271,6 @@ limit::Usage Exchange::Impl::usage_now() const {
 
 // The call that crosses a budget is refused after it was made, or delivered all the same (R63).
 void Exchange::Impl::settle_usage() {
-  if (!answer_ok) {  // nothing was generated
-    holding.release();
-    shadow_holding.release();
-    return;
-  }
   if (const auto refusal = shadow_holding.settle(usage_now())) {
     decisions.push_back(hearing.limit_decision(*refusal, Phase::Response));
   }
@@ -383,6 +378,7 @@ void Exchange::skip_request() {
 
 Step Exchange::on_answer_head(Answer kind, bool ok) {
   impl_->answer_ok = ok;
+  if (!ok) nothing_was_served();  // errors cost nothing
   impl_->opaque = kind == Answer::Opaque;
   if (relays_answer()) return Step::Continue;
   impl_->answer_inspected = looks_at_all_answers(impl_->hearing);
@@ -401,6 +397,11 @@ Step Exchange::on_answer_head(Answer kind, bool ok) {
                           kind == Answer::Sse ? codec::Framing::Sse : codec::Framing::JsonArray);
   }
   return Step::Continue;
+}
+
+void Exchange::nothing_was_served() {
+  impl_->holding.release();
+  impl_->shadow_holding.release();
 }
 
 bool Exchange::relays_answer() const {

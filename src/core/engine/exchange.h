@@ -119,6 +119,8 @@ class Exchange {
 
   // `ok`: a 2xx status. Error bodies are inspected like answers: they may quote the prompt.
   Step on_answer_head(Answer kind, bool ok);
+  // The provider was not reached: tokens and money that were reserved are given back.
+  void nothing_was_served();
   // True when no policy looks at answers and no limit counts what they use: the caller relays every
   // byte itself, as it comes, and calls neither of the two functions below.
   bool relays_answer() const;

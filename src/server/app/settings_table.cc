@@ -331,6 +331,11 @@ constexpr Setting kHttp[] = {
      .help = "all buffers together; more: 503",
      .min = 1u << 20,
      .max = kBytesMax},
+    {.name = "http.limit_keys_max",
+     .slot = CAPSEM_SLOT(http.limit_keys_max),
+     .help = "counters of limits in memory; more callers than fit: 503",
+     .min = 64,
+     .max = kCountMax},
 };
 
 constexpr Setting kPolicies[] = {

@@ -39,8 +39,13 @@ LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial,
   answer.code = denial.code;
   if (denial.status == 403) answer.outcome = "blocked";
   if (denial.status == 429) answer.outcome = "limited";
-  if (denial.status >= 500) answer.outcome = "upstream_error";
-  answer.fields = "x-should-retry: false\r\n" + denial.fields;
+  if (denial.status >= 500) {
+    answer.outcome = denial.code == "limits_unavailable" ? "limited" : "upstream_error";
+  }
+  answer.fields = denial.fields;
+  if (answer.fields.find("x-should-retry") == std::string::npos) {
+    answer.fields += "x-should-retry: false\r\n";
+  }
   return answer;
 }
 

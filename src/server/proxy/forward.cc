@@ -1,5 +1,7 @@
 #include "server/proxy/forward.h"
 
+#include "core/limit/headers.h"
+
 #include "server/http/writer.h"
 #include "server/proxy/identity.h"
 
@@ -153,11 +155,12 @@ std::string upstream_head(const http::RequestHead& head, const http::Target& tar
   return out;
 }
 
-bool append_answer_fields(std::string& out, const http::ResponseHead& head) {
+bool append_answer_fields(std::string& out, const http::ResponseHead& head, bool own_limits) {
   bool has_id = false;
   const std::string_view connection = head.get(FieldId::connection);
   for (const http::Field& field : head.fields) {
     if (!forwards_answer_field(field, connection)) continue;
+    if (own_limits && limit::is_rate_limit_field(field.name)) continue;
     has_id |= http::equals_ignoring_case(field.name, "x-request-id");
     http::append_field(out, field.name, field.value);
   }

@@ -22,6 +22,9 @@ std::string upstream_head(const http::RequestHead& head, const http::Target& tar
                           Provider provider, const BaseUrl& base, std::int64_t body_bytes);
 
 // The provider's end-to-end fields, appended to `out`. True when an x-request-id was among them.
-bool append_answer_fields(std::string& out, const http::ResponseHead& head);
+// `own_limits`: the caller's limits are told by fields of ours; what the provider says of its own
+// would contradict them, and stays here.
+bool append_answer_fields(std::string& out, const http::ResponseHead& head,
+                          bool own_limits = false);
 
 }  // namespace capsem::proxy

@@ -5,6 +5,7 @@
 #include "server/http/writer.h"
 #include "server/proxy/forward.h"
 #include "server/proxy/session.h"
+#include "server/proxy/subject_of.h"
 #include "server/proxy/worker.h"
 
 namespace capsem::proxy {
@@ -75,8 +76,7 @@ void Relay::begin() {
     return refuse(std::move(answer));
   }
   if (route_.action == Action::Inspect || route_.action == Action::InspectAnswer) {
-    exchange_.emplace(route_.profile, worker_.snapshot(), worker_.shared().settings.engine,
-                      worker_.workspace());
+    begin_exchange();
   }
   if (route_.action != Action::Inspect) {
     if (exchange_) exchange_->skip_request();
@@ -86,6 +86,32 @@ void Relay::begin() {
   if (exchange_->expect_request(declared) == Step::Deny) {
     deny();
   }
+}
+
+void Relay::begin_exchange() {
+  Shared& shared = worker_.shared();
+  const auto& snapshot = worker_.snapshot();
+  const Caller caller{.user_id = session_.user_id(),
+                      .agent = session_.agent(),
+                      .agent_bound = session_.agent_bound()};
+  const policy::KeyRule* key = snapshot->key_rule(caller.user_id);
+  explains_ = key != nullptr && key->explain && asks_to_explain(head_);
+  exchange_.emplace(
+      route_.profile, snapshot, shared.settings.engine, worker_.workspace(),
+      subject_of(route_, target_.path, caller, shared.settings),
+      engine::Services{.clock = &shared.clock, .pins = &shared.pins, .counters = &shared.counters},
+      explains_);
+}
+
+// The caller's own limits, in its provider's spelling. False: none apply.
+bool Relay::append_limit_fields(std::string& out) const {
+  if (!exchange_) return false;
+  const limit::Standing standing = exchange_->standing();
+  if (!standing.requests && !standing.tokens) return false;
+  const auto style = route_.provider == Provider::Anthropic ? limit::FieldStyle::Anthropic
+                                                            : limit::FieldStyle::OpenAi;
+  limit::append_rate_limit_fields(out, style, standing, worker_.shared().clock.wall_ms());
+  return true;
 }
 
 void Relay::on_body(std::string_view bytes) {
@@ -186,7 +212,7 @@ void Relay::write_answer_head(const http::ResponseHead& head) {
     const auto retry_after = head.get(http::FieldId::retry_after);
     if (!retry_after.empty()) http::append_field(answer_head_, "retry-after", retry_after);
     http::append_field(answer_head_, "x-request-id", request_id_);
-  } else if (append_answer_fields(answer_head_, head)) {
+  } else if (append_answer_fields(answer_head_, head, append_limit_fields(answer_head_))) {
     request_id_ = head.get("x-request-id");
   } else {
     http::append_field(answer_head_, "x-request-id", request_id_);
@@ -283,6 +309,7 @@ void Relay::on_call_failed(upstream::CallFault fault) {
   using upstream::CallFault;
   if (finished_) return;
   last_byte_ns_ = now_ns();
+  if (exchange_ && !call_->contacted()) exchange_->nothing_was_served();
   worker_.metrics().providers[static_cast<std::size_t>(route_.provider)].upstream_errors.add();
   const bool late = fault == CallFault::FirstByteTimeout || fault == CallFault::GapTimeout ||
                     fault == CallFault::TotalTimeout;
@@ -350,7 +377,9 @@ void Relay::refuse(LocalAnswer answer) {
 }
 
 void Relay::deny() {
-  refuse(denial_answer(error_shape_, exchange_->denial(), run_id_));
+  LocalAnswer answer = denial_answer(error_shape_, exchange_->denial(), run_id_);
+  append_limit_fields(answer.fields);
+  refuse(std::move(answer));
 }
 
 void Relay::complete(int status, std::string_view outcome, std::string_view code) {

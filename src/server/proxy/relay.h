@@ -45,6 +45,8 @@ class Relay final : public upstream::CallEvents, public Work {
   void on_answer_end() override;
   void on_call_failed(upstream::CallFault fault) override;
 
+  void begin_exchange();
+  bool append_limit_fields(std::string& out) const;
   void start_call();
   engine::Answer kind_of(const http::ResponseHead& head) const;
   void write_answer_head(const http::ResponseHead& head);
@@ -78,6 +80,7 @@ class Relay final : public upstream::CallEvents, public Work {
   bool masked_ = false;   // R15's masked provider error
   bool begun_ = false;    // the answer's head has been handed over
   bool finished_ = false;
+  bool explains_ = false;  // the caller asked for it, and its key may
   bool counted_stream_ = false;
   int status_ = 0, upstream_status_ = 0;
 

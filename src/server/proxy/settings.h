@@ -57,6 +57,7 @@ struct HttpLimits {
   std::uint32_t in_flight_max = 2'000;            // 503
   std::uint32_t in_flight_per_key_max = 200;      // 429
   std::uint64_t buffered_bytes_max = 512u << 20;  // ledger over all buffers; 503
+  std::uint32_t limit_keys_max = 100'000;         // counters of limits; past it: 503, fail closed
 };
 
 struct UpstreamLimits {

@@ -1,6 +1,7 @@
 #include "server/proxy/shared.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace capsem::proxy {
@@ -47,6 +48,11 @@ std::uint32_t total_in_flight(const Settings& settings) {
   return settings.limit_concurrency == 0 ? limit : std::min(limit, settings.limit_concurrency);
 }
 
+std::uint64_t random_seed() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
 }  // namespace
 
 InFlight::Entry InFlight::enter(std::string_view user_id) {
@@ -79,6 +85,7 @@ Shared::Shared(Settings settings_in, audit::Sink& audit_in, const Clock& clock_i
       gate(settings.http.connections_max, settings.http.connections_per_peer_max),
       admin_gate(64, 0),
       ledger(settings.http.buffered_bytes_max),
-      in_flight(total_in_flight(settings), settings.http.in_flight_per_key_max) {}
+      in_flight(total_in_flight(settings), settings.http.in_flight_per_key_max),
+      counters({.keys_max = settings.http.limit_keys_max, .hash_seed = random_seed()}) {}
 
 }  // namespace capsem::proxy

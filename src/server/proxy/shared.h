@@ -11,6 +11,7 @@
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/limit/memory_store.h"
 #include "server/http/limits.h"
 #include "server/net/listener.h"
 #include "server/net/resolver.h"
@@ -19,6 +20,7 @@
 #include "server/proxy/hosts.h"
 #include "server/proxy/policy_api.h"
 #include "server/proxy/settings.h"
+#include "server/store/memory_pins.h"
 #include "server/upstream/limits.h"
 
 namespace capsem::proxy {
@@ -83,6 +85,8 @@ struct Shared {
   net::ConnectionGate admin_gate;  // its own: clients cannot shut the operator out
   MemoryLedger ledger;
   InFlight in_flight;
+  limit::MemoryStore counters;
+  store::MemoryPins pins;
   AdminHandler admin;
   PolicyJudge judge;  // none: the check API's paths are unknown
 
