@@ -42,10 +42,8 @@ LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial,
   if (denial.status >= 500) {
     answer.outcome = denial.code == "limits_unavailable" ? "limited" : "upstream_error";
   }
-  answer.fields = denial.fields;
-  if (answer.fields.find("x-should-retry") == std::string::npos) {
-    answer.fields += "x-should-retry: false\r\n";
-  }
+  const bool told = denial.fields.find("x-should-retry") != std::string::npos;
+  answer.fields = (told ? "" : "x-should-retry: false\r\n") + denial.fields;
   return answer;
 }
 
