@@ -19,7 +19,9 @@ std::size_t character_bytes(std::string_view text) {
 
 Result<Glob> Glob::parse(std::string_view pattern) {
   const auto refuse = [&](const char* what) {
-    return client_error("invalid_glob", "'" + std::string(pattern.substr(0, 80)) + "': " + what);
+    std::string detail(1, '\'');
+    detail.append(pattern.substr(0, 80)).append("': ").append(what);
+    return client_error("invalid_glob", std::move(detail));
   };
   if (pattern.size() > kBytesMax) return refuse("a pattern has at most 1024 bytes");
   Glob glob;
