@@ -31,8 +31,8 @@ struct SourceNode {
   // String: its value, else a scalar as text ("true", "5", "0.5").
   std::string text{};
   Place place{};
-  std::vector<SourceNode> items{};      // List
-  std::vector<SourceMember> members{};  // Table
+  std::vector<SourceNode> items;      // List
+  std::vector<SourceMember> members;  // Table
 
   const SourceMember* member(std::string_view key) const;  // nullptr: none
 
