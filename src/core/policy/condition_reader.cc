@@ -363,7 +363,13 @@ void check_phase(Reporter& report, std::span<const Condition> conditions, const 
   }
 }
 
-void check_access_phase(Reporter& report, const AccessRule& rule) {
+void check_access_rule(Reporter& report, const AccessRule& rule) {
+  // The canonical spelling of an action is what is compiled in the end.
+  for (const std::string& action : rule.actions) {
+    if (const auto glob = Glob::parse(canonical_action(action)); !glob) {
+      report.error("E04", {rule.origin.line, rule.origin.column}, glob.error().detail);
+    }
+  }
   const bool model_action = std::ranges::all_of(rule.actions, [](const std::string& action) {
     const std::string canonical = canonical_action(action);
     return canonical.starts_with("llm.") || canonical.starts_with("embedding.");

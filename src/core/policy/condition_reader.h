@@ -33,7 +33,8 @@ struct RulePhase {
 };
 // Reports E06 for every condition on what the rule never sees.
 void check_phase(Reporter& report, std::span<const Condition> conditions, const RulePhase& phase);
-// The same for a rule of an access policy, which sees tools only if it can be about them.
-void check_access_phase(Reporter& report, const AccessRule& rule);
+// The same for a rule of an access policy, which sees tools only if it can be about them; and E04
+// for actions that cannot be compiled.
+void check_access_rule(Reporter& report, const AccessRule& rule);
 
 }  // namespace capsem::policy

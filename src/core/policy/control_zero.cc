@@ -158,7 +158,7 @@ class FileReader {
         }
       }
     }
-    check_access_phase(report_, rule);
+    check_access_rule(report_, rule);
     names_.add(report_, file_.rules, std::move(rule));
   }
 

@@ -149,7 +149,7 @@ class PolicyReader {
       }
       rule.when = read_rule_conditions(table);
       rule.reason = table.text("reason");
-      check_access_phase(report_, rule);
+      check_access_rule(report_, rule);
       names.add(report_, policy.rules, std::move(rule));
     }
     return policy;
@@ -224,13 +224,15 @@ class PolicyReader {
 
   void check_amounts() {
     bool any = false;
-    for (const SourceMember& member : node_.members) {
-      const bool cost = member.key.starts_with("cost_per_");
-      any = any || cost || member.key.starts_with("requests_per_") ||
-            member.key.starts_with("tokens_per_") || member.key == "concurrent_requests";
-      if (cost && table_.has(member.key) && table_.micros(member.key) == 0) {
-        report_.error("E03", member.value.place,
-                      fmt::format("'{}' must be more than 0", member.key));
+    for (const KeyInfo& key : kLimitKeys) {
+      const bool cost = key.name.starts_with("cost_per_");
+      const bool amount = cost || key.name.starts_with("requests_per_") ||
+                          key.name.starts_with("tokens_per_") || key.name == "concurrent_requests";
+      if (!amount || node_.member(key.name) == nullptr) continue;
+      any = true;
+      if (cost && table_.has(key.name) && table_.micros(key.name) == 0) {
+        report_.error("E03", table_.place(key.name),
+                      fmt::format("'{}' must be more than 0", key.name));
       }
     }
     if (!any) report_.error("E03", node_.place, "a policy of type limit needs a limit");

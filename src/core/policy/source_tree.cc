@@ -51,7 +51,29 @@ bool indented_by_tab(std::string_view line) {
   return line.substr(0, begin).find('\t') != std::string_view::npos;
 }
 
-// The first byte that is not part of well-formed UTF-8.
+// A parser of dotted keys that makes a table of each part would nest as deep as the file is long.
+std::optional<SyntaxError> deep_dotted_key(std::string_view text) {
+  TomlStrings strings;
+  std::size_t dots = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    const bool before = strings.in_text();
+    const std::size_t bytes = strings.step(text, at);
+    if (!before && !strings.in_text()) {
+      if (c == '.') ++dots;
+      if (std::string_view("=,[]{}#\n").find(c) != std::string_view::npos) dots = 0;
+      if (dots > SourceTree::kDepthMax) {
+        return SyntaxError{place_of(text, at),
+                           fmt::format("nested deeper than {}", SourceTree::kDepthMax)};
+      }
+    }
+    at += bytes;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<std::size_t> bad_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const auto lead = static_cast<unsigned char>(text[at]);
@@ -75,29 +97,6 @@ std::optional<std::size_t> bad_utf8(std::string_view text) {
   }
   return std::nullopt;
 }
-
-// A parser of dotted keys that makes a table of each part would nest as deep as the file is long.
-std::optional<SyntaxError> deep_dotted_key(std::string_view text) {
-  TomlStrings strings;
-  std::size_t dots = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const char c = text[at];
-    const bool before = strings.in_text();
-    const std::size_t bytes = strings.step(text, at);
-    if (!before && !strings.in_text()) {
-      if (c == '.') ++dots;
-      if (std::string_view("=,[]{}#\n").find(c) != std::string_view::npos) dots = 0;
-      if (dots > SourceTree::kDepthMax) {
-        return SyntaxError{place_of(text, at),
-                           fmt::format("nested deeper than {}", SourceTree::kDepthMax)};
-      }
-    }
-    at += bytes;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 const SourceMember* SourceNode::member(std::string_view key) const {
   const auto found = std::ranges::find(members, key, &SourceMember::key);

@@ -31,8 +31,8 @@ struct SourceNode {
   // String: its value, else a scalar as text ("true", "5", "0.5").
   std::string text{};
   Place place{};
-  std::vector<SourceNode> items{};      // List
-  std::vector<SourceMember> members{};  // Table
+  std::vector<SourceNode> items;      // List
+  std::vector<SourceMember> members;  // Table
 
   const SourceMember* member(std::string_view key) const;  // nullptr: none
 
@@ -70,6 +70,9 @@ SourceTree read_tree(Syntax syntax, std::string_view text);
 
 // The first line that is indented by a tab, outside of multi-line strings of TOML.
 std::optional<Place> tab_indentation(Syntax syntax, std::string_view text);
+
+// The first byte that is not part of well-formed UTF-8.
+std::optional<std::size_t> bad_utf8(std::string_view text);
 
 // The place of a byte.
 Place place_of(std::string_view text, std::size_t offset);

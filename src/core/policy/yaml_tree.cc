@@ -54,6 +54,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check(mark, tag, anchor);
+    // The parser writes \_ and \N as single bytes.
+    if (bad_utf8(value)) refuse(mark, "an escape that makes no UTF-8: write the character itself");
     if (expects_key()) return take_key(mark, tag, value);
     SourceNode node;
     node.kind = SourceNode::Kind::String;

@@ -109,6 +109,7 @@ TEST(SourceTree, RefusesWhatTwoReadersCouldTakeForTwoThings) {
       {"YAML: tab as indentation", Syntax::Yaml, "a:\n\tb: 1\n", "2:1: a tab as indentation"},
       {"YAML: tab after spaces", Syntax::Yaml, "a:\n  \tb: 1\n", "2:3: a tab as indentation"},
       {"YAML: an unfinished list", Syntax::Yaml, "a: [1,\n", "2:1: "},
+      {"YAML: an escape that makes no UTF-8", Syntax::Yaml, "a: \"x\\_\"\n", "1:4: an escape that"},
       {"not UTF-8", Syntax::Toml, "a = 1\nb = '\xFF'\n", "2:6: not UTF-8"},
       {"an overlong slash", Syntax::Yaml, "a: \xC0\xAF\n", "1:4: not UTF-8"},
       {"half a character at the end", Syntax::Json, "\"\xE2\x82", "1:2: not UTF-8"},
