@@ -42,7 +42,7 @@ policy::Loaded shipped() {
 
 std::shared_ptr<const policy::Snapshot> policies(std::int64_t set) {
   std::vector<policy::Policy> chosen;
-  if (set == kKeywords) chosen.emplace_back(policy::KeywordPolicy{});
+  if (set == kKeywords) chosen.emplace_back(std::in_place_type<policy::KeywordPolicy>);
   if (set == kShipped) {
     const policy::Loaded loaded = shipped();
     for (const policy::Document& document : loaded.documents) {
@@ -54,37 +54,30 @@ std::shared_ptr<const policy::Snapshot> policies(std::int64_t set) {
 
 // Rules as a platform team's file has them: some name a model, some a family; each limit is one
 // team's.
-std::vector<policy::Policy> rules() {
-  std::vector<policy::Policy> all;
-  policy::AccessPolicy access{.head = {.id = "models", .name = "models"}};
+policy::SourceFile rules() {
+  std::string text = "schema = 1\n[[policy]]\nid = \"models\"\ntype = \"access\"\n";
+  const auto rule = [&text](std::string_view effect, const std::string& resource) {
+    text += "[[policy.rule]]\neffect = \"" + std::string(effect) +
+            "\"\naction = \"llm.generate\"\nresource = \"" + resource + "\"\n";
+  };
   for (int i = 0; i < 1'000; ++i) {
     const std::string name = "model/vendor-" + std::to_string(i) + "/chat";
-    access.rules.push_back({.id = std::to_string(i),
-                            .effect = i % 3 == 0 ? policy::Verdict::Block : policy::Verdict::Allow,
-                            .actions = {"llm.generate"},
-                            .resources = {i % 2 == 0 ? name : name + "-*"}});
+    rule(i % 3 == 0 ? "deny" : "allow", i % 2 == 0 ? name : name + "-*");
   }
-  access.rules.push_back({.id = "own",
-                          .effect = policy::Verdict::Allow,
-                          .actions = {"llm.*"},
-                          .resources = {"model/m"}});
-  all.emplace_back(std::move(access));
-  policy::ListsPolicy lists{.head = {.id = "tools", .name = "tools"}};
-  lists.tools.emplace();
+  rule("allow", "model/m");
+  std::string allow, deny;
   for (int i = 0; i < 100; ++i) {
-    lists.tools->allow.push_back({.pattern = "tool_" + std::to_string(i)});
-    lists.tools->deny.push_back({.pattern = "danger_" + std::to_string(i) + "_*"});
+    allow += "\"tool_" + std::to_string(i) + "\",";
+    deny += "\"danger_" + std::to_string(i) + "_*\",";
   }
-  all.emplace_back(std::move(lists));
+  text += "[[policy]]\nid = \"tools\"\ntype = \"lists\"\ntools = { allow = [" + allow +
+          "], deny = [" + deny + "] }\n";
   for (int i = 0; i < 100; ++i) {
     const std::string team = "team-" + std::to_string(i);
-    policy::LimitPolicy limit{
-        .head = {.id = team, .name = team, .bind = {.agents = {team + "-*"}}}};
-    limit.requests_per_minute = 1'000'000'000;
-    limit.tokens_per_hour = 1'000'000'000'000;
-    all.emplace_back(std::move(limit));
+    text += "[[policy]]\nid = \"" + team + "\"\ntype = \"limit\"\nagents = [\"" + team +
+            "-*\"]\nrequests_per_minute = 1000000000\ntokens_per_hour = 1000000000000\n";
   }
-  return all;
+  return {"rules.toml", text};
 }
 
 class SteadyClock final : public Clock {
@@ -214,8 +207,9 @@ void BM_Rules(benchmark::State& state) {
   policy::Loaded loaded = shipped();
   std::vector<policy::Document> documents = std::move(loaded.documents);
   if (state.range(0) == 1) {
-    documents.emplace_back();
-    documents.back().policies = rules();
+    const policy::SourceFile file = rules();
+    policy::Loaded more = policy::load_directory(std::span(&file, 1)).value();
+    for (policy::Document& document : more.documents) documents.push_back(std::move(document));
   }
   const auto snapshot = policy::Snapshot::freeze(std::move(documents), "sha256:bench").value();
   const policy::Subject subject{.agent = "team-42-a",

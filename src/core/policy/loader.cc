@@ -265,7 +265,7 @@ Result<Loaded> load_directory(std::span<const SourceFile> files) {
     Document document;
     document.name = "debug";
     document.source = "original";
-    document.policies.emplace_back(KeywordPolicy{});
+    document.policies.emplace_back(std::in_place_type<KeywordPolicy>);
     loaded.documents.push_back(std::move(document));
     name_enabled(loaded);
   }
