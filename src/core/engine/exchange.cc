@@ -104,6 +104,13 @@ bool looks_at_all_answers(const policy::Hearing& hearing) {
          hearing.detectors_at(Point::ToolResult) != 0;
 }
 
+// The same of a request: its prompt, the calls and the results in its history.
+bool looks_at_all_requests(const policy::Hearing& hearing) {
+  using event::Point;
+  return hearing.detectors_at(Point::Prompt) != 0 && hearing.detectors_at(Point::ToolCall) != 0 &&
+         hearing.detectors_at(Point::ToolResult) != 0;
+}
+
 // The strictest verdict that was enforced: what the record shows when nothing settled the exchange.
 policy::Verdict strictest(std::span<const policy::Decision> decisions) {
   auto verdict = policy::Verdict::Allow;
@@ -201,7 +208,7 @@ Status Exchange::Impl::judge_request(BodyInspector& inspector) {
   request_units.set_turn_begin(facts.turn_begin);
   request_units.judge_definitions(hearing, workspace.schema, decisions);
   if (Status s = scan(inspector); !s) return s;
-  request_inspected = true;
+  request_inspected = looks_at_all_requests(hearing);
   request_units.resolve_tools(facts.tool_names);
   if (hearing.follows_values()) hearing.learn_values(request_units.sightings());
   request_units.judge_all(hearing, nullptr, true, decisions);

@@ -40,6 +40,7 @@ std::string canonical_action(std::string_view action) {
   if (separator == std::string::npos) return canonical == "*" ? canonical : canonical + ".*";
   canonical[separator] = '.';
   if (canonical == "llm.call") return "llm.generate";
+  if (canonical == "embedding.call") return "embedding.generate";
   return canonical;
 }
 

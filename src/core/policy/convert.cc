@@ -261,6 +261,7 @@ class Writer {
     amount("requests_per_minute", policy.requests_per_minute, 0);
     amount("requests_per_hour", policy.requests_per_hour, 0);
     amount("requests_per_day", policy.requests_per_day, 0);
+    amount("evaluations_per_month", policy.evaluations_per_month, 0);
     amount("tokens_per_minute", policy.tokens_per_minute, 0);
     amount("tokens_per_hour", policy.tokens_per_hour, 0);
     amount("tokens_per_day", policy.tokens_per_day, 0);

@@ -56,11 +56,14 @@ std::optional<ListRefusal> ListRules::judge_model(std::string_view model) const 
     return ListRefusal{"model_blocked", text, to_string(entry.origin),
                        "denied by " + entry.pattern};
   }
-  if (models_.allow.empty() || models_.allow.first_match(model) != PatternIndex::kNone) {
+  // A request that names no model (a stored prompt does) may mean one that is denied.
+  const bool unknown = model.empty() && !models_.deny.empty();
+  if (!unknown &&
+      (models_.allow.empty() || models_.allow.first_match(model) != PatternIndex::kNone)) {
     return std::nullopt;
   }
   return ListRefusal{"model_blocked", text, to_string(policy_->head.origin),
-                     "in no entry of the allow list"};
+                     unknown ? "the request names no model" : "in no entry of the allow list"};
 }
 
 std::optional<ListRefusal> ListRules::judge_tool(std::string_view tool) const {

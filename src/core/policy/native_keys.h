@@ -236,6 +236,7 @@ inline constexpr std::array kLimitKeys = {
     amount_row("requests_per_minute", "requests in any 60 seconds"),
     amount_row("requests_per_hour", "requests in any hour"),
     amount_row("requests_per_day", "requests in any day"),
+    amount_row("evaluations_per_month", "requests judged in any 30 days (a quota)"),
     amount_row("tokens_per_minute", "tokens in any 60 seconds"),
     amount_row("tokens_per_hour", "tokens in any hour"),
     amount_row("tokens_per_day", "tokens in any day"),

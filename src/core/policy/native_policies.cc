@@ -207,6 +207,7 @@ class PolicyReader {
     policy.requests_per_minute = table_.count("requests_per_minute");
     policy.requests_per_hour = table_.count("requests_per_hour");
     policy.requests_per_day = table_.count("requests_per_day");
+    policy.evaluations_per_month = table_.count("evaluations_per_month");
     policy.tokens_per_minute = table_.count("tokens_per_minute");
     policy.tokens_per_hour = table_.count("tokens_per_hour");
     policy.tokens_per_day = table_.count("tokens_per_day");
