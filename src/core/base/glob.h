@@ -30,7 +30,7 @@ class Glob {
   bool matches_everything() const {
     return prefix_.empty() && tokens_.size() == 1 && tokens_[0].kind == Kind::Run;
   }
-  // Some text matches both (a product automaton over bytes). For load time, not for requests.
+  // Some text matches both (a product automaton). For load time, not for requests.
   bool overlaps(const Glob& other) const;
   // Every text that `other` matches is matched by this one. For load time. Patterns that would need
   // more than kCoverStatesMax states to tell are not known to cover anything: false.

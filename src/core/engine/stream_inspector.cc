@@ -268,7 +268,8 @@ bool StreamInspector::cleared(const HoldQueue::Need& need) const {
 
 Status StreamInspector::check_held() const {
   const bool hold_all = holds_all();
-  const std::size_t held = held_bytes();
+  // What is decided leaves with this feed(), however much came at once; unless all is held.
+  const std::size_t held = hold_all ? held_bytes() : queue_.bytes();
   const std::size_t held_max = hold_all ? context_.settings.limits.answer_bytes_max
                                         : context_.settings.limits.held_bytes_max;
   if (held > held_max) {

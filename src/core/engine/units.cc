@@ -71,9 +71,13 @@ void UnitBook::learn_name(Entry& entry, const event::Text& text) {
   std::string& name = entry.unit.tool_name;
   if (name == text.text) {
     // A server that says the name again, or a name of two equal halves: both readings are judged.
-    if (!text.repeat && entry.unit.point == Point::ToolCall) entry.doubled_name = name + name;
+    if (!text.repeat && entry.unit.point == Point::ToolCall) {
+      if (entry.doubled_name.empty()) entry.doubled_name = name;
+      entry.doubled_name += text.text;
+    }
     return;
   }
+  if (!entry.doubled_name.empty() && !text.repeat) entry.doubled_name += text.text;
   if (text.repeat && !name.empty()) {
     entry.contradicted = true;
   } else {

@@ -104,14 +104,14 @@ Result<std::vector<Conditions::Step>> Conditions::parse_path(std::string_view pa
         const auto [end, error] =
             std::from_chars(inside.data(), inside.data() + inside.size(), step.index);
         if (error != std::errc() || end != inside.data() + inside.size()) return refuse();
+        if (step.index == kAny) return refuse();
       }
       steps.push_back(std::move(step));
       path.remove_prefix(close + 1);
     } else {
-      if (path.front() == '.') {
-        if (steps.empty()) return refuse();
-        path.remove_prefix(1);
-      }
+      // A member follows a dot, unless it is the first step.
+      if ((path.front() == '.') == steps.empty()) return refuse();
+      if (path.front() == '.') path.remove_prefix(1);
       const std::string_view member = path.substr(0, path.find_first_of(".["));
       if (member.empty()) return refuse();
       steps.push_back({.member = std::string(member)});
@@ -161,6 +161,11 @@ bool Conditions::read(const Compiled& condition, const Facts& facts,
   const auto add = [&values](std::string_view value) {
     if (!value.empty()) values.push_back(value);
   };
+  // Arguments are looked at as written and as their tool reads them: an escape hides nothing.
+  const auto add_plain = [&](std::string_view written) {
+    const std::string_view plain = facts.arguments->plain();
+    if (plain != written) add(plain);
+  };
   const auto add_number = [&](std::uint64_t event::Usage::* member) {
     if (facts.usage == nullptr || !facts.usage->known) return;
     storage = fmt::format("{}", facts.usage->*member);
@@ -169,6 +174,7 @@ bool Conditions::read(const Compiled& condition, const Facts& facts,
   switch (condition.source.field) {
     case Field::Content:
       if (facts.content != nullptr) add(*facts.content);
+      if (facts.content != nullptr && facts.arguments != nullptr) add_plain(*facts.content);
       break;
     case Field::Model:
       add(subject.model);
@@ -213,7 +219,9 @@ bool Conditions::read(const Compiled& condition, const Facts& facts,
       if (facts.unit != nullptr) add(facts.unit->tool_name);
       break;
     case Field::ToolArgs:
-      if (facts.arguments != nullptr) add(facts.arguments->text());
+      if (facts.arguments == nullptr) break;
+      add(facts.arguments->text());
+      add_plain(facts.arguments->text());
       break;
     case Field::UsageInput:
       add_number(&event::Usage::input_tokens);

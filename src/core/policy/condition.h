@@ -18,6 +18,7 @@
 #include "core/policy/pattern.h"
 #include "core/policy/subject.h"
 #include "core/wire/json.h"
+#include "core/wire/json_text.h"
 
 namespace capsem::policy {
 
@@ -29,6 +30,8 @@ class Arguments {
   explicit Arguments(std::string_view json) : json_(json) {}
 
   std::string_view text() const { return json_; }
+  // The same with all escapes undone: what a tool reads. The text itself when there are none.
+  std::string_view plain() { return wire::undo_json_escapes(json_, plain_); }
   // Empty: not JSON.
   std::span<const wire::JsonNode> nodes();
   // Calls f(decoded text) for every string in it, member names included; the whole text when it is
@@ -45,7 +48,7 @@ class Arguments {
 
  private:
   std::string_view json_;
-  std::string padded_;
+  std::string padded_, plain_;
   std::unique_ptr<wire::JsonReader> reader_;
 };
 

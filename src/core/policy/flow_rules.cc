@@ -56,10 +56,10 @@ const Hit* FlowRules::violated(const Unit& call, const Tainted& tainted,
   // Only where every URL of the call leads to a host of the list, and at least one does.
   bool any = false, all = true;
   arguments->each_string([&](std::string_view text) {
-    for (const std::string& host : hosts_in(text)) {
+    for (const UrlHost& url : hosts_in(text)) {
       any = true;
-      all = all && std::ranges::any_of(policy_->hosts_allow, [&host](const ListEntry& entry) {
-              return host_matches(entry.pattern, host);
+      all = all && std::ranges::any_of(policy_->hosts_allow, [&url](const ListEntry& entry) {
+              return host_matches(entry.pattern, url.host);
             });
     }
   });

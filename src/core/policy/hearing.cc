@@ -27,6 +27,12 @@ bool can_forbid(const Head& head) {
          (!head.enforcement || strictness(*head.enforcement) >= strictness(Verdict::Confirm));
 }
 
+// Some rule of a content policy has something to say of a tool call.
+bool judges_calls_of(const ContentRules& rules, const Head& head) {
+  if ((head.on & kToolArgs) == 0) return false;
+  return rules.needs_tool() || rules.needs_content() || (head.on & kPrompt) == 0;
+}
+
 // The spellings of an action on a tool: our own, and the one that names the tool's method, as
 // rules about wrapped tools are written (`delete_*`, `files:read`).
 struct ToolActions {
@@ -51,6 +57,9 @@ Hearing::Hearing(std::shared_ptr<const Snapshot> snapshot, IdSource& ids, PinSto
 
 void Hearing::open(const Subject& subject, Trace* trace) {
   subject_ = &subject;
+  action_ = canonical_action(subject.action);
+  resource_ = subject.resource;
+  if (resource_.empty()) resource_.append("model/").append(subject.model);
   trace_ = trace;
   snapshot_->each_for_agent(subject.agent, [&](const Compiled& policy) {
     if (policy.bound.applies(subject)) take_force(policy);
@@ -106,9 +115,7 @@ void Hearing::take_force(const Compiled& policy) {
 void Hearing::force_content(const ContentRules& rules, const Head& head) {
   judges_content_ = true;
   if ((head.on & kPrompt) != 0) wants_prompt_text_ |= rules.needs_content();
-  if ((head.on & kToolArgs) != 0 && (rules.needs_arguments() || rules.needs_content())) {
-    judges_calls_ = wants_arguments_ = true;
-  }
+  if (judges_calls_of(rules, head)) judges_calls_ = wants_arguments_ = true;
   if ((head.on & kResponse) == 0 || !rules.judges_answers()) return;
   judges_answers_ = true;
   wants_answer_text_ |= rules.needs_content();
@@ -121,11 +128,8 @@ void Hearing::judge_subject(std::vector<Decision>& decisions) {
   const Subject& subject = *subject_;
   const Unit unit{.point = Point::Prompt, .phase = event::Phase::Request};
   const bool of_model = subject.resource.empty();
-  std::string resource(subject.resource);
-  if (of_model) resource = "model/" + std::string(subject.model);
-  const std::string action = canonical_action(subject.action);
-  const std::array<std::string_view, 1> actions = {action};
-  const Facts facts{.subject = subject, .action = action, .resource = resource};
+  const std::array<std::string_view, 1> actions = {action_};
+  const Facts facts{.subject = subject, .action = action_, .resource = resource_};
   for (const Compiled* policy : in_force_) {
     if (rules_of<AccessRules>(*policy) != nullptr) {
       judge_access(*policy, actions, facts, unit, decisions);
@@ -134,8 +138,8 @@ void Hearing::judge_subject(std::vector<Decision>& decisions) {
         if (const auto refusal = lists->judge_model(subject.model)) {
           refuse(*policy, *refusal, unit, decisions);
         }
-      } else if (resource.starts_with("tool/")) {
-        if (const auto refusal = lists->judge_tool(std::string_view(resource).substr(5))) {
+      } else if (resource_.starts_with("tool/")) {
+        if (const auto refusal = lists->judge_tool(std::string_view(resource_).substr(5))) {
           refuse(*policy, *refusal, unit, decisions);
         }
       }
@@ -180,7 +184,7 @@ void Hearing::judge_access(const Compiled& policy, std::span<const std::string_v
                           actions.front(), fmt::join(outcome.rule->actions, ", "),
                           shown_name(facts.resource), fmt::join(outcome.rule->resources, ", "));
   } else {
-    decision.details += fmt::format("default deny of '{}'", policy.head->name);
+    decision.details += fmt::format("default{} of '{}'", denied ? " deny" : "", policy.head->name);
     decision.why = nameless ? "the request names no model" : "no rule matches";
   }
   apply_head(*policy.head, decision);
@@ -221,29 +225,35 @@ void Hearing::judge_definition(const Unit& unit, std::vector<Decision>& decision
           !access->needs_arguments(actions.spellings, actions.resource)) {
         judge_access(*policy, actions.spellings, facts, unit, decisions);
       }
-    } else if (const auto* pin = rules_of<const PinPolicy*>(*policy)) {
-      if (pins_ == nullptr || unit.digest.empty()) continue;
-      std::string principal(subject_->key);
-      principal.append("\x1f").append(subject_->agent);
-      const PinState state = pins_->look(principal, unit.tool_name, unit.digest);
-      if (state != PinState::Changed && state != PinState::Full) continue;
-      Decision decision = decision_on(unit, *policy->head, ids_);
-      decision.rule = decision.code = state == PinState::Changed ? "tool.changed" : "tool.unpinned";
-      decision.verdict = state == PinState::Changed ? (*pin)->on_change : Verdict::Log;
-      decision.reason = Reason::UnknownTool;
-      decision.details = fmt::format("Tool {} {}", shown_name(unit.tool_name),
-                                     state == PinState::Changed
-                                         ? "is not what it was when this caller first defined it"
-                                         : "cannot be pinned: this caller has too many tools");
-      apply_head(*policy->head, decision);
-      // What is only noted is noted once; what is held or refused stays so.
-      if (state == PinState::Changed &&
-          strictness(decision.verdict) < strictness(Verdict::Confirm)) {
-        pins_->accept(principal, unit.tool_name, unit.digest);
-      }
-      decisions.push_back(std::move(decision));
     }
   }
+  if (pins_tools_ && !unit.digest.empty()) judge_pin(unit, decisions);
+}
+
+// The store is asked once, however many policies want to know.
+void Hearing::judge_pin(const Unit& unit, std::vector<Decision>& decisions) {
+  std::string principal(subject_->key);
+  principal.append("\x1f").append(subject_->agent);
+  const PinState state = pins_->look(principal, unit.tool_name, unit.digest);
+  if (state != PinState::Changed && state != PinState::Full) return;
+  const bool changed = state == PinState::Changed;
+  bool kept = false;
+  for (const Compiled* policy : in_force_) {
+    const auto* pin = rules_of<const PinPolicy*>(*policy);
+    if (pin == nullptr) continue;
+    Decision decision = decision_on(unit, *policy->head, ids_);
+    decision.rule = decision.code = changed ? "tool.changed" : "tool.unpinned";
+    decision.verdict = changed ? (*pin)->on_change : Verdict::Log;
+    decision.reason = Reason::UnknownTool;
+    decision.details = fmt::format("Tool {} {}", shown_name(unit.tool_name),
+                                   changed ? "is not what it was when this caller first defined it"
+                                           : "cannot be pinned: this caller has too many tools");
+    apply_head(*policy->head, decision);
+    kept = kept || strictness(decision.verdict) >= strictness(Verdict::Confirm);
+    decisions.push_back(std::move(decision));
+  }
+  // What is only noted is noted once; what is held or refused stays so.
+  if (changed && !kept) pins_->accept(principal, unit.tool_name, unit.digest);
 }
 
 bool Hearing::call_needs_arguments(std::string_view tool) const {
@@ -257,8 +267,7 @@ bool Hearing::call_needs_arguments(std::string_view tool) const {
     if (const auto* lists = rules_of<ListRules>(*policy)) return lists->has_network();
     if (const auto* flow = rules_of<FlowRules>(*policy)) return flow->needs_arguments();
     if (const auto* content = rules_of<ContentRules>(*policy)) {
-      return (policy->head->on & kToolArgs) != 0 &&
-             (content->needs_arguments() || content->needs_content());
+      return judges_calls_of(*content, *policy->head);
     }
     return false;
   });
@@ -323,13 +332,14 @@ void Hearing::judge_findings(const Unit& unit, std::vector<Decision>& decisions)
 void Hearing::judge_content(const Unit& unit, const event::Usage* usage,
                             std::vector<Decision>& decisions) {
   const Surfaces surface = surface_of(unit.point, event::Part::Arguments);
-  const bool answers = unit.phase == event::Phase::Response && unit.point != Point::ToolCall;
-  Arguments arguments(unit.arguments);
+  using Asked = ContentRules::Asked;
   const bool call = unit.point == Point::ToolCall;
+  const bool answers = unit.phase == event::Phase::Response && !call;
+  Arguments arguments(unit.arguments);
   const std::string_view text = call ? unit.arguments : unit.text;
   const Facts facts{.subject = *subject_,
-                    .action = subject_->action,
-                    .resource = subject_->resource,
+                    .action = action_,
+                    .resource = resource_,
                     .unit = &unit,
                     .arguments = call ? &arguments : nullptr,
                     .content = &text,
@@ -338,7 +348,11 @@ void Hearing::judge_content(const Unit& unit, const event::Usage* usage,
     const auto* content = rules_of<ContentRules>(*policy);
     if (content == nullptr || (policy->head->on & surface) == 0) continue;
     const auto& source = std::get<ContentPolicy>(*policy->source);
-    for (const ContentRule* rule : content->violated(facts, answers, trace_)) {
+    const bool asked_before = (policy->head->on & kPrompt) != 0;
+    const Asked asked = answers                ? Asked::OfAnswer
+                        : call && asked_before ? Asked::OfCall
+                                               : Asked::Everything;
+    for (const ContentRule* rule : content->violated(facts, asked, trace_)) {
       Decision decision = decision_on(unit, *policy->head, ids_);
       decision.rule = rule->id;
       decision.verdict = source.action;
@@ -382,14 +396,14 @@ Decision Hearing::limit_decision(const limit::Refusal& refusal, event::Phase pha
 // ---- Failures ----------------------------------------------------------------------------------
 
 OnError Hearing::on_error(detect::DetectorMask failed) const {
-  bool used = false;
+  detect::DetectorMask nobodys = failed;
   OnError strictest = OnError::Allow;
   for (const Compiled* policy : in_force_) {
     if ((policy->detectors & failed) == 0) continue;
-    used = true;
+    nobodys &= ~policy->detectors;
     strictest = std::min(strictest, policy->head->on_error.value_or(snapshot_->on_error()));
   }
-  return used ? strictest : snapshot_->on_error();
+  return nobodys == 0 ? strictest : std::min(strictest, snapshot_->on_error());
 }
 
 }  // namespace capsem::policy

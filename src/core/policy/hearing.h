@@ -100,6 +100,8 @@ class Hearing {
  private:
   void judge_access(const Compiled& policy, std::span<const std::string_view> actions,
                     const Facts& facts, const Unit& unit, std::vector<Decision>& decisions);
+  // The state of a definition's pin, and what the pin policies in force say of it.
+  void judge_pin(const Unit& unit, std::vector<Decision>& decisions);
   void refuse(const Compiled& policy, const ListRefusal& refusal, const Unit& unit,
               std::vector<Decision>& decisions);
   void take_force(const Compiled& policy);
@@ -113,6 +115,7 @@ class Hearing {
   IdSource& ids_;
   PinStore* const pins_;
   const Subject* subject_ = nullptr;
+  std::string action_, resource_;  // of the subject, canonical and never empty
   Trace* trace_ = nullptr;
 
   std::vector<const Compiled*> in_force_;

@@ -1,6 +1,14 @@
 #include "core/policy/hosts.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
 
 namespace capsem::policy {
 namespace {
@@ -13,8 +21,16 @@ bool same(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_letter_or_digit(char c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
 int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
+  if (is_digit(c)) return c - '0';
   c = lower(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -23,9 +39,22 @@ bool is_slash(char c) {
   return c == '/' || c == '\\';
 }
 
+bool is_space(char c) {
+  return static_cast<unsigned char>(c) <= ' ';
+}
+
+bool is_line_break(char c) {
+  return c == '\t' || c == '\r' || c == '\n';
+}
+
+// Where parsers see the end of an authority, whatever surrounds the URL.
 bool ends_authority(char c) {
-  return is_slash(c) || c == '?' || c == '#' || c == '"' || c == '\'' || c == '<' || c == '>' ||
-         c == ')' || c == '`' || static_cast<unsigned char>(c) <= ' ';
+  return is_slash(c) || c == '?' || c == '#';
+}
+
+// Where people see it: what a text puts around a URL.
+bool closes_quotation(char c) {
+  return c == '"' || c == '\'' || c == '<' || c == '>' || c == ')' || c == '`';
 }
 
 std::string undo_percent(std::string_view text) {
@@ -43,17 +72,159 @@ std::string undo_percent(std::string_view text) {
   return plain;
 }
 
-std::string host_of(std::string_view raw_authority) {
-  std::string authority = undo_percent(raw_authority);
-  if (const auto at = authority.rfind('@'); at != std::string::npos) authority.erase(0, at + 1);
+// Full-width letters and the ideographic full stops, which resolvers take for the ASCII ones.
+std::string narrow(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view three = text.substr(i, 3);
+    if (three == "\xE3\x80\x82" || three == "\xEF\xBD\xA1") {
+      plain += '.';
+      i += 2;
+      continue;
+    }
+    const bool wide = three.size() == 3 && (three.starts_with("\xEF\xBC") ||  //
+                                            three.starts_with("\xEF\xBD"));
+    const int code = wide ? (static_cast<unsigned char>(three[1]) - 0xBC) * 64 +
+                                static_cast<unsigned char>(three[2]) - 0x80
+                          : 0;
+    if (code >= 1 && code <= 0x5E) {
+      plain += static_cast<char>(code + 0x20);
+      i += 2;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
+// "169.254.169.254" for "0xA9FEA9FE", "2852039166", "0251.254.169.254", as inet_aton() reads them.
+// Empty: no address.
+std::string usual_ipv4(std::string_view host) {
+  std::array<std::uint64_t, 4> parts{};
+  std::size_t count = 0;
+  while (true) {
+    if (count == parts.size()) return {};
+    const auto dot = host.find('.');
+    std::string_view part = host.substr(0, dot);
+    int base = 10;
+    if (part.starts_with("0x")) {
+      part.remove_prefix(2);
+      base = 16;
+    } else if (part.size() > 1 && part.starts_with('0')) {
+      part.remove_prefix(1);
+      base = 8;
+    }
+    const auto [end, error] =
+        std::from_chars(part.data(), part.data() + part.size(), parts[count], base);
+    const bool nothing = part.empty() && base == 16;  // "0x" is zero
+    if (!nothing && (error != std::errc() || end != part.data() + part.size())) return {};
+    ++count;
+    if (dot == std::string_view::npos) break;
+    host.remove_prefix(dot + 1);
+  }
+  // The last part fills whatever bytes the others left.
+  std::uint64_t address = 0;
+  for (std::size_t i = 0; i + 1 < count; ++i) {
+    if (parts[i] > 255) return {};
+    address |= parts[i] << (8 * (3 - i));
+  }
+  if (parts[count - 1] >> (8 * (5 - count)) != 0) return {};
+  address |= parts[count - 1];
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    if (!text.empty()) text += '.';
+    text += std::to_string(address >> shift & 255);
+  }
+  return text;
+}
+
+bool ends_in_number(std::string_view host) {
+  const std::string_view last = host.substr(host.rfind('.') + 1);
+  return !last.empty() &&
+         (std::ranges::all_of(last, is_digit) ||
+          (last.starts_with("0x") &&
+           std::ranges::all_of(last.substr(2), [](char c) { return hex_digit(c) >= 0; })));
+}
+
+std::string usual_ipv6(std::string_view text) {
+  const std::string address(text.substr(0, text.find('%')));
+  std::array<unsigned char, 16> bytes{};
+  if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return {};
+  constexpr std::array<unsigned char, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  std::array<char, INET6_ADDRSTRLEN> shown{};
+  const bool mapped = std::ranges::equal(kMapped, std::span(bytes).first<12>());
+  if (mapped) {
+    ::inet_ntop(AF_INET, bytes.data() + 12, shown.data(), shown.size());
+  } else {
+    ::inet_ntop(AF_INET6, bytes.data(), shown.data(), shown.size());
+  }
+  return shown.data();
+}
+
+std::string host_of(std::string_view authority) {
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+    authority.remove_prefix(at + 1);
+  }
   if (authority.starts_with('[')) {
     const auto close = authority.find(']');
-    authority = close == std::string::npos ? "" : authority.substr(1, close - 1);
-  } else if (const auto colon = authority.find(':'); colon != std::string::npos) {
-    authority.resize(colon);
+    if (close == std::string_view::npos) return {};
+    return usual_ipv6(undo_percent(authority.substr(1, close - 1)));
   }
-  while (authority.ends_with('.')) authority.pop_back();
-  std::ranges::transform(authority, authority.begin(), lower);
+  std::string host = narrow(undo_percent(authority.substr(0, authority.find(':'))));
+  std::ranges::transform(host, host.begin(), lower);
+  // A full stop, and whatever else a sentence puts behind a name.
+  constexpr std::string_view kPunctuation = ".,;!|}]*~";
+  while (!host.empty() && kPunctuation.contains(host.back())) host.pop_back();
+  const bool sense = std::ranges::all_of(host, [](char c) {
+    return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.' ||
+           static_cast<unsigned char>(c) >= 0x80;
+  });
+  if (!sense) return {};
+  return ends_in_number(host) ? usual_ipv4(host) : host;
+}
+
+std::string scheme_before(std::string_view text, std::size_t colon) {
+  std::size_t begin = colon;
+  while (begin > 0 && (is_letter_or_digit(text[begin - 1]) || text[begin - 1] == '+' ||
+                       text[begin - 1] == '-' || text[begin - 1] == '.')) {
+    --begin;
+  }
+  std::string scheme(text.substr(begin, colon - begin));
+  std::ranges::transform(scheme, scheme.begin(), lower);
+  return scheme;
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view word, const std::string_view (&words)[N]) {
+  return std::ranges::find(words, word) != std::end(words);
+}
+
+bool is_plain(std::string_view scheme) {
+  constexpr std::string_view kPlain[] = {"ws", "ftp", "tftp", "telnet", "gopher", "ldap"};
+  // Letters before it, as in "seehttp", are the text's.
+  return scheme.ends_with("http") || is_one_of(scheme, kPlain);
+}
+
+// Browsers and their like take any number of slashes after these.
+bool is_special(std::string_view scheme) {
+  constexpr std::string_view kSpecial[] = {"http", "https", "ws", "wss", "ftp"};
+  return is_one_of(scheme, kSpecial);
+}
+
+// The authority as a parser reads it that is given the whole text as one URL: line breaks are left
+// out, spaces and quotes belong to the user's name. nullopt: it would read a second URL.
+std::optional<std::string> whole_authority(std::string_view text, std::size_t begin) {
+  std::size_t end = begin, line = begin;
+  while (end < text.size() && !ends_authority(text[end])) {
+    if (is_line_break(text[end])) line = end + 1;
+    ++end;
+  }
+  const std::string_view last = text.substr(line, end - line);
+  const bool second = line > begin && last.ends_with(':') &&
+                      std::ranges::all_of(last.substr(0, last.size() - 1), is_letter_or_digit);
+  if (second) return std::nullopt;
+  std::string authority(text.substr(begin, end - begin));
+  std::erase_if(authority, is_line_break);
   return authority;
 }
 
@@ -61,6 +232,7 @@ std::string host_of(std::string_view raw_authority) {
 
 bool host_matches(std::string_view pattern, std::string_view host) {
   while (host.ends_with('.')) host.remove_suffix(1);
+  if (pattern.size() > 2 && pattern.ends_with('.')) pattern.remove_suffix(1);
   if (host.empty()) return false;
   if (pattern == "*") return true;
   if (!pattern.starts_with("*.")) return same(pattern, host);
@@ -70,20 +242,45 @@ bool host_matches(std::string_view pattern, std::string_view host) {
          same(host.substr(host.size() - base.size()), base);
 }
 
-std::vector<std::string> hosts_in(std::string_view text) {
-  std::vector<std::string> hosts;
+std::vector<UrlHost> hosts_in(std::string_view text) {
+  std::vector<UrlHost> hosts;
   for (auto colon = text.find(':'); colon != std::string_view::npos;
        colon = text.find(':', colon + 1)) {
-    // A scheme before it, two slashes behind it.
-    const bool scheme =
-        colon > 0 && ((lower(text[colon - 1]) >= 'a' && lower(text[colon - 1]) <= 'z') ||
-                      (text[colon - 1] >= '0' && text[colon - 1] <= '9'));
+    if (colon == 0 || !is_letter_or_digit(text[colon - 1])) continue;
+    const std::string scheme = scheme_before(text, colon);
     std::size_t at = colon + 1;
     while (at < text.size() && is_slash(text[at])) ++at;
-    if (!scheme || at - colon < 3) continue;
+    const std::size_t slashes = at - colon - 1;
+    const bool named = at < text.size() && (is_letter_or_digit(text[at]) || text[at] == '[');
+    const bool special = is_special(scheme);
+    if (slashes < 2 && (!special || !named)) continue;
+    if (!special) at = colon + 3;  // file:///x has no host
+
+    const auto add = [&](std::string host) {
+      hosts.push_back({std::move(host), !is_plain(scheme)});
+    };
     std::size_t end = at;
-    while (end < text.size() && !ends_authority(text[end])) ++end;
-    hosts.push_back(host_of(text.substr(at, end - at)));
+    while (end < text.size() && !ends_authority(text[end]) && !closes_quotation(text[end]) &&
+           !is_space(text[end])) {
+      ++end;
+    }
+    add(host_of(text.substr(at, end - at)));
+    // A quote may belong to a user's name: "https://good.com'@evil.com".
+    std::size_t word_end = end;
+    while (word_end < text.size() && !ends_authority(text[word_end]) && !is_space(text[word_end])) {
+      ++word_end;
+    }
+    const std::string_view word = text.substr(at, word_end - at);
+    if (word.rfind('@') != std::string_view::npos && at + word.rfind('@') >= end) {
+      add(host_of(word));
+    }
+    // So may a space or a line break, where the whole text is taken for the URL.
+    const bool leads = std::ranges::all_of(text.substr(0, colon - scheme.size()), is_space);
+    if (!leads || word_end == text.size() || !is_space(text[word_end])) continue;
+    if (const auto whole = whole_authority(text, at)) {
+      std::string host = host_of(*whole);
+      if (!host.empty() && host != hosts.back().host) add(std::move(host));
+    }
   }
   return hosts;
 }

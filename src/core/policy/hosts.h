@@ -11,9 +11,15 @@ namespace capsem::policy {
 // itself. Letter case and a dot at the end aside.
 bool host_matches(std::string_view pattern, std::string_view host);
 
-// The hosts of all absolute URLs in the text (scheme://host...), lower case, percent-escapes
-// undone, without user names, ports and brackets. Backslashes count as slashes, as browsers read
-// them. A URL whose host is empty or makes no sense gives an empty string, which no list allows.
-std::vector<std::string> hosts_in(std::string_view text);
+struct UrlHost {
+  std::string host;  // empty: none, or it makes no sense; no allow list has it
+  bool tls = true;   // false: the scheme is one without encryption (http, ws, ftp, ...)
+};
+
+// The hosts of all absolute URLs in the text: lower case, percent-escapes and full-width letters
+// undone, without user names, ports and brackets; numeric addresses in their usual form. What
+// lenient clients accept counts, too: backslashes for slashes, fewer or more than two of them after
+// http and its kin. A URL that clients read in different ways gives a host for each of them.
+std::vector<UrlHost> hosts_in(std::string_view text);
 
 }  // namespace capsem::policy

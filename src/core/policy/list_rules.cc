@@ -111,9 +111,8 @@ std::optional<ListRefusal> ListRules::judge_arguments(Arguments& arguments) cons
   if (!policy_->network) return std::nullopt;
   std::optional<ListRefusal> refusal;
   arguments.each_string([&](std::string_view text) {
-    for (const std::string& host : hosts_in(text)) {
-      // Whether a tool's own connection is encrypted shows in its URL alone.
-      if (!refusal) refusal = judge_host(host, text.find("http://") == std::string_view::npos);
+    for (const UrlHost& url : hosts_in(text)) {
+      if (!refusal) refusal = judge_host(url.host, url.tls);
     }
   });
   return refusal;
