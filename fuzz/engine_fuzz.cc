@@ -3,6 +3,8 @@
 //   As a request and as an answer's raw bytes, in whatever pieces: one verdict, and the same bytes
 //   leave. What is allowed leaves unchanged.
 //   As the text of an answer: streamed in deltas of any size or whole, one verdict (promise 17).
+//   As a tool call's arguments: the same, for a tool that is allowed, one that is denied, and one
+//   whose arguments decide; of a refused call no byte leaves (R61).
 #include <simdjson.h>
 
 #include "core/engine/exchange.h"
@@ -88,6 +90,30 @@ void streamed_like_whole(const test::Channel& channel, std::string_view text) {
   }
 }
 
+void calls_like_whole(const test::Channel& channel, std::string_view text) {
+  const std::string arguments = "{\"path\":" + test::json_string(text) + "}";
+  for (const std::string_view tool : {"lookup_thing", "danger_zone", "read_thing"}) {
+    const auto body = test::tool_body(channel.dialect, tool, arguments);
+    if (body.empty()) return;  // a dialect without tools
+    const auto whole = answer(channel.dialect, Answer::Body, {body});
+    for (const std::uint64_t way : {0, 1, 2}) {
+      const auto pieces = cut_text(arguments, way);
+      const auto stream = test::tool_stream(channel, tool, {pieces.begin(), pieces.end()});
+      const auto streamed = answer(channel.dialect, channel.answer, {stream});
+      check((whole.step == Step::Done) == (streamed.step == Step::Done),
+            "a streamed call and a whole one have different verdicts");
+      if (streamed.step == Step::Done)
+        check(streamed.out == stream, "an allowed call is unchanged");
+      const bool refused_by_rule =
+          streamed.message.starts_with("Tool ") || streamed.message.starts_with("Action tool.call");
+      if (refused_by_rule && channel.answer == Answer::Sse) {
+        const auto left = streamed.out.substr(0, streamed.out.rfind("data:"));
+        check(left.find(tool) == std::string::npos, "a refused call's name has left");
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace capsem::fuzz
 
@@ -111,6 +137,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     same(stream, answer(dialect, channel.answer, cut(text, way)),
          "a cut changes a stream's verdict");
   }
-  if (simdjson::validate_utf8(text.data(), text.size())) streamed_like_whole(channel, text);
+  if (simdjson::validate_utf8(text.data(), text.size())) {
+    streamed_like_whole(channel, text);
+    calls_like_whole(channel, text);
+  }
   return 0;
 }
