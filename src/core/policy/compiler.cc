@@ -44,8 +44,8 @@ Status Snapshot::Compiler::run(std::unique_ptr<const detect::Detector> further) 
     }
   }
   if (further != nullptr) {
-    const detect::DetectorMask bit = snapshot_.catalog_.add(std::move(further));
-    for (auto& mask : snapshot_.masks_) mask |= bit;
+    snapshot_.further_ = snapshot_.catalog_.add(std::move(further));
+    for (auto& mask : snapshot_.masks_) mask |= snapshot_.further_;
   }
   take_defaults();
   return compile_keys();

@@ -64,15 +64,9 @@ void Hearing::open(const Subject& subject, Trace* trace) {
   snapshot_->each_for_agent(subject.agent, [&](const Compiled& policy) {
     if (policy.bound.applies(subject)) take_force(policy);
   });
-  // Detectors no policy of its own asks for are the snapshot's, and look everywhere.
-  detect::DetectorMask owned = 0;
-  for (const Compiled& policy : snapshot_->policies()) owned |= policy.detectors;
-  for (std::size_t i = 0; i < event::kPointCount; ++i) {
-    const auto point = static_cast<Point>(i);
-    const detect::DetectorMask further = snapshot_->detectors_at(point) & ~owned;
-    masks_[i] |= further;
-    if (further != 0) holds_ |= bit_of(point);
-  }
+  const detect::DetectorMask further = snapshot_->further_detectors();
+  for (auto& mask : masks_) mask |= further;
+  if (further != 0) holds_ = ~std::uint32_t{0};
   for (const Point point : kAnswerPoints) judges_answers_ |= detectors_at(point) != 0;
 }
 

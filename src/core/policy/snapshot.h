@@ -89,6 +89,8 @@ class Snapshot {
   detect::DetectorMask detectors_at(event::Point point) const {
     return masks_[static_cast<std::size_t>(point)];
   }
+  // Detectors that look everywhere and that no policy asked for.
+  detect::DetectorMask further_detectors() const { return further_; }
   // Some detector looks at answers.
   bool inspects_answers() const {
     using enum event::Point;
@@ -124,6 +126,7 @@ class Snapshot {
   std::vector<Compiled> policies_;
   detect::Catalog catalog_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
+  detect::DetectorMask further_ = 0;
   std::vector<bool> follows_;           // by rule id
   PatternIndex by_agent_;               // of policies bound to agents
   std::vector<std::uint32_t> unbound_;  // the others
