@@ -62,12 +62,16 @@ void append_escape(std::string& out, char32_t code) {
     default:
       break;
   }
+  if (code > 0xFFFF) {
+    append_escape(out, 0xD800 + ((code - 0x10000) >> 10));
+    return append_escape(out, 0xDC00 + ((code - 0x10000) & 0x3FF));
+  }
   fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(code));
 }
 
 }  // namespace
 
-void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max) {
+void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max, bool ascii) {
   out += '"';
   std::size_t at = 0;
   while (at < text.size()) {
@@ -80,7 +84,8 @@ void append_escaped(std::string& out, std::string_view text, std::size_t bytes_m
       out += "...";
       break;
     }
-    if (must_escape(next.code) || (next.code == kBad && next.size == 1)) {
+    if (must_escape(next.code) || (ascii && next.code >= 0x80) ||
+        (next.code == kBad && next.size == 1)) {
       append_escape(out, next.code);
     } else {
       out += text.substr(at, next.size);
@@ -112,7 +117,7 @@ void JsonLine::close(char bracket) {
 
 void JsonLine::text(std::string_view key, std::string_view value) {
   begin(key);
-  append_escaped(out_, value, text_bytes_max_);
+  append_escaped(out_, value, text_bytes_max_, ascii_);
 }
 
 void JsonLine::number(std::string_view key, std::int64_t value) {
@@ -128,6 +133,11 @@ void JsonLine::number(std::string_view key, std::uint64_t value) {
 void JsonLine::boolean(std::string_view key, bool value) {
   begin(key);
   out_ += value ? "true" : "false";
+}
+
+void JsonLine::raw(std::string_view key, std::string_view json) {
+  begin(key);
+  out_ += json;
 }
 
 }  // namespace capsem::audit

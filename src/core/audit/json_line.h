@@ -11,13 +11,16 @@ namespace capsem::audit {
 
 // `text` as a JSON string literal, appended. Escaped: quote, backslash, C0 and C1 controls, DEL,
 // U+2028, U+2029 and the bidirectional controls. Bytes that are not UTF-8 become U+FFFD. A text
-// longer than bytes_max is cut at a character and ends in "...".
-void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max);
+// longer than bytes_max is cut at a character and ends in "...". With `ascii` everything beyond
+// ASCII is escaped, too: such a line may stand in a header field.
+void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max,
+                    bool ascii = false);
 
 // Calls must nest properly; keys are literals of the program and are not escaped.
 class JsonLine {
  public:
-  explicit JsonLine(std::size_t text_bytes_max) : text_bytes_max_(text_bytes_max) {
+  explicit JsonLine(std::size_t text_bytes_max, bool ascii = false)
+      : text_bytes_max_(text_bytes_max), ascii_(ascii) {
     out_.reserve(kUsualBytes);
   }
 
@@ -29,6 +32,7 @@ class JsonLine {
   void number(std::string_view key, std::int64_t value);
   void number(std::string_view key, std::uint64_t value);
   void boolean(std::string_view key, bool value);
+  void raw(std::string_view key, std::string_view json);  // a JSON text of the program's own making
 
   std::string take() { return std::move(out_); }
 
@@ -41,6 +45,7 @@ class JsonLine {
 
   std::string out_;
   std::size_t text_bytes_max_;
+  bool ascii_;
   bool first_ = true;  // nothing yet in the container that is open
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/audit/explanation.h"
 #include "core/audit/json_line.h"
 
 namespace capsem::audit {
@@ -32,12 +33,21 @@ std::string_view without_query(std::string_view path) {
   return path.substr(0, path.find('?'));
 }
 
+void write_if_any(JsonLine& line, std::string_view key, std::string_view value) {
+  if (!value.empty()) line.text(key, value);
+}
+
 void write_request(JsonLine& line, const Record& r) {
   line.text("ts", timestamp(r.started_wall_ms));
   line.text("event", "exchange");
   line.text("request_id", r.request_id);
+  write_if_any(line, "run_id", r.run_id);
   line.text("user_id", r.user_id);
-  if (!r.agent.empty()) line.text("agent", r.agent);
+  write_if_any(line, "agent", r.agent);
+  write_if_any(line, "correlation_id", r.correlation_id);
+  write_if_any(line, "session_id", r.session_id);
+  write_if_any(line, "target_key", r.target_key);
+  write_if_any(line, "target_metadata", r.target_metadata);
   line.text("method", r.method);
   line.text("path", without_query(r.path));
   line.text("provider", r.provider);
@@ -56,12 +66,12 @@ void write_decision(JsonLine& line, const policy::Decision& d) {
   line.text("reason", to_string(d.reason));
   line.text("point", to_string(d.point));
   line.text("phase", d.phase == event::Phase::Request ? "request" : "response");
-  if (!d.tool_name.empty()) line.text("tool_name", d.tool_name);
-  if (!d.code.empty()) line.text("code", d.code);
-  if (!d.reason_code.empty()) line.text("reason_code", d.reason_code);
-  if (!d.severity.empty()) line.text("severity", d.severity);
-  if (!d.at.empty()) line.text("at", d.at);
-  if (!d.why.empty()) line.text("why", d.why);
+  write_if_any(line, "tool_name", d.tool_name);
+  write_if_any(line, "code", d.code);
+  write_if_any(line, "reason_code", d.reason_code);
+  write_if_any(line, "severity", d.severity);
+  write_if_any(line, "at", d.at);
+  write_if_any(line, "why", d.why);
   if (d.shadow) line.boolean("shadow", true);
   if (!d.enforced) line.boolean("enforced", false);
   line.text("details", d.details);
@@ -74,8 +84,12 @@ void write_verdict(JsonLine& line, const Record& r) {
   line.text("outcome", r.outcome);
   line.text("verdict", to_string(r.verdict));
   line.text("decided_by", r.decided_by);
+  if (const policy::Decision* decided = deciding(r.decisions, r.verdict); decided != nullptr) {
+    write_if_any(line, "decided_at", decided->at);
+    write_if_any(line, "why", decided->why);
+  }
   line.text("revision", r.revision);
-  if (!r.error_code.empty()) line.text("error_code", r.error_code);
+  write_if_any(line, "error_code", r.error_code);
   if (r.replaced) line.boolean("replaced", true);
   line.open_array("decisions");
   const std::size_t shown = std::min(r.decisions.size(), kListMax);

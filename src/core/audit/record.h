@@ -43,6 +43,9 @@ struct Record {
 
   // Filled in by the server.
   std::string request_id, user_id, method, path, provider, agent;
+  std::string run_id;  // of this judgement, as refusals tell it (R42)
+  // R53: what callers of the check API want found again; never matched. Metadata: a JSON text.
+  std::string correlation_id, session_id, target_key, target_metadata;
   int status = 0;           // what the client got
   int upstream_status = 0;  // 0: the provider was not contacted
   std::string outcome;      // "complete", "blocked", "cut", "client_gone", "upstream_error", ...

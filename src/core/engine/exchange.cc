@@ -537,6 +537,15 @@ std::span<const policy::Decision> Exchange::decisions() const {
 const policy::Trace& Exchange::trace() const {
   return impl_->trace;
 }
+std::span<const audit::NotChecked> Exchange::not_checked() const {
+  return impl_->ledger.not_checked;
+}
+policy::Verdict Exchange::verdict() const {
+  return impl_->verdict;
+}
+const policy::Snapshot& Exchange::snapshot() const {
+  return *impl_->snapshot;
+}
 
 void Exchange::write_fault_frame(std::string_view message, std::string_view code,
                                  std::string& out) {

@@ -130,9 +130,12 @@ class Exchange {
   const Denial& denial() const;
   // The caller's limits as they stand, for the fields of its answer; empty where none apply.
   limit::Standing standing() const;
-  // What was decided so far, and what rules considered (with `explain`).
+  // What was decided so far, what rules considered (with `explain`), what was not looked at.
   std::span<const policy::Decision> decisions() const;
   const policy::Trace& trace() const;
+  std::span<const audit::NotChecked> not_checked() const;
+  policy::Verdict verdict() const;  // Allow until something is decided
+  const policy::Snapshot& snapshot() const;
   // The frame of a Cut for a fault that the edge found (a stall, a drain), so that clients of every
   // dialect see it as an error. Only after streamed bytes have left.
   void write_fault_frame(std::string_view message, std::string_view code, std::string& out);

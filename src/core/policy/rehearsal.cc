@@ -32,7 +32,9 @@ class Play {
       : scenario_(scenario), hearing_(hearing), scratch_(scratch), findings_(findings) {}
 
   Status run(std::vector<Decision>& decisions) {
-    hearing_.judge_subject(decisions);
+    const bool of_texts_alone =
+        scenario_.action.empty() && scenario_.model.empty() && scenario_.resource.empty();
+    if (!of_texts_alone) hearing_.judge_subject(decisions);
     for (const std::string& tool : scenario_.tools) {
       Unit unit{.point = Point::ToolDefinition, .tool_name = tool};
       hearing_.judge_definition(unit, decisions);
@@ -154,6 +156,12 @@ Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_
     : snapshot_(std::move(snapshot)), scratch_(snapshot_->catalog()), ids_(id_seed) {}
 
 Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
+  return rehearse(scenario, snapshot_, {.scratch = scratch_, .findings = findings_, .ids = ids_});
+}
+
+Result<Rehearsed> rehearse(const Scenario& scenario,
+                           const std::shared_ptr<const Snapshot>& snapshot,
+                           const RehearsalRoom& room) {
   const Subject subject{.agent = scenario.agent,
                         .key = scenario.key,
                         .integration = scenario.integration,
@@ -171,9 +179,9 @@ Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
                         .upstream_tls = scenario.upstream_tls,
                         .context = scenario.context};
   Rehearsed rehearsed;
-  Hearing hearing(snapshot_, ids_);
+  Hearing hearing(snapshot, room.ids);
   hearing.open(subject, &rehearsed.trace);
-  Play play(scenario, hearing, scratch_, findings_);
+  Play play(scenario, hearing, room.scratch, room.findings);
   if (Status s = play.run(rehearsed.decisions); !s) return std::unexpected(s.error());
   settle(rehearsed);
   return rehearsed;

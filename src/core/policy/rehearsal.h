@@ -24,7 +24,8 @@ struct Scenario {
   // Who.
   std::string agent, key, integration;
   bool agent_bound = false;
-  // What: a request of `action` on a model, or on any other resource.
+  // What: a request of `action` on a model, or on any other resource. None at all: only the texts
+  // are judged.
   std::string action = "llm.generate", model, resource;
   std::string provider = "openai", endpoint = "/v1/chat/completions";
   bool stream = false, has_images = false, has_files = false;
@@ -52,6 +53,18 @@ struct Rehearsed {
   // "models/rest"; empty when nothing had anything to say.
   std::string decided_by() const;
 };
+
+// What playing needs beside the policies; for those who have it already, as loops do. The scratch
+// is one of the snapshot's catalog.
+struct RehearsalRoom {
+  detect::CatalogScratch& scratch;
+  std::vector<detect::Finding>& findings;
+  IdSource& ids;
+};
+// An error is a detector's.
+Result<Rehearsed> rehearse(const Scenario& scenario,
+                           const std::shared_ptr<const Snapshot>& snapshot,
+                           const RehearsalRoom& room);
 
 // Not thread-safe: it owns the detectors' scratch. One per thread and snapshot.
 class Rehearsal {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "core/policy/self_test.h"
 #include "server/app/banner.h"
 #include "server/app/command_line.h"
 #include "server/app/disk.h"
@@ -52,6 +53,9 @@ Result<Startup> load(std::vector<FlagValue> flags, bool with_policies) {
   if (!files) return std::unexpected(files.error());
   auto policies = compile_policies(files->files);
   if (!policies) return std::unexpected(policies.error());
+  if (Status kept = policy::self_test(policies->snapshot); !kept) {
+    return std::unexpected(kept.error());
+  }
   startup.policies = std::move(*policies);
   auto& warnings = startup.configuration.warnings;
   if (!directory->exists) {

@@ -8,11 +8,13 @@
 #include <future>
 #include <utility>
 
+#include "core/policy/self_test.h"
 #include "server/app/disk.h"
 #include "server/app/metrics.h"
 #include "server/app/policy_list.h"
 #include "server/app/reload.h"
 #include "server/app/version.h"
+#include "server/proxy/policy_judge.h"
 
 namespace capsem::app {
 namespace {
@@ -46,7 +48,8 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
       settings, std::move(policies.snapshot), *service->log_, service->clock_,
       [self](const proxy::AdminRequest& request, proxy::AdminRespond respond) {
         self->answer_admin(request, std::move(respond));
-      });
+      },
+      proxy::rehearsing_judge(service->clock_));
   service->reloads_ = std::make_unique<ReloadThread>(
       [self](const std::string& cause) { return self->reload_now(cause); });
   if (auto started = service->gateway_->start(); !started) {
@@ -98,9 +101,10 @@ Result<PolicySet> Service::load_policies() const {
 }
 
 ReloadReport Service::reload_now(const std::string& cause) {
-  const ReloadSteps steps{.load = [this] { return load_policies(); },
-                          .self_test = {},
-                          .put_in_force = [this](PolicySet set) { put_in_force(std::move(set)); }};
+  const ReloadSteps steps{
+      .load = [this] { return load_policies(); },
+      .self_test = [](const PolicySet& set) { return policy::self_test(set.snapshot); },
+      .put_in_force = [this](PolicySet set) { put_in_force(std::move(set)); }};
   const ReloadLimits limits{.revision = policy_view().revision,
                             .ms_max = settings_.policy_reload_ms_max};
   ReloadReport report = reload_once(steps, limits, clock_);

@@ -92,7 +92,8 @@ void append_cors_fields(std::string& out, const http::RequestHead& head) {
   http::append_field(out, "access-control-allow-origin", origin);
   out.append(
       "access-control-allow-credentials: true\r\n"
-      "access-control-expose-headers: x-request-id, request-id, retry-after, retry-after-ms, "
+      "access-control-expose-headers: x-request-id, x-capsem-explain, request-id, retry-after, "
+      "retry-after-ms, "
       "x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
       "x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
       "x-ratelimit-reset-tokens\r\n"

@@ -250,7 +250,7 @@ std::string render_enforce(const PolicyQuestion& question, const PolicyAnswer& a
   body.raw("allowed", allows(answer.verdict) ? "true" : "false")
       .text("verdict", policy::to_string(answer.verdict))
       .text_or_null("decided_by", answer.decided_by)
-      .text_or_null("reason", answer.message)
+      .text_or_null("message", answer.message)
       .text_or_null("code", answer.code)
       .text_or_null("reason_code", answer.reason_code)
       .text("run_id", question.run_id)

@@ -82,6 +82,12 @@ LocalAnswer PolicyCheck::judge() {
   }
   question->run_id = make_run_id(worker_.workspace().ids);
 
+  record_.run_id = question->run_id;
+  record_.correlation_id = question->correlation_id;
+  record_.session_id = question->session_id;
+  record_.target_key = question->target_key;
+  record_.target_metadata = question->target_metadata;
+
   const auto& snapshot = worker_.snapshot();
   bool bound = session_.agent_bound();
   if (!question->agent.empty()) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/audit/explanation.h"
 #include "server/http/writer.h"
 #include "server/proxy/forward.h"
 #include "server/proxy/session.h"
@@ -193,11 +194,13 @@ void Relay::on_answer_head(const http::ResponseHead& head) {
     worker_.metrics().streams_open.add();
   }
   if (!direct_) return;
-  if (!streams_ && head.content_length && !head.has(http::FieldId::content_encoding)) {
-    client_.begin_sized(answer_head_, *head.content_length);
-  } else if (head.status == 204 || head.status == 304) {
+  if (head.status == 204 || head.status == 304) {
     direct_ = false;  // no body: answered as a whole in on_answer_end()
     return;
+  }
+  append_explanation();
+  if (!streams_ && head.content_length && !head.has(http::FieldId::content_encoding)) {
+    client_.begin_sized(answer_head_, *head.content_length);
   } else {
     client_.begin_stream(answer_head_);
   }
@@ -261,6 +264,7 @@ void Relay::on_answer_end() {
   inspection_ns_ += now_ns() - last_byte_ns_;
   if (step != Step::Done || streams_) return follow(step, out);
   if (first_byte_ns_ == 0) first_byte_ns_ = last_byte_ns_;
+  append_explanation();
   client_.respond(answer_head_, out);
   complete(status_, "complete", {});
 }
@@ -281,7 +285,10 @@ void Relay::follow(Step step, std::string& out) {
     case Step::Done:
       release(out);
       if (finished_) return;
-      if (!begun_) client_.begin_stream(answer_head_);
+      if (!begun_) {
+        append_explanation();
+        client_.begin_stream(answer_head_);
+      }
       client_.end_stream();
       return complete(status_, "complete", {});
   }
@@ -292,6 +299,7 @@ void Relay::release(std::string& out) {
   if (!begun_) {
     begun_ = true;
     first_byte_ns_ = now_ns();
+    append_explanation();
     client_.begin_stream(answer_head_);
   }
   client_.stream(out);
@@ -377,9 +385,34 @@ void Relay::refuse(LocalAnswer answer) {
 }
 
 void Relay::deny() {
-  LocalAnswer answer = denial_answer(error_shape_, exchange_->denial(), run_id_);
+  const engine::Denial& denial = exchange_->denial();
+  const std::string explanation = explains_ ? explain(denial.status, false) : std::string();
+  LocalAnswer answer = denial_answer(error_shape_, denial, run_id_, explanation);
   append_limit_fields(answer.fields);
   refuse(std::move(answer));
+}
+
+std::string Relay::explain(int status, bool as_field) const {
+  const std::pair<std::string_view, std::int64_t> us[] = {{"inspection", inspection_ns_ / 1'000}};
+  const policy::Verdict verdict = exchange_->verdict();
+  const audit::Explanation explanation{
+      .run_id = run_id_,
+      .revision = exchange_->snapshot().revision(),
+      .verdict = verdict,
+      .http = status,
+      .phase = upstream_status_ == 0 ? event::Phase::Request : event::Phase::Response,
+      .decisions = exchange_->decisions(),
+      .decided = audit::deciding(exchange_->decisions(), verdict),
+      .trace = &exchange_->trace(),
+      .not_checked = exchange_->not_checked(),
+      .us = us};
+  return as_field ? audit::explanation_field(explanation) : audit::explanation_json(explanation);
+}
+
+// For callers who asked and may; just before the head leaves, so that it tells all that is decided.
+void Relay::append_explanation() {
+  if (!explains_ || masked_) return;
+  http::append_field(answer_head_, "x-capsem-explain", explain(status_, true));
 }
 
 void Relay::complete(int status, std::string_view outcome, std::string_view code) {
@@ -397,6 +430,7 @@ void Relay::write_record(int status, std::string_view outcome, std::string_view 
   if (record.model.empty()) record.model = route_.model;
   if (record.error_code.empty()) record.error_code = code;
   record.request_id = request_id_;
+  record.run_id = run_id_;
   record.user_id = session_.user_id();
   record.method = head_.method;
   record.path = target_.raw_path;

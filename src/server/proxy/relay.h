@@ -54,7 +54,9 @@ class Relay final : public upstream::CallEvents, public Work {
   void release(std::string& out);
   void end_with_fault(std::string_view message, std::string_view code, std::string_view outcome);
   void refuse(LocalAnswer answer);
-  void deny();  // with the exchange's denial
+  void deny();                                           // with the exchange's denial
+  std::string explain(int status, bool as_field) const;  // what was decided so far
+  void append_explanation();
   void complete(int status, std::string_view outcome, std::string_view code);
   void write_record(int status, std::string_view outcome, std::string_view code);
   void hold(std::uint64_t bytes);
