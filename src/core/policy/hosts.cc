@@ -1,13 +1,12 @@
 #include "core/policy/hosts.h"
 
-#include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <utility>
 
 namespace capsem::policy {
@@ -146,19 +145,76 @@ bool ends_in_number(std::string_view host) {
            std::ranges::all_of(last.substr(2), [](char c) { return hex_digit(c) >= 0; })));
 }
 
-std::string usual_ipv6(std::string_view text) {
-  const std::string address(text.substr(0, text.find('%')));
-  std::array<unsigned char, 16> bytes{};
-  if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return {};
-  constexpr std::array<unsigned char, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-  std::array<char, INET6_ADDRSTRLEN> shown{};
-  const bool mapped = std::ranges::equal(kMapped, std::span(bytes).first<12>());
-  if (mapped) {
-    ::inet_ntop(AF_INET, bytes.data() + 12, shown.data(), shown.size());
-  } else {
-    ::inet_ntop(AF_INET6, bytes.data(), shown.data(), shown.size());
+// The groups of one side of a "::", a dotted address at the end counting as two. nullopt: no such.
+std::optional<std::vector<unsigned>> ipv6_groups(std::string_view text) {
+  std::vector<unsigned> groups;
+  while (!text.empty()) {
+    const auto colon = text.find(':');
+    const std::string_view part = text.substr(0, colon);
+    if (colon == std::string_view::npos && part.contains('.')) {
+      std::uint64_t address = 0;
+      std::string_view rest = usual_ipv4(part) == part ? part : "";
+      if (rest.empty()) return std::nullopt;
+      for (; !rest.empty(); rest.remove_prefix(std::min(rest.size(), rest.find('.') + 1))) {
+        unsigned byte = 0;
+        const auto end = std::from_chars(rest.data(), rest.data() + rest.size(), byte).ptr;
+        address = address << 8 | byte;
+        if (end == rest.data() + rest.size()) break;
+      }
+      groups.push_back(static_cast<unsigned>(address >> 16));
+      groups.push_back(static_cast<unsigned>(address & 0xFFFF));
+      return groups;
+    }
+    unsigned group = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), group, 16);
+    if (error != std::errc() || end != part.data() + part.size() || part.size() > 4) {
+      return std::nullopt;
+    }
+    groups.push_back(group);
+    if (colon == std::string_view::npos) break;
+    text.remove_prefix(colon + 1);
+    if (text.empty()) return std::nullopt;
   }
-  return shown.data();
+  return groups;
+}
+
+// The shortest form, zones left out; a mapped IPv4 address is that address. Empty: no address.
+std::string usual_ipv6(std::string_view text) {
+  text = text.substr(0, text.find('%'));
+  const auto gap = text.find("::");
+  auto groups = ipv6_groups(text.substr(0, gap));
+  if (!groups) return {};
+  if (gap != std::string_view::npos) {
+    const auto tail = ipv6_groups(text.substr(gap + 2));
+    if (!tail || groups->size() + tail->size() > 7) return {};
+    groups->resize(8 - tail->size());
+    groups->insert(groups->end(), tail->begin(), tail->end());
+  }
+  if (groups->size() != 8) return {};
+  const auto& g = *groups;
+  if (std::all_of(g.begin(), g.begin() + 5, [](unsigned x) { return x == 0; }) && g[5] == 0xFFFF) {
+    return usual_ipv4(std::to_string(std::uint64_t{g[6]} << 16 | g[7]));
+  }
+  std::size_t run = 8, run_size = 1;  // the first longest run of zeros
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::size_t end = i;
+    while (end < 8 && g[end] == 0) ++end;
+    if (end - i > run_size) {
+      run = i;
+      run_size = end - i;
+    }
+  }
+  std::string shown;
+  for (std::size_t i = 0; i < 8; ++i) {
+    if (i == run) {
+      shown += "::";
+      i += run_size - 1;
+      continue;
+    }
+    if (!shown.empty() && !shown.ends_with(':')) shown += ':';
+    shown += fmt::format("{:x}", g[i]);
+  }
+  return shown;
 }
 
 std::string host_of(std::string_view authority) {

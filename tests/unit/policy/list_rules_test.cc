@@ -39,7 +39,7 @@ TEST(ListRules, ModelsAreDeniedFirstThenAllowedR55) {
            {{"gpt-*"}, {"gpt-3*"}, "gpt-4", ""},
            {{"gpt-4"}, {}, "GPT-4", "model_blocked: Model GPT-4 is not allowed"},
            {{"gpt-4"}, {}, "", "model_blocked: Model (none) is not allowed"},
-           {{}, {"gpt-4"}, "", ""},
+           {{}, {"gpt-4"}, "", "model_blocked: Model (none) is not allowed"},
        }) {
     ListsPolicy policy;
     policy.models = names(c.allow, c.deny);
