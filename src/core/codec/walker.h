@@ -58,6 +58,7 @@ class Walker {
   void leaf(std::uint32_t at, const State& state, const Context& here);
   void plain(std::uint32_t at, const State& state, const Context& here);
   void opaque(std::uint32_t at, const State& state, const Context& here);
+  void mention_call(std::uint32_t at, const State& state, const Context& here);
   void blob(std::uint32_t at, const State& state, const Context& here);
   void media(std::uint32_t at, const State& state, const Context& here);
   void bytes(std::uint32_t at, const State& state, const Context& here);

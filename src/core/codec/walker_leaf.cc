@@ -149,6 +149,9 @@ void Walker::plain(std::uint32_t at, const State& state, const Context& here) {
 
 void Walker::opaque(std::uint32_t at, const State& state, const Context& here) {
   const JsonNode& node = nodes_[at];
+  if (stream_ && fields_[state.leaf.field].point == event::Point::ToolCall) {
+    mention_call(at, state, here);
+  }
   if (node.kind == JsonKind::String) {
     if (!looks_opaque(node.text)) emit(at, state, here, node.text, false);
     return;
@@ -158,6 +161,16 @@ void Walker::opaque(std::uint32_t at, const State& state, const Context& here) {
     const bool reads = inner.kind == JsonKind::String && !looks_opaque(inner.text);
     if (reads || (i > at && !looks_opaque(inner.key))) return emit(at, state, here, raw(at), true);
   }
+}
+
+void Walker::mention_call(std::uint32_t at, const State& state, const Context& here) {
+  event::Text mention;
+  mention.point = event::Point::ToolCall;
+  mention.field = state.leaf.field;
+  mention.unit = unit_of(event::Point::ToolCall, here);
+  mention.scope = here.scope;
+  mention.raw = {nodes_[at].begin, nodes_[at].end};
+  sink_.on_call_mention(mention);
 }
 
 void Walker::blob(std::uint32_t at, const State& state, const Context& here) {

@@ -60,6 +60,10 @@ bool CallGates::settle() {
     Gate& gate = gates_[index];
     if (gate.state == State::Open || gate.state == State::Refused) continue;
     const policy::Unit& unit = units_.unit(gate.unit);
+    if (!units_.told(gate.unit)) {  // an id and no more: nothing to judge
+      gate.state = State::Open;
+      continue;
+    }
     gate.judged_name_bytes = unit.tool_name.size();
     const bool wants_all = !gate.complete && hearing_.call_needs_arguments(unit.tool_name);
     if (refused(gate, gate.complete)) {

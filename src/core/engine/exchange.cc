@@ -170,9 +170,11 @@ Step Exchange::on_request_end() {
 void Exchange::Impl::open_hearing() {
   hearing.open(subject, explain ? &trace : nullptr);
   request_units.keep({.prompt_text = hearing.wants_prompt_text(),
+                      .result_text = hearing.wants_result_text(),
                       .arguments = hearing.wants_arguments(),
                       .definitions = hearing.pins_tools()});
   UnitBook::Keep answers{.answer_text = hearing.wants_answer_text(),
+                         .result_text = hearing.wants_result_text(),
                          .arguments = hearing.wants_arguments()};
   if (hearing.needs_whole_answer()) answers.answer_bytes_max = settings.limits.answer_bytes_max;
   answer_units.keep(answers);

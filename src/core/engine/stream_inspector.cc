@@ -176,7 +176,16 @@ void StreamInspector::on_text(const event::Text& text) {
   }
   if (fed->looked) context_.ledger.count(text.point, text.text.size());
   if (fed->lane != StreamLanes::kNone) needs_.push_back({fed->lane, fed->until});
-  const Result<std::uint32_t> gate = gates_.feed(text, fed->unit);
+  wait_for_call(text, fed->unit);
+}
+
+void StreamInspector::on_call_mention(const event::Text& text) {
+  if (!text_status_ || !context_.hearing.judges_calls()) return;
+  wait_for_call(text, context_.units.unit_of(text));
+}
+
+void StreamInspector::wait_for_call(const event::Text& text, std::uint32_t unit) {
+  const Result<std::uint32_t> gate = gates_.feed(text, unit);
   if (!gate) {
     text_status_ = std::unexpected(gate.error());
   } else if (*gate != CallGates::kNone) {

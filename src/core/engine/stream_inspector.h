@@ -74,9 +74,11 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   Status on_event(const wire::SseEvent& event) override;
   Status on_element(const wire::JsonElement& element) override;
   void on_text(const event::Text& text) override;
+  void on_call_mention(const event::Text& text) override;
   void on_scope_end(std::uint64_t scope) override;
   void on_unchecked(std::string_view surface, std::string_view reason) override;
 
+  void wait_for_call(const event::Text& text, std::uint32_t unit);
   Status finish_framing();
   Status read(std::string_view name, std::string_view data);
   Status read_outside_data(const wire::SseEvent& event);

@@ -62,6 +62,8 @@ std::uint32_t UnitBook::unit_of(const event::Text& text) {
   Entry& entry = entries_[i];
   if (text.part == event::Part::ToolName) learn_name(entry, text);
   if (!text.tool_ref.empty()) entry.tool_ref = text.tool_ref;
+  if (text.text.empty()) return i;
+  entry.told = true;
   keep_of(entry, text);
   return i;
 }
@@ -91,7 +93,13 @@ void UnitBook::keep_of(Entry& entry, const event::Text& text) {
       if (keep_.prompt_text) keep_text(entry, text);
       break;
     case Point::ModelOutput:
-      if (keep_.answer_text && !text.repeat) keep_text(entry, text);
+    case Point::Thought:
+      if (keep_.answer_text && phase_ == Phase::Response && !text.repeat) keep_text(entry, text);
+      break;
+    case Point::ToolResult:
+      if (keep_.result_text && text.part == event::Part::Text && !text.repeat) {
+        keep_text(entry, text);
+      }
       break;
     case Point::ToolDefinition:
       if (!keep_.definitions) break;
@@ -111,24 +119,24 @@ void UnitBook::keep_of(Entry& entry, const event::Text& text) {
         entry.unit.arguments += text.text;
       }
       break;
-    case Point::ToolResult:
-    case Point::Thought:
-      break;
   }
 }
 
-// What is said again has to be part of what was said: some calls have several texts, each of which
-// is repeated by itself. Where only repeats come, they are the call.
+// What is said again has to be what was said: as JSON, or, for the calls that have several plain
+// texts, each repeated by itself, as one of them. Where only repeats come, they are the call.
 void UnitBook::repeat_arguments(Entry& entry, std::string_view text) {
   std::string& arguments = entry.unit.arguments;
-  if (arguments.find(text) != std::string::npos) return;
-  if (entry.arguments_repeat) {
-    arguments += text;
-    return;
-  }
+  if (arguments == text) return;
   wire::JsonReader reader;
   const std::string said = policy::canonical_json(arguments, reader);
-  if (said != policy::canonical_json(text, reader)) entry.contradicted = true;
+  if (said == policy::canonical_json(text, reader)) return;
+  const bool plain = said.starts_with("raw");
+  if (plain && arguments.find(text) != std::string::npos) return;
+  if (entry.arguments_repeat) {
+    arguments += text;
+  } else {
+    entry.contradicted = true;
+  }
 }
 
 // The texts of one message or answer after another, a line each (R40).
@@ -203,10 +211,8 @@ bool UnitBook::is_call(const Entry& entry) const {
 void UnitBook::judge_all(policy::Hearing& hearing, const event::Usage* usage, bool finished,
                          std::vector<policy::Decision>& decisions) const {
   std::vector<std::uint32_t> order(hit_units_);
-  if (hearing.judges_calls() && phase_ == Phase::Response) {
-    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-      if (is_call(entries_[i]) && entries_[i].unit.hits.empty()) order.push_back(i);
-    }
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].unit.hits.empty() && speaks(entries_[i], hearing)) order.push_back(i);
   }
   std::ranges::sort(order, {}, [this](std::uint32_t i) {
     return std::pair(check_rank(phase_, entries_[i].unit.point), i);
@@ -219,8 +225,22 @@ void UnitBook::judge_all(policy::Hearing& hearing, const event::Usage* usage, bo
       hearing.judge_flow(entry.unit, true, decisions);
     }
     hearing.judge_findings(entry.unit, decisions);
+    // The calls of a history, and what tools gave back, are texts of their own.
+    const bool history = entry.unit.point == Point::ToolCall && phase_ == Phase::Request;
+    if (hearing.judges_content() && (history || entry.unit.point == Point::ToolResult)) {
+      hearing.judge_content(entry.unit, nullptr, decisions);
+    }
   }
   if (phase_ == Phase::Request || finished) judge_content(hearing, usage, decisions);
+}
+
+// There is something to say of a unit in which no detector found anything.
+bool UnitBook::speaks(const Entry& entry, const policy::Hearing& hearing) const {
+  if (is_call(entry)) return hearing.judges_calls() && entry.told;
+  if (!hearing.judges_content()) return false;
+  return entry.unit.point == Point::ToolCall
+             ? !entry.unit.arguments.empty()
+             : entry.unit.point == Point::ToolResult && !entry.unit.text.empty();
 }
 
 // A request's prompt is one text, whatever it is made of; an answer's is one per choice.
@@ -233,7 +253,8 @@ void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage
   whole.phase = phase_;
   bool judged = false;
   for (const Entry& entry : entries_) {
-    if (entry.unit.point != whole.point || entry.unit.text.empty()) continue;
+    const bool thought = !request && entry.unit.point == Point::Thought;
+    if ((entry.unit.point != whole.point && !thought) || entry.unit.text.empty()) continue;
     if (!request) {
       hearing.judge_content(entry.unit, usage, decisions);
       judged = true;

@@ -26,9 +26,10 @@ class UnitBook {
 
   // What of the texts is kept because some policy wants it whole. Nothing by default.
   struct Keep {
-    bool prompt_text = false, answer_text = false;  // for content policies
-    bool arguments = false;                         // of tool calls
-    bool definitions = false;                       // digests of tool definitions
+    // For content policies. Answers: what the model says and thinks.
+    bool prompt_text = false, answer_text = false, result_text = false;
+    bool arguments = false;    // of tool calls
+    bool definitions = false;  // digests of tool definitions
     // Of all kept texts of answers together (R46, R47); more: overflowed().
     std::size_t answer_bytes_max = 1u << 20;
     // Of one call's arguments; more: overflowed() too, and the call cannot be judged.
@@ -42,6 +43,8 @@ class UnitBook {
   // keeps of it what is wanted.
   std::uint32_t unit_of(const event::Text& text);
   const policy::Unit& unit(std::uint32_t index) const { return entries_[index].unit; }
+  // Some text of the unit has come; a call that is only mentioned by its id is none.
+  bool told(std::uint32_t index) const { return entries_[index].told; }
   // A call that cannot be judged: its arguments are longer than what is kept, or the answer gives
   // its name or its arguments twice, and differently.
   bool unclear(std::uint32_t index) const {
@@ -94,6 +97,7 @@ class UnitBook {
     std::uint64_t last_lane = 0;  // of the text kept last
     std::unique_ptr<policy::DefinitionDigest> digest;
     std::string doubled_name;       // the other reading of a name that was said twice
+    bool told = false;              // some text of it has come: it is more than an id
     bool arguments_repeat = false;  // all arguments so far came as repeats
     bool complete = false, overflowed = false, contradicted = false;
   };
@@ -103,6 +107,7 @@ class UnitBook {
   static void repeat_arguments(Entry& entry, std::string_view text);
   void keep_text(Entry& entry, const event::Text& text);
   bool is_call(const Entry& entry) const;
+  bool speaks(const Entry& entry, const policy::Hearing& hearing) const;
   void judge_content(policy::Hearing& hearing, const event::Usage* usage,
                      std::vector<policy::Decision>& decisions) const;
 

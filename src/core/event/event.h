@@ -82,6 +82,9 @@ class TextSink {
  public:
   virtual ~TextSink() = default;
   virtual void on_text(const Text& text) = 0;
+  // In streams: something of a tool call stands here that is no text (its id, its type). `text` is
+  // empty. What a refused call consists of must not leave, text or not.
+  virtual void on_call_mention(const Text& /*text*/) {}
   // No further piece will come for the lanes of this scope (a choice's finish_reason, a content
   // block's stop, an item's done).
   virtual void on_scope_end(std::uint64_t scope) = 0;

@@ -109,6 +109,7 @@ void Hearing::take_force(const Compiled& policy) {
 void Hearing::force_content(const ContentRules& rules, const Head& head) {
   judges_content_ = true;
   if ((head.on & kPrompt) != 0) wants_prompt_text_ |= rules.needs_content();
+  if ((head.on & kToolResult) != 0) wants_result_text_ = true;
   if (judges_calls_of(rules, head)) judges_calls_ = wants_arguments_ = true;
   if ((head.on & kResponse) == 0 || !rules.judges_answers()) return;
   judges_answers_ = true;
@@ -343,9 +344,10 @@ void Hearing::judge_content(const Unit& unit, const event::Usage* usage,
     if (content == nullptr || (policy->head->on & surface) == 0) continue;
     const auto& source = std::get<ContentPolicy>(*policy->source);
     const bool asked_before = (policy->head->on & kPrompt) != 0;
-    const Asked asked = answers                ? Asked::OfAnswer
-                        : call && asked_before ? Asked::OfCall
-                                               : Asked::Everything;
+    const bool result = unit.point == Point::ToolResult;
+    const Asked asked = answers || (result && asked_before) ? Asked::OfAnswer
+                        : call && asked_before              ? Asked::OfCall
+                                                            : Asked::Everything;
     for (const ContentRule* rule : content->violated(facts, asked, trace_)) {
       Decision decision = decision_on(unit, *policy->head, ids_);
       decision.rule = rule->id;

@@ -86,7 +86,7 @@ class Play {
     Unit unit{.point = point, .phase = phase, .text = text};
     if (Status s = scan(unit, Part::Text, text); !s) return s;
     hearing_.judge_findings(unit, decisions);
-    if (point != Point::ToolResult) hearing_.judge_content(unit, nullptr, decisions);
+    hearing_.judge_content(unit, nullptr, decisions);
     return {};
   }
 
