@@ -99,6 +99,10 @@ Lists lists_of(const Explanation& e, const Spelling& spelling) {
   return lists;
 }
 
+std::string_view without_directory(std::string_view place) {
+  return place.substr(place.rfind('/') + 1);  // all of it when there is none
+}
+
 void write_list(JsonLine& line, const List& list) {
   line.open_array(list.key);
   for (const std::string& one : list.entries) line.raw({}, one);
@@ -119,7 +123,7 @@ std::string write(const Explanation& e, const Lists& lists, const Spelling& spel
     line.open_object("decided_by");
     line.text("policy", e.decided->policy);
     line.text("rule", e.decided->rule);
-    line.text("at", e.decided->at);
+    line.text("at", e.hides_directories ? without_directory(e.decided->at) : e.decided->at);
     line.text("why", e.decided->why.empty() ? e.decided->details : e.decided->why);
     line.close_object();
   } else {

@@ -38,6 +38,8 @@ struct Explanation {
   const policy::Trace* trace = nullptr;
   std::span<const NotChecked> not_checked{};
   std::span<const std::pair<std::string_view, std::int64_t>> us{};  // microseconds by name
+  // Rules' places name files without their directory, which is none of a remote caller's business.
+  bool hides_directories = false;
 };
 
 // The decision that explains a verdict: the first enforced one that says it; nullptr when none

@@ -89,7 +89,6 @@ LocalAnswer PolicyCheck::judge() {
   record_.target_metadata = question->target_metadata;
 
   const auto& snapshot = worker_.snapshot();
-  bool bound = session_.agent_bound();
   if (!question->agent.empty()) {
     // As much one agent as two headers are.
     if (agent_ != default_agent(route_.provider) && question->agent != agent_) {
@@ -100,13 +99,12 @@ LocalAnswer PolicyCheck::judge() {
       return error(400, refused->message, "invalid_request_error", refused->code);
     }
     agent_ = question->agent;
-    const Standing standing = snapshot->agent_standing(session_.user_id(), agent_);
-    if (standing == Standing::Refused) return agent_refusal(error_shape_, agent_);
-    bound = standing == Standing::Bound;
   }
+  const Standing standing = snapshot->agent_standing(session_.user_id(), agent_);
+  if (standing == Standing::Refused) return agent_refusal(error_shape_, agent_);
 
   const policy::Subject subject =
-      subject_of(*question, target_.path, session_.user_id(), agent_, bound);
+      subject_of(*question, target_.path, session_.user_id(), agent_, standing == Standing::Bound);
   auto said = worker_.shared().judge(*question, subject, snapshot, worker_.workspace());
   record_.model = subject.model;
   record_.revision = snapshot->revision();

@@ -1,5 +1,6 @@
 #include "server/proxy/policy_judge.h"
 
+#include <optional>
 #include <utility>
 
 #include "core/audit/explanation.h"
@@ -50,7 +51,8 @@ std::string explain(const PolicyQuestion& question, const policy::Rehearsed& sai
        .decisions = said.decisions,
        .decided = decided,
        .trace = &said.trace,
-       .us = times});
+       .us = times,
+       .hides_directories = true});
 }
 
 }  // namespace

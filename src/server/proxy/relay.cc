@@ -405,7 +405,8 @@ std::string Relay::explain(int status, bool as_field) const {
       .decided = audit::deciding(exchange_->decisions(), verdict),
       .trace = &exchange_->trace(),
       .not_checked = exchange_->not_checked(),
-      .us = us};
+      .us = us,
+      .hides_directories = true};
   return as_field ? audit::explanation_field(explanation) : audit::explanation_json(explanation);
 }
 

@@ -197,7 +197,8 @@ bool Session::speaks_for_an_agent(const Route& route) {
   agent_ = *agent;
   const Standing standing = worker_.snapshot()->agent_standing(user_id_, agent_);
   agent_bound_ = standing == Standing::Bound;
-  if (standing != Standing::Refused) return true;
+  // A question to the check API may name its agent in the body; PolicyCheck asks the key again.
+  if (standing != Standing::Refused || route.action == Action::Ask) return true;
   answer(agent_refusal(shape, agent_));
   return false;
 }

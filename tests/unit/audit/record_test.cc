@@ -62,6 +62,41 @@ TEST(AuditRecord, IsOneJsonObjectThatTellsTheWholeExchangeR10R31) {
       R"("us":{"duration":55,"upstream":0,"inspection":7,"first_byte":0}})");
 }
 
+TEST(AuditRecord, WhatCallersGaveToFindItAgainIsWrittenWhenThereIsAnyR42R53) {
+  struct Case {
+    std::string Record::* member;
+    std::string_view written;
+  };
+  const Case cases[] = {{&Record::run_id, R"("request_id":"req1","run_id":"a\"b",)"},
+                        {&Record::correlation_id, R"("correlation_id":"a\"b",)"},
+                        {&Record::session_id, R"("session_id":"a\"b",)"},
+                        {&Record::target_key, R"("target_key":"a\"b",)"},
+                        {&Record::target_metadata, R"("target_metadata":"a\"b",)"}};
+  for (const Case& c : cases) {
+    Record r = record();
+    EXPECT_THAT(to_json_line(r), Not(HasSubstr(c.written)));
+    r.*c.member = "a\"b";
+    EXPECT_THAT(to_json_line(r), HasSubstr(c.written));
+  }
+}
+
+TEST(AuditRecord, TheDecidingRulesPlaceAndReasonStandBesideItsName) {
+  Record r = record();
+  EXPECT_THAT(to_json_line(r), Not(HasSubstr("decided_at")));
+  policy::Decision shadow = r.decisions[0];
+  shadow.enforced = false;
+  shadow.shadow = true;
+  shadow.at = "policy.toml:1:1";
+  r.decisions[0].at = "policy.toml:43:3";
+  r.decisions[0].why = "first match";
+  r.decisions.insert(r.decisions.begin(), shadow);
+  const std::string line = to_json_line(r);
+  EXPECT_THAT(line, HasSubstr(R"("decided_by":"Debug/capsem_block",)"
+                              R"("decided_at":"policy.toml:43:3","why":"first match",)"));
+  EXPECT_THAT(line, HasSubstr(R"("at":"policy.toml:1:1","shadow":true,"enforced":false,)"));
+  EXPECT_THAT(line, HasSubstr(R"("at":"policy.toml:43:3","why":"first match","details")"));
+}
+
 TEST(AuditRecord, UsageAndFinishReasonAppearWhenKnown) {
   Record r = record();
   r.usage = {.input_tokens = 3, .output_tokens = 4, .total_tokens = 7, .known = true};
@@ -74,10 +109,11 @@ TEST(AuditRecord, UsageAndFinishReasonAppearWhenKnown) {
 TEST(AuditRecord, NoFieldCanForgeASecondRecordT36) {
   const std::string evil = "x\r\n{\"event\":\"fake\"}\\";
   std::string Record::* const fields[] = {
-      &Record::dialect,    &Record::model,         &Record::revision,   &Record::decided_by,
-      &Record::error_code, &Record::finish_reason, &Record::request_id, &Record::user_id,
-      &Record::method,     &Record::path,          &Record::provider,   &Record::agent,
-      &Record::outcome};
+      &Record::dialect,    &Record::model,          &Record::revision,   &Record::decided_by,
+      &Record::error_code, &Record::finish_reason,  &Record::request_id, &Record::user_id,
+      &Record::method,     &Record::path,           &Record::provider,   &Record::agent,
+      &Record::outcome,    &Record::run_id,         &Record::session_id, &Record::correlation_id,
+      &Record::target_key, &Record::target_metadata};
   for (const auto field : fields) {
     Record r = record();
     r.*field = evil;

@@ -217,7 +217,7 @@ TEST(PolicyApi, R83_EnforceSaysAllowedAndItsStatus) {
   PolicyAnswer answer;
   EXPECT_EQ(status_of(PolicyCall::Enforce, answer), 200);
   EXPECT_EQ(render_answer(question, answer, "sha256:9f"),
-            R"({"allowed":true,"verdict":"ALLOW","decided_by":null,"reason":null,"code":null,)"
+            R"({"allowed":true,"verdict":"ALLOW","decided_by":null,"message":null,"code":null,)"
             R"("reason_code":null,"run_id":"run","revision":"sha256:9f"})");
   answer.verdict = Verdict::Block;
   answer.decided_by = "models/rest";
@@ -227,7 +227,7 @@ TEST(PolicyApi, R83_EnforceSaysAllowedAndItsStatus) {
   EXPECT_EQ(status_of(PolicyCall::Enforce, answer), 403);
   EXPECT_EQ(render_answer(question, answer, "sha256:9f"),
             R"({"allowed":false,"verdict":"BLOCK","decided_by":"models/rest",)"
-            R"("reason":"Model gpt-4 is not allowed","code":"model_blocked",)"
+            R"("message":"Model gpt-4 is not allowed","code":"model_blocked",)"
             R"("reason_code":"RULE_MATCH","run_id":"run","revision":"sha256:9f"})");
 }
 
