@@ -153,7 +153,7 @@ std::string Rehearsed::decided_by() const {
 Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed)
     : snapshot_(std::move(snapshot)), scratch_(snapshot_->catalog()), ids_(id_seed) {}
 
-Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
+Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_max) {
   const Subject subject{.agent = scenario.agent,
                         .key = scenario.key,
                         .integration = scenario.integration,
@@ -172,7 +172,8 @@ Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
                         .context = scenario.context};
   Rehearsed rehearsed;
   Hearing hearing(snapshot_, ids_);
-  hearing.open(subject, &rehearsed.trace);
+  rehearsed.trace.max = trace_max;
+  hearing.open(subject, trace_max == 0 ? nullptr : &rehearsed.trace);
   Play play(scenario, hearing, scratch_, findings_);
   if (Status s = play.run(rehearsed.decisions); !s) return std::unexpected(s.error());
   settle(rehearsed);
