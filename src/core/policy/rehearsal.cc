@@ -155,6 +155,7 @@ std::string Rehearsed::decided_by() const {
 Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed)
     : snapshot_(std::move(snapshot)), scratch_(snapshot_->catalog()), ids_(id_seed) {}
 
+<<<<<<< HEAD
 Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
   return rehearse(scenario, snapshot_, {.scratch = scratch_, .findings = findings_, .ids = ids_});
 }
@@ -162,6 +163,9 @@ Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
 Result<Rehearsed> rehearse(const Scenario& scenario,
                            const std::shared_ptr<const Snapshot>& snapshot,
                            const RehearsalRoom& room) {
+=======
+Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_max) {
+>>>>>>> cli
   const Subject subject{.agent = scenario.agent,
                         .key = scenario.key,
                         .integration = scenario.integration,
@@ -179,9 +183,16 @@ Result<Rehearsed> rehearse(const Scenario& scenario,
                         .upstream_tls = scenario.upstream_tls,
                         .context = scenario.context};
   Rehearsed rehearsed;
+<<<<<<< HEAD
   Hearing hearing(snapshot, room.ids);
   hearing.open(subject, &rehearsed.trace);
   Play play(scenario, hearing, room.scratch, room.findings);
+=======
+  Hearing hearing(snapshot_, ids_);
+  rehearsed.trace.max = trace_max;
+  hearing.open(subject, trace_max == 0 ? nullptr : &rehearsed.trace);
+  Play play(scenario, hearing, scratch_, findings_);
+>>>>>>> cli
   if (Status s = play.run(rehearsed.decisions); !s) return std::unexpected(s.error());
   settle(rehearsed);
   return rehearsed;

@@ -71,8 +71,9 @@ class Rehearsal {
  public:
   explicit Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed = 1);
 
-  // An error is a detector's.
-  Result<Rehearsed> play(const Scenario& scenario);
+  // An error is a detector's. `trace_max`: how much of what was considered is kept; 0: nothing is
+  // noted, which is faster.
+  Result<Rehearsed> play(const Scenario& scenario, std::size_t trace_max = Trace::kMax);
 
  private:
   std::shared_ptr<const Snapshot> snapshot_;

@@ -364,11 +364,11 @@ std::vector<StreamCase> stream_cases() {
        "",
        {},
        "file_x"},
-      {"an id before the name",
+      {"an id before the name",  // Former bugs: the id left
        {chat_call(R"({"index":0,"id":"id_1","type":"function"})"),
         chat_call(more(0, R"("name":"file_delete","arguments":"{}")")), end, done},
        "tool.blocked",
-       {"file_delete"}},
+       {"id_1", "file_delete"}},
       {"a name of equal halves, in halves",
        {chat_call(open(0, "id_1", "aba", "")), chat_call(more(0, R"("name":"aba")")),
         chat_call(more(0, R"("arguments":"{}")")), end, done},
