@@ -155,17 +155,14 @@ std::string Rehearsed::decided_by() const {
 Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed)
     : snapshot_(std::move(snapshot)), scratch_(snapshot_->catalog()), ids_(id_seed) {}
 
-<<<<<<< HEAD
-Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
-  return rehearse(scenario, snapshot_, {.scratch = scratch_, .findings = findings_, .ids = ids_});
+Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_max) {
+  return rehearse(scenario, snapshot_, {.scratch = scratch_, .findings = findings_, .ids = ids_},
+                  trace_max);
 }
 
 Result<Rehearsed> rehearse(const Scenario& scenario,
                            const std::shared_ptr<const Snapshot>& snapshot,
-                           const RehearsalRoom& room) {
-=======
-Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_max) {
->>>>>>> cli
+                           const RehearsalRoom& room, std::size_t trace_max) {
   const Subject subject{.agent = scenario.agent,
                         .key = scenario.key,
                         .integration = scenario.integration,
@@ -183,16 +180,10 @@ Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_ma
                         .upstream_tls = scenario.upstream_tls,
                         .context = scenario.context};
   Rehearsed rehearsed;
-<<<<<<< HEAD
-  Hearing hearing(snapshot, room.ids);
-  hearing.open(subject, &rehearsed.trace);
-  Play play(scenario, hearing, room.scratch, room.findings);
-=======
-  Hearing hearing(snapshot_, ids_);
   rehearsed.trace.max = trace_max;
+  Hearing hearing(snapshot, room.ids);
   hearing.open(subject, trace_max == 0 ? nullptr : &rehearsed.trace);
-  Play play(scenario, hearing, scratch_, findings_);
->>>>>>> cli
+  Play play(scenario, hearing, room.scratch, room.findings);
   if (Status s = play.run(rehearsed.decisions); !s) return std::unexpected(s.error());
   settle(rehearsed);
   return rehearsed;

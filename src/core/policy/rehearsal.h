@@ -61,18 +61,18 @@ struct RehearsalRoom {
   std::vector<detect::Finding>& findings;
   IdSource& ids;
 };
-// An error is a detector's.
+// An error is a detector's. `trace_max`: how much of what was considered is kept; 0: nothing is
+// noted, which is faster.
 Result<Rehearsed> rehearse(const Scenario& scenario,
                            const std::shared_ptr<const Snapshot>& snapshot,
-                           const RehearsalRoom& room);
+                           const RehearsalRoom& room, std::size_t trace_max = Trace::kMax);
 
 // Not thread-safe: it owns the detectors' scratch. One per thread and snapshot.
 class Rehearsal {
  public:
   explicit Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed = 1);
 
-  // An error is a detector's. `trace_max`: how much of what was considered is kept; 0: nothing is
-  // noted, which is faster.
+  // As rehearse().
   Result<Rehearsed> play(const Scenario& scenario, std::size_t trace_max = Trace::kMax);
 
  private:

@@ -8,11 +8,8 @@
 #include <future>
 #include <utility>
 
-<<<<<<< HEAD
-#include "core/policy/self_test.h"
-=======
 #include "core/policy/diff.h"
->>>>>>> cli
+#include "core/policy/self_test.h"
 #include "server/app/disk.h"
 #include "server/app/metrics.h"
 #include "server/app/policy_list.h"
@@ -106,19 +103,13 @@ Result<PolicySet> Service::load_policies() const {
 }
 
 ReloadReport Service::reload_now(const std::string& cause) {
-<<<<<<< HEAD
-  const ReloadSteps steps{
+  ReloadSteps steps{
       .load = [this] { return load_policies(); },
       .self_test = [](const PolicySet& set) { return policy::self_test(set.snapshot); },
       .put_in_force = [this](PolicySet set) { put_in_force(std::move(set)); }};
-=======
-  ReloadSteps steps{.load = [this] { return load_policies(); },
-                    .self_test = {},
-                    .put_in_force = [this](PolicySet set) { put_in_force(std::move(set)); }};
   if (settings_.forbid_loosening) {
     steps.loosening = [this](const PolicySet& set) { return compare(set); };
   }
->>>>>>> cli
   const ReloadLimits limits{.revision = policy_view().revision,
                             .ms_max = settings_.policy_reload_ms_max};
   ReloadReport report = reload_once(steps, limits, clock_);
