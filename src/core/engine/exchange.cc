@@ -1,5 +1,6 @@
 #include "core/engine/exchange.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -76,8 +77,8 @@ struct Exchange::Impl {
   bool admitted();
   void refuse_by_limit(const limit::Refusal& refusal);
   void ask_for_usage();
-  limit::Usage usage_now() const;
-  void settle_usage();
+  limit::Usage usage_now(bool whole) const;
+  void settle_usage(bool whole);
   bool replaces() const;
   Status judge_request(BodyInspector& inspector);
   Status read_answer();
@@ -265,25 +266,30 @@ void Exchange::Impl::ask_for_usage() {
   hides_usage = true;
 }
 
-// What the provider reports, or else what its bytes come to.
-limit::Usage Exchange::Impl::usage_now() const {
-  const event::Usage& told = answer_facts.usage;
-  if (told.known) {
-    return {.input_tokens = told.input_tokens,
-            .output_tokens = told.output_tokens,
-            .total_tokens = told.total_tokens};
-  }
+// What the provider reports, or else what its bytes come to. A stream that was cut has not come to
+// its last report: Anthropic's first, for one, counts a single token of output.
+limit::Usage Exchange::Impl::usage_now(bool whole) const {
   const std::uint64_t bytes = stream ? stream->output_bytes() : answer_bytes;
-  return {.input_tokens = limit::tokens_from_bytes(request.size()),
-          .output_tokens = limit::tokens_from_bytes(bytes)};
+  const limit::Usage read = {.input_tokens = limit::tokens_from_bytes(request.size()),
+                             .output_tokens = limit::tokens_from_bytes(bytes)};
+  const event::Usage& told = answer_facts.usage;
+  if (!told.known) return read;
+  limit::Usage usage = {.input_tokens = told.input_tokens,
+                        .output_tokens = told.output_tokens,
+                        .total_tokens = told.total_tokens};
+  if (!whole) {
+    if (usage.input_tokens == 0) usage.input_tokens = read.input_tokens;
+    usage.output_tokens = std::max(usage.output_tokens, read.output_tokens);
+  }
+  return usage;
 }
 
 // The call that crosses a budget is refused after it was made, or delivered all the same (R63).
-void Exchange::Impl::settle_usage() {
-  if (const auto refusal = shadow_holding.settle(usage_now())) {
+void Exchange::Impl::settle_usage(bool whole) {
+  if (const auto refusal = shadow_holding.settle(usage_now(whole))) {
     decisions.push_back(hearing.limit_decision(*refusal, Phase::Response));
   }
-  const auto refusal = holding.settle(usage_now());
+  const auto refusal = holding.settle(usage_now(whole));
   standing = holding.standing();
   if (!refusal) return;
   policy::Decision decision = hearing.limit_decision(*refusal, Phase::Response);
@@ -436,7 +442,7 @@ Step Exchange::on_answer_end(std::string& out) {
     return impl_->deny(status.error(), Phase::Response);
   }
   impl_->answer_bytes = impl_->answer.size();
-  impl_->settle_usage();
+  impl_->settle_usage(true);
   impl_->judge_answer(true);
   if (impl_->settle() == Step::Deny) {
     if (!impl_->replaces() ||
@@ -490,7 +496,7 @@ Step Exchange::Impl::end_stream(bool going_on, bool last, std::string& out) {
   if (stream->over_budget() != nullptr) {
     decisions.push_back(hearing.limit_decision(*stream->over_budget(), Phase::Response));
   }
-  settle_usage();
+  settle_usage(going_on);
   if (going_on) {
     judge_answer(true);
     if (const Status s = forgive(stream->failed_detectors(), Phase::Response); !s) {
