@@ -5,8 +5,11 @@ whole file goes there by [upstream] openai_connect_to."""
 
 import itertools
 import json
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 
 import openai
 import pytest
@@ -304,3 +307,20 @@ network = { allow = ["127.0.0.1", "*.wikipedia.org"], deny = ["*.malware.net"] }
 def test_r69_a_file_without_any_policy_refuses_the_start(make_gateway):
     with pytest.raises(AssertionError, match="sekuire.yml"):
         make_gateway(policies={"sekuire.yml": "project: {name: p, version: 1.0.0}\nagent: {name: A}\n"})
+
+
+# ---- JavaScript ------------------------------------------------------------------------------------------------------
+
+NODE = pathlib.Path(__file__).parent / "node"
+
+
+@pytest.mark.skipif(not shutil.which("node") or not (NODE / "node_modules").exists(),
+                    reason="node and its packages are not installed")
+def test_r55_r62_the_documentations_scenes_print_what_it_says(gateway):
+    run = subprocess.run(["node", str(NODE / "sekuire.mjs")], cwd=NODE, text=True, capture_output=True, timeout=50,
+                         env={**os.environ, "CAPSEM_URL": gateway.url, "CAPSEM_KEY": KEY})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.splitlines() == [
+        *["string", "gpt-3.5-turbo blocked: [model_blocked] Model gpt-3.5-turbo is not allowed"] * 4,
+        *[f"Request {i}: ALLOWED" for i in range(5, 11)],
+        *[f"Request {i}: BLOCKED 429 true rate_limit_exceeded" for i in (11, 12)]]
