@@ -16,12 +16,13 @@ struct Considered {
 };
 
 struct Trace {
-  static constexpr std::size_t kMax = 200;  // further ones are counted
+  static constexpr std::size_t kMax = 200;
+  std::size_t max = kMax;  // further ones are counted
   std::vector<Considered> considered;
   std::size_t left_out = 0;
 
   void add(Considered entry) {
-    if (considered.size() < kMax) {
+    if (considered.size() < max) {
       considered.push_back(std::move(entry));
     } else {
       ++left_out;

@@ -155,8 +155,10 @@ std::string Rehearsed::decided_by() const {
 Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed)
     : snapshot_(std::move(snapshot)), scratch_(snapshot_->catalog()), ids_(id_seed) {}
 
-Result<Rehearsed> Rehearsal::play(const Scenario& scenario) {
-  return rehearse(scenario, snapshot_, {.scratch = scratch_, .findings = findings_, .ids = ids_});
+Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_max) {
+  return rehearse(
+      scenario, snapshot_,
+      {.scratch = scratch_, .findings = findings_, .ids = ids_, .trace_max = trace_max});
 }
 
 Result<Rehearsed> rehearse(const Scenario& scenario,
@@ -180,7 +182,8 @@ Result<Rehearsed> rehearse(const Scenario& scenario,
                         .context = scenario.context};
   Rehearsed rehearsed;
   Hearing hearing(snapshot, room.ids);
-  hearing.open(subject, &rehearsed.trace);
+  rehearsed.trace.max = room.trace_max;
+  hearing.open(subject, room.trace_max == 0 ? nullptr : &rehearsed.trace);
   Play play(scenario, hearing, room.scratch, room.findings);
   if (Status s = play.run(rehearsed.decisions); !s) return std::unexpected(s.error());
   settle(rehearsed);

@@ -60,6 +60,8 @@ struct RehearsalRoom {
   detect::CatalogScratch& scratch;
   std::vector<detect::Finding>& findings;
   IdSource& ids;
+  // How much of what was considered is kept; 0: nothing is noted, which is faster.
+  std::size_t trace_max = Trace::kMax;
 };
 // An error is a detector's.
 Result<Rehearsed> rehearse(const Scenario& scenario,
@@ -71,8 +73,8 @@ class Rehearsal {
  public:
   explicit Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed = 1);
 
-  // An error is a detector's.
-  Result<Rehearsed> play(const Scenario& scenario);
+  // An error is a detector's. `trace_max` as above.
+  Result<Rehearsed> play(const Scenario& scenario, std::size_t trace_max = Trace::kMax);
 
  private:
   std::shared_ptr<const Snapshot> snapshot_;
