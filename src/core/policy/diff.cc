@@ -61,7 +61,7 @@ class Differ {
       for (const std::string& model : who.models) ask_parts(who, model);
     }
     if (error_) return std::unexpected(*error_);
-    std::ranges::stable_sort(diff_.differences, std::greater(), &Difference::loosens);
+    for (Difference& difference : others_) list(std::move(difference));
     return std::move(diff_);
   }
 
@@ -120,6 +120,15 @@ class Differ {
 
   void keep(Difference difference) {
     diff_.loosens = diff_.loosens || difference.loosens;
+    if (difference.loosens) return list(std::move(difference));
+    if (others_.size() < limits_.differences_max) {
+      others_.push_back(std::move(difference));
+    } else {
+      ++diff_.not_listed;
+    }
+  }
+
+  void list(Difference difference) {
     if (diff_.differences.size() < limits_.differences_max) {
       diff_.differences.push_back(std::move(difference));
     } else {
@@ -313,7 +322,8 @@ class Differ {
   const DiffLimits limits_;
   std::size_t budget_ = 0;
   std::vector<Who> askers_;
-  Diff diff_;
+  Diff diff_;  // lists what loosens; the others come after it
+  std::vector<Difference> others_;
   std::optional<Error> error_;
 };
 

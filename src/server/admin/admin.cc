@@ -131,11 +131,14 @@ AdminReply reload_reply(const ReloadReport& report, const PolicyView& view) {
   std::string body = "{";
   append_member(body, "status", to_string(report.outcome));
   if (refused) {
-    append_member(body, "detail", "The policies cannot be loaded; the last good ones stay");
+    append_member(body, "detail",
+                  report.loosens ? "The policies would allow more than those in force, which stay"
+                                 : "The policies cannot be loaded; the last good ones stay");
     append_list(body, "errors", report.errors);
   }
   append_view(body, view);
-  return plain(refused ? 422 : 200, body + '}');
+  const int status = report.loosens ? 409 : 422;
+  return plain(refused ? status : 200, body + '}');
 }
 
 }  // namespace capsem::admin

@@ -41,6 +41,7 @@ struct ReloadReport {
   std::string cause{};                // "SIGHUP", "admin API", "file change"
   std::string at{};                   // "2026-11-21T03:04:05Z"; empty: none yet
   std::vector<std::string> errors{};  // "config/pii.toml:3:1: ...", all of them
+  bool loosens = false;  // Refused: sound, but it would allow what the policies in force do not
 };
 std::string_view to_string(ReloadReport::Outcome outcome);  // "reloaded", "unchanged", "refused"
 
@@ -67,7 +68,8 @@ struct AdminView {
 // reader's browser send a form to a loopback address.
 std::optional<AdminReply> admin_reply(const AdminRequest& request, const AdminView& view);
 
-// 200 with what is in force, 422 with every error and what stays in force.
+// 200 with what is in force; 422 with every error and what stays in force, 409 when the policies
+// are refused for what they would allow.
 AdminReply reload_reply(const ReloadReport& report, const PolicyView& view);
 
 }  // namespace capsem::admin

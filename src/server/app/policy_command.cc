@@ -1,59 +1,56 @@
-// `capsem policy check FILE|DIR`: loads as serve would, and says what is wrong or what would act.
+// `capsem policy WORD ...`: what can be asked of policy files without serving.
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <filesystem>
+#include <vector>
 
-#include "server/app/command_line.h"
-#include "server/app/disk.h"
-#include "server/app/policy_set.h"
+#include "core/policy/toml_source.h"
+#include "server/app/policy_commands.h"
+#include "server/app/policy_files.h"
 
 namespace capsem::app {
 namespace {
 
-constexpr std::size_t kPolicyBytesMax = 4u << 20;
+constexpr Subcommand kWords[] = {
+    {"check", "all errors and warnings, and what would be in force", run_policy_check},
+    {"explain", "what would be decided of a request, and why", run_policy_explain},
+    {"test", "play the [[test]] blocks; which rules no test reaches", run_policy_test},
+    {"convert", "any dialect as TOML", run_policy_convert},
+    {"diff", "what a change of policies allows and denies", run_policy_diff},
+    {"check-model", "may these models be used?", run_policy_check_model},
+    {"check-tool", "may these tools be used?", run_policy_check_tool},
+    {"check-rate", "how many requests pass the limits", run_policy_check_rate},
+    {"schema", "the JSON schema of the TOML, for editors", run_policy_schema},
+};
 
-Result<std::vector<policy::SourceFile>> files_at(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) {
-    auto text = read_file(path, kPolicyBytesMax);
-    if (!text) return std::unexpected(text.error());
-    return std::vector<policy::SourceFile>{{path, std::move(*text)}};
-  }
-  auto directory = read_config_directory(path);
-  if (!directory) return std::unexpected(directory.error());
-  return std::move(directory->files);
-}
-
-int check(const std::string& path) {
-  const auto files = files_at(path);
-  if (!files) return fail(files.error());
-  for (const policy::SourceFile& file : *files) {
-    if (std::filesystem::path(file.name).filename() != "capsem.toml") continue;
-    const auto settings =
-        configure({.flags = {}, .environment = {}, .file = ConfigFile{file.name, file.text}});
-    if (!settings) return fail(settings.error());
-  }
-  const auto set = compile_policies(*files);
-  if (!set) return fail(set.error());
-  for (const std::string& warning : set->warnings) fmt::print(stderr, "warning: {}\n", warning);
-  fmt::print("Enabled Policies: {}\n", set->enabled.size());
-  for (const std::string& name : set->enabled) fmt::print("  ✓ {}\n", name);
-  fmt::print("revision {}\n", set->snapshot->revision());
-  return 0;
+void print_usage(std::FILE* out) {
+  fmt::print(out,
+             "Work with policies; needs no key and no network\n\n"
+             "Usage: capsem policy COMMAND [FILE...] [OPTIONS]\n\n");
+  for (const Subcommand& word : kWords) fmt::print(out, "  {:<12} {}\n", word.name, word.help);
+  fmt::print(out, "\n{}\n`capsem policy COMMAND --help` says more.\n", kPolicyExits);
 }
 
 }  // namespace
 
 int run_policy(Arguments arguments) {
-  CLI::App app("Work with policies", "capsem policy");
-  app.require_subcommand(1);
-  CLI::App* check_command =
-      app.add_subcommand("check", "Load policies as serve would and report what is wrong");
-  std::string path = "config";
-  check_command->add_option("PATH", path, "a policy file or a configuration directory [config]");
-  if (const auto status = parse_arguments(app, arguments)) return *status;
-  return check(path);
+  if (arguments.empty()) {
+    print_usage(stderr);
+    return 2;
+  }
+  const std::string& word = arguments.front();
+  if (word == "--help" || word == "-h") {
+    print_usage(stdout);
+    return 0;
+  }
+  std::vector<std::string_view> names;
+  for (const Subcommand& known : kWords) {
+    if (known.name == word) return known.run(arguments.subspan(1));
+    names.push_back(known.name);
+  }
+  fmt::print(stderr, "capsem policy: unknown command '{}'{}\n", word,
+             policy::suggestion(word, names));
+  return 2;
 }
 
 }  // namespace capsem::app

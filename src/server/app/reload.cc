@@ -41,6 +41,14 @@ ReloadReport reload_once(const ReloadSteps& steps, const ReloadLimits& limits, c
     }
     if (late()) return too_late("testing the policies");
   }
+  if (steps.loosening) {
+    if (const Status kept = steps.loosening(*set); !kept) {
+      ReloadReport report = refused(kept.error().detail);
+      report.loosens = true;
+      return report;
+    }
+    if (late()) return too_late("comparing the policies");
+  }
   steps.put_in_force(std::move(*set));
   return {.outcome = ReloadReport::Outcome::Done};
 }

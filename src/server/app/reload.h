@@ -15,6 +15,8 @@ struct ReloadSteps {
   std::function<Result<PolicySet>()> load;  // an error's detail: every message, one a line
   // Policies that do not pass what their own files promise of them are not put in force.
   std::function<Status(const PolicySet&)> self_test{};  // empty: none
+  // What the new policies would allow that those in force do not, one line each: they are refused.
+  std::function<Status(const PolicySet&)> loosening{};  // empty: they may
   // Returns when every loop judges by them.
   std::function<void(PolicySet)> put_in_force;
 };

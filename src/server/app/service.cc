@@ -8,6 +8,7 @@
 #include <future>
 #include <utility>
 
+#include "core/policy/diff.h"
 #include "core/policy/self_test.h"
 #include "server/app/disk.h"
 #include "server/app/metrics.h"
@@ -42,6 +43,7 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
   if (!log) return std::unexpected(log.error());
   service->log_ = std::move(*log);
   service->show(policies);
+  service->in_force_ = policies.snapshot;
 
   Service* self = service.get();
   service->gateway_ = std::make_unique<proxy::Gateway>(
@@ -101,10 +103,13 @@ Result<PolicySet> Service::load_policies() const {
 }
 
 ReloadReport Service::reload_now(const std::string& cause) {
-  const ReloadSteps steps{
+  ReloadSteps steps{
       .load = [this] { return load_policies(); },
       .self_test = [](const PolicySet& set) { return policy::self_test(set.snapshot); },
       .put_in_force = [this](PolicySet set) { put_in_force(std::move(set)); }};
+  if (settings_.forbid_loosening) {
+    steps.loosening = [this](const PolicySet& set) { return compare(set); };
+  }
   const ReloadLimits limits{.revision = policy_view().revision,
                             .ms_max = settings_.policy_reload_ms_max};
   ReloadReport report = reload_once(steps, limits, clock_);
@@ -114,8 +119,22 @@ ReloadReport Service::reload_now(const std::string& cause) {
   return report;
 }
 
+Status Service::compare(const PolicySet& policies) const {
+  const auto diff = policy::diff(in_force_, policies.snapshot);
+  if (!diff) return std::unexpected(diff.error());
+  if (!diff->loosens) return {};
+  std::string lines;
+  for (const policy::Difference& difference : diff->differences) {
+    if (!difference.loosens) continue;
+    if (!lines.empty()) lines += '\n';
+    lines += "policies.forbid_loosening: " + to_string(difference);
+  }
+  return client_error("policies_loosened", std::move(lines));
+}
+
 void Service::put_in_force(PolicySet policies) {
   show(policies);
+  in_force_ = policies.snapshot;
   const auto taken = std::make_shared<std::promise<void>>();
   auto all_have_it = taken->get_future();
   gateway_->set_snapshot(std::move(policies.snapshot), [taken] { taken->set_value(); });

@@ -43,6 +43,7 @@ class Service {
   void watch();
   Result<PolicySet> load_policies() const;
   admin::ReloadReport reload_now(const std::string& cause);
+  Status compare(const PolicySet& policies) const;
   void put_in_force(PolicySet policies);
   void remember(const admin::ReloadReport& report);
   void answer_admin(const proxy::AdminRequest& request, proxy::AdminRespond respond);
@@ -53,6 +54,9 @@ class Service {
   const proxy::Settings settings_;
   SystemClock clock_;
   std::unique_ptr<LogSink> log_;
+
+  // Of the reload thread, once start() is done.
+  std::shared_ptr<const policy::Snapshot> in_force_;
 
   std::mutex view_lock_;  // guards view_
   admin::PolicyView view_;

@@ -113,6 +113,7 @@ struct Settings {
   bool watch_policies = true;                  // reload when a file changes
   std::vector<std::string> policy_files;       // beside those of config_dir; relative to it
   std::uint32_t policy_reload_ms_max = 5'000;  // a reload that takes longer is refused
+  bool forbid_loosening = false;               // a reload that allows more is refused
 
   // [http], [json], [streams], [engine]
   HttpLimits http;

@@ -134,6 +134,13 @@ TEST(Admin, AReloadAnswersWithWhatIsInForceAndARefusedOneWithEveryError) {
       R"({"status":"refused","detail":"The policies cannot be loaded; the last good ones stay",)"
       R"("errors":["a:1:1: x","b:2:2: y"],)" +
           std::string(kInForce) + "}");
+  const auto looser =
+      reload_reply({.outcome = Outcome::Refused, .errors = {"allowed: model m"}, .loosens = true},
+                   two_policies());
+  EXPECT_EQ(looser.status, 409);
+  EXPECT_TRUE(looser.body.starts_with(
+      R"({"status":"refused","detail":"The policies would allow more than those in force, )"
+      R"(which stay","errors":["allowed: model m"],)"));
 }
 
 }  // namespace

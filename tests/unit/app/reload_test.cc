@@ -22,7 +22,8 @@ class TestClock final : public Clock {
 struct Trial {
   TestClock clock;
   std::int64_t load_ms = 0, test_ms = 0;
-  std::string load_error, test_error, put;
+  std::string load_error, test_error, looser, put;
+  std::int64_t compare_ms = 0;
   bool with_test = true;
 
   Result<PolicySet> load() {
@@ -42,6 +43,12 @@ struct Trial {
         return {};
       };
     }
+    steps.loosening = [this](const PolicySet&) -> Status {
+      EXPECT_EQ(put, "") << "compared before it is put in force";
+      clock.now_ns += compare_ms * 1'000'000;
+      if (!looser.empty()) return client_error("policies_loosened", looser);
+      return {};
+    };
     return reload_once(steps, {.revision = std::move(in_force), .ms_max = ms_max}, clock);
   }
 };
@@ -73,6 +80,28 @@ TEST(ReloadOnce, Item14_AFailingTestIsARefusal) {
   EXPECT_EQ(report.outcome, Outcome::Refused);
   EXPECT_THAT(report.errors, ElementsAre("a.toml:9:1: expected block, got allow"));
   EXPECT_EQ(trial.put, "");
+}
+
+TEST(ReloadOnce, WhatWouldAllowMoreIsARefusalOfItsOwnKind) {
+  Trial trial;
+  trial.looser = "allowed: model m\nallowed: model n";
+  const auto report = trial.run();
+  EXPECT_EQ(report.outcome, Outcome::Refused);
+  EXPECT_TRUE(report.loosens);
+  EXPECT_THAT(report.errors, ElementsAre("allowed: model m", "allowed: model n"));
+  EXPECT_EQ(trial.put, "");
+  // One that does not load is no comparison's affair.
+  trial.load_error = "a.toml:1:1: x";
+  EXPECT_FALSE(trial.run().loosens);
+}
+
+TEST(ReloadOnce, TheComparisonsTimeCounts) {
+  for (const std::int64_t ms : {5'000, 5'001}) {
+    Trial trial;
+    trial.compare_ms = ms;
+    EXPECT_EQ(trial.run().outcome, ms == 5'000 ? Outcome::Done : Outcome::Refused) << ms;
+    EXPECT_EQ(trial.put.empty(), ms != 5'000);
+  }
 }
 
 TEST(ReloadOnce, TheSameRevisionAgainChangesNothing) {

@@ -30,7 +30,7 @@ constexpr Subcommand kSubcommands[] = {
      capsem::mock::run_mock_upstream},
     {"scan", "what the PII detectors find in a text", capsem::app::run_scan},
     {"coverage", "every field of every dialect that is inspected", capsem::app::run_coverage},
-    {"policy", "check policy files", capsem::app::run_policy},
+    {"policy", "check, test, explain, compare policy files", capsem::app::run_policy},
     {"version", "version, revision and libraries", capsem::app::run_version},
 };
 
