@@ -231,3 +231,23 @@ def test_item14_a_thousand_reloads_under_load_fail_no_request(make_gateway, tmp_
     assert len(revisions) == done
     assert set(revisions) <= valid
     assert len(set(revisions)) > 20  # the load went on during the reloads
+
+
+def test_item8_a_reload_that_loosens_is_refused_where_that_is_forbidden(make_gateway):
+    gateway = make_gateway(settings="[policies]\nwatch = false\nforbid_loosening = true\n")
+    before = policies(gateway)["revision"]
+    put(gateway.config / "pii.toml", PII_OFF)
+    answer = reload(gateway)
+    body = answer.json()
+    assert answer.status_code == 409 and body["status"] == "refused" and body["revision"] == before
+    assert any("allowed: prompt with" in e and "was BLOCK by PIIDetection/EMAIL_ADDRESS" in e for e in body["errors"])
+    assert asks(gateway) == 403
+    assert metric(gateway, 'capsem_policy_reloads_total{outcome="failed"}') == 1
+    # The log says it too, and policies that only forbid more are let in.
+    wait_until(lambda: "policies.forbid_loosening: allowed" in gateway.output)
+    put(gateway.config / "pii.toml", PII_TOML)
+    put(gateway.config / "more.toml", 'schema = 1\n[[policy]]\nid = "more"\ntype = "lists"\nmodels = { deny = ["x"] }\n')
+    assert reload(gateway).json()["status"] == "reloaded"
+    # What is compared with is what is in force now.
+    (gateway.config / "more.toml").unlink()
+    assert reload(gateway).status_code == 409

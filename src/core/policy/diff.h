@@ -44,7 +44,7 @@ struct Diff {
   // Those that loosen first, then as the samples came.
   std::vector<Difference> differences;
   std::size_t samples = 0;
-  std::size_t not_played = 0;  // samples beyond samples_max
+  std::size_t not_played = 0;  // at least so many samples beyond samples_max
   std::size_t not_listed = 0;  // differences beyond differences_max
   std::size_t unsampled = 0;   // conditions by regular expressions
   bool loosens = false;        // some difference does, listed or not

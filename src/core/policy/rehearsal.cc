@@ -86,7 +86,7 @@ class Play {
     Unit unit{.point = point, .phase = phase, .text = text};
     if (Status s = scan(unit, Part::Text, text); !s) return s;
     hearing_.judge_findings(unit, decisions);
-    hearing_.judge_content(unit, nullptr, decisions);
+    if (point != Point::ToolResult) hearing_.judge_content(unit, nullptr, decisions);
     return {};
   }
 
@@ -156,13 +156,14 @@ Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_
     : snapshot_(std::move(snapshot)), scratch_(snapshot_->catalog()), ids_(id_seed) {}
 
 Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_max) {
-  return rehearse(scenario, snapshot_, {.scratch = scratch_, .findings = findings_, .ids = ids_},
-                  trace_max);
+  return rehearse(
+      scenario, snapshot_,
+      {.scratch = scratch_, .findings = findings_, .ids = ids_, .trace_max = trace_max});
 }
 
 Result<Rehearsed> rehearse(const Scenario& scenario,
                            const std::shared_ptr<const Snapshot>& snapshot,
-                           const RehearsalRoom& room, std::size_t trace_max) {
+                           const RehearsalRoom& room) {
   const Subject subject{.agent = scenario.agent,
                         .key = scenario.key,
                         .integration = scenario.integration,
@@ -180,9 +181,9 @@ Result<Rehearsed> rehearse(const Scenario& scenario,
                         .upstream_tls = scenario.upstream_tls,
                         .context = scenario.context};
   Rehearsed rehearsed;
-  rehearsed.trace.max = trace_max;
   Hearing hearing(snapshot, room.ids);
-  hearing.open(subject, trace_max == 0 ? nullptr : &rehearsed.trace);
+  rehearsed.trace.max = room.trace_max;
+  hearing.open(subject, room.trace_max == 0 ? nullptr : &rehearsed.trace);
   Play play(scenario, hearing, room.scratch, room.findings);
   if (Status s = play.run(rehearsed.decisions); !s) return std::unexpected(s.error());
   settle(rehearsed);

@@ -60,19 +60,20 @@ struct RehearsalRoom {
   detect::CatalogScratch& scratch;
   std::vector<detect::Finding>& findings;
   IdSource& ids;
+  // How much of what was considered is kept; 0: nothing is noted, which is faster.
+  std::size_t trace_max = Trace::kMax;
 };
-// An error is a detector's. `trace_max`: how much of what was considered is kept; 0: nothing is
-// noted, which is faster.
+// An error is a detector's.
 Result<Rehearsed> rehearse(const Scenario& scenario,
                            const std::shared_ptr<const Snapshot>& snapshot,
-                           const RehearsalRoom& room, std::size_t trace_max = Trace::kMax);
+                           const RehearsalRoom& room);
 
 // Not thread-safe: it owns the detectors' scratch. One per thread and snapshot.
 class Rehearsal {
  public:
   explicit Rehearsal(std::shared_ptr<const Snapshot> snapshot, std::uint64_t id_seed = 1);
 
-  // As rehearse().
+  // An error is a detector's. `trace_max` as above.
   Result<Rehearsed> play(const Scenario& scenario, std::size_t trace_max = Trace::kMax);
 
  private:
