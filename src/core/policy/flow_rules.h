@@ -48,7 +48,6 @@ class FlowRules {
   // The first hit in the call's arguments whose value must not go there; nullptr when there is
   // none. Without `arguments` the hosts are not looked at: with a host list nothing is decided yet.
   const Hit* violated(const Unit& call, const Tainted& tainted, Arguments* arguments) const;
-  bool needs_arguments() const { return !policy_->hosts_allow.empty(); }
   // The rule id of one of the entities it follows.
   bool follows(detect::RuleId rule) const;
 

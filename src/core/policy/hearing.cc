@@ -100,8 +100,7 @@ void Hearing::take_force(const Compiled& policy) {
   if (const auto* content = rules_of<ContentRules>(policy)) force_content(*content, head);
   if (rules_of<const PinPolicy*>(policy) != nullptr) pins_tools_ = pins_ != nullptr;
   if (const auto* flow = rules_of<FlowRules>(policy)) {
-    follows_values_ = judges_calls_ = true;
-    wants_arguments_ |= flow->needs_arguments();
+    follows_values_ = judges_calls_ = wants_arguments_ = true;
   }
   judges_answers_ |= judges_calls_;
 }
@@ -260,7 +259,8 @@ bool Hearing::call_needs_arguments(std::string_view tool) const {
              access->needs_arguments(actions.spellings, actions.resource);
     }
     if (const auto* lists = rules_of<ListRules>(*policy)) return lists->has_network();
-    if (const auto* flow = rules_of<FlowRules>(*policy)) return flow->needs_arguments();
+    // A value may stand anywhere in them, and nothing of a refused call leaves.
+    if (rules_of<FlowRules>(*policy) != nullptr) return !tainted_.empty();
     if (const auto* content = rules_of<ContentRules>(*policy)) {
       return judges_calls_of(*content, *policy->head);
     }
