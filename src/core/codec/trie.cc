@@ -230,7 +230,11 @@ Trie::Trie(std::span<const Field> fields, std::span<const FactRow> facts, Where 
       leaf.own_label = hash_combine(0x66, i);
       leaf.alone = field.lane == "-";
       leaf.label = field.lane.empty() ? leaf.own_label : hash_bytes(field.lane);
-      if (field.treat != Treat::Kind) state.is_opaque = field.treat == Treat::Opaque;
+      // Of a streamed call even what is no text has its place: the call may be refused.
+      const bool of_call = field.where == Where::Stream && field.point == event::Point::ToolCall;
+      if (field.treat != Treat::Kind) {
+        state.is_opaque = field.treat == Treat::Opaque && !of_call;
+      }
     });
   }
   for (const FactRow& row : facts) {

@@ -115,7 +115,7 @@ struct State {
   bool unit_is_numbered = false;  // `!word+`
 
   Leaf leaf;                        // the row that ends here
-  bool is_opaque = false;           // and its treatment is Opaque
+  bool is_opaque = false;           // and nothing is to be done while it looks opaque
   std::uint16_t tokens = kNoField;  // a Tokens row, which may share its place with another
   Leaf kind;                        // a Kind row, likewise
   Fact fact = Fact::None;

@@ -99,7 +99,7 @@ void Hearing::take_force(const Compiled& policy) {
   }
   if (const auto* content = rules_of<ContentRules>(policy)) force_content(*content, head);
   if (rules_of<const PinPolicy*>(policy) != nullptr) pins_tools_ = pins_ != nullptr;
-  if (const auto* flow = rules_of<FlowRules>(policy)) {
+  if (rules_of<FlowRules>(policy) != nullptr) {
     follows_values_ = judges_calls_ = wants_arguments_ = true;
   }
   judges_answers_ |= judges_calls_;
