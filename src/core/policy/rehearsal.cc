@@ -83,7 +83,7 @@ class Play {
   }
 
   Status text(Point point, Phase phase, const std::string& text, std::vector<Decision>& decisions) {
-    Unit unit{.point = point, .phase = phase, .text = text};
+    Unit unit{.point = point, .phase = phase, .text = text, .turn_text = text};
     if (Status s = scan(unit, Part::Text, text); !s) return s;
     hearing_.judge_findings(unit, decisions);
     if (point != Point::ToolResult) hearing_.judge_content(unit, nullptr, decisions);
