@@ -155,6 +155,19 @@ def test_r44_warn_and_monitor_pass_unchanged_and_are_recorded(make_gateway, mock
         ("words", "it", verdict, "HIGH")]
 
 
+def test_r51_the_record_of_a_violation_says_what_where_and_how_bad(make_gateway):
+    gateway = make_gateway(policies=policy(EARNINGS))
+    answer = CHAT.ask(gateway, "our q4 earnings", headers={"X-Capsem-Error-Format": "openai"})
+    record = wait_until(gateway.records)[-1]
+    assert record["run_id"] == answer.json()["error"]["run_id"] and record["ts"]
+    decision = record["decisions"][0]
+    assert len(decision["id"]) == 12
+    assert {k: decision[k] for k in ("policy", "rule", "severity", "verdict", "phase", "details")} == {
+        "policy": "words", "rule": "it", "severity": "HIGH", "verdict": "BLOCK", "phase": "request", "details": "No."}
+    assert decision["at"].endswith("content.toml:6:3"), decision
+    assert "q4" not in gateway.output  # no content
+
+
 def test_r45_a_block_is_told_before_an_approval(make_gateway):
     texts = policy(EARNINGS, 'enforcement = "approval"', "Held.")["content.toml"]
     texts += policy(condition("content", "contains", "leak"), message="Blocked.")["content.toml"].replace(
@@ -195,6 +208,15 @@ def test_scope_latest_turn_leaves_the_past_alone(make_gateway):
         gateway = make_gateway(policies=policy(EARNINGS, f'scope = "{scope}"'))
         assert CHAT.post(gateway, past).status_code == status
         assert CHAT.ask(gateway, "q4 earnings").status_code == 403
+        for later in ("and q4 earnings?", "q4\nearnings and q4 earnings"):
+            latest = {"messages": past["messages"][:2] + [{"role": "user", "content": later}]}
+            assert CHAT.post(gateway, latest).status_code == 403
+        # The parts of one message are one turn; a line each.
+        parts = {"messages": past["messages"][:2] + [user(TEXT, {"type": "text", "text": "q4 earnings"})["messages"][0]]}
+        assert CHAT.post(gateway, parts).status_code == 403
+        gemini = {"contents": [{"role": "user", "parts": [{"text": "q4 earnings"}]}, {"role": "model", "parts": [{"text": "no"}]},
+                               {"role": "user", "parts": [{"text": "hello"}]}]}
+        assert dialects.GEMINI.post(gateway, gemini).status_code == status
 
 
 # ---- Answers (R46, R47) ----------------------------------------------------------------------------------------------

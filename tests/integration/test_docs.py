@@ -33,6 +33,9 @@ def test_the_example_loads_without_a_word(tmp_path, name, text):
     run = subprocess.run([capsem_binary(), "policy", "check", tmp_path], text=True, capture_output=True, timeout=20)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "error" not in run.stdout + run.stderr and "Unknown" not in run.stdout + run.stderr
+    if text.startswith("schema = 1"):
+        run = subprocess.run([capsem_binary(), "policy", "test", tmp_path / name], text=True, capture_output=True, timeout=20)
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 WITH_TESTS = [(name, text) for name, text in EXAMPLES if text.startswith("schema = 1")]
@@ -78,7 +81,7 @@ def play(gateway, mock, given):
         mock.forget()
 
 
-def test_the_demo_of_other_agents_of_a_bound_key_are_refused(make_gateway):
+def test_x11_other_agents_of_a_bound_key_are_refused(make_gateway):
     text = dict(EXAMPLES)["keys.toml"].replace("82cbaa2afeee6929", hashlib.sha256(KEY.encode()).hexdigest()[:16])
     gateway = make_gateway(policies={"keys.toml": text})
     for agent, status in (("premium-1", 200), ("basic-1", 403)):

@@ -134,6 +134,23 @@ def test_r64_a_stream_stops_when_its_budget_is_used_up(make_gateway, mock, diale
     assert len(mock.seen_for(model)) == 1
 
 
+# ---- Quota (R48) -----------------------------------------------------------------------------------------------------
+
+def test_r48_an_evaluated_request_costs_one_of_the_quota_and_a_relayed_path_nothing(make_gateway, mock):
+    gateway = make_gateway(policies=policy("evaluations_per_month = 3", head='per = "key"'))
+    client = client_of(gateway)
+    model = mock.says("fine")
+    chat(client, model)
+    list(chat(client, model, stream=True))  # the answer is judged, too: still one
+    for _ in range(5):
+        client.models.list()
+    chat(client, model)
+    error = raised(lambda: chat(client, model), openai.RateLimitError)
+    assert error.code == "evaluation_quota_exceeded" and error.response.headers["x-should-retry"] == "false"
+    assert len(mock.seen_for(model)) == 3  # never unevaluated and forwarded
+    assert client.models.list().data
+
+
 # ---- Requests at a time ----------------------------------------------------------------------------------------------
 
 def test_concurrent_requests_past_the_limit_are_refused_and_slots_come_back(make_gateway, mock):

@@ -172,6 +172,7 @@ void Exchange::Impl::open_hearing() {
   hearing.open(subject, explain ? &trace : nullptr);
   request_units.keep({.prompt_text = hearing.wants_prompt_text(),
                       .result_text = hearing.wants_result_text(),
+                      .turns = hearing.wants_turn_text(),
                       .arguments = hearing.wants_arguments(),
                       .definitions = hearing.pins_tools()});
   UnitBook::Keep answers{.answer_text = hearing.wants_answer_text(),

@@ -146,6 +146,9 @@ void UnitBook::keep_text(Entry& entry, const event::Text& text) {
     return;
   }
   std::string& kept = entry.unit.text;
+  if (keep_.turns && (entry.messages.empty() || entry.messages.back().first != text.message)) {
+    entry.messages.emplace_back(text.message, kept.size());
+  }
   if (!kept.empty() && (text.lane == 0 || text.lane != entry.last_lane)) kept += '\n';
   entry.last_lane = text.lane;
   kept += text.text;
@@ -243,6 +246,18 @@ bool UnitBook::speaks(const Entry& entry, const policy::Hearing& hearing) const 
              : entry.unit.point == Point::ToolResult && !entry.unit.text.empty();
 }
 
+// What of the kept text is of the latest turn.
+void UnitBook::append_turn(const Entry& entry, std::string& out) {
+  for (std::size_t i = 0; i < entry.messages.size(); ++i) {
+    const auto& [message, begin] = entry.messages[i];
+    if (message < entry.unit.turn_begin) continue;
+    const bool last = i + 1 == entry.messages.size();
+    const std::size_t end = last ? entry.unit.text.size() : entry.messages[i + 1].second;
+    out.append(entry.unit.text, begin, end - begin);
+    if (last) out += '\n';
+  }
+}
+
 // A request's prompt is one text, whatever it is made of; an answer's is one per choice.
 void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage,
                              std::vector<policy::Decision>& decisions) const {
@@ -262,6 +277,7 @@ void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage
     }
     if (!whole.text.empty()) whole.text += '\n';
     whole.text += entry.unit.text;
+    append_turn(entry, whole.turn_text);
   }
   if (!judged) hearing.judge_content(whole, usage, decisions);
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/index_map.h"
@@ -28,6 +29,7 @@ class UnitBook {
   struct Keep {
     // For content policies. Answers: what the model says and thinks.
     bool prompt_text = false, answer_text = false, result_text = false;
+    bool turns = false;        // which of the prompt's is of the latest turn
     bool arguments = false;    // of tool calls
     bool definitions = false;  // digests of tool definitions
     // Of all kept texts of answers together (R46, R47); more: overflowed().
@@ -95,6 +97,8 @@ class UnitBook {
     std::vector<std::uint32_t> kinds;  // rule, part and repeat of the hits it has
     std::uint32_t texts = 0;
     std::uint64_t last_lane = 0;  // of the text kept last
+    // Where in the kept text each message begins.
+    std::vector<std::pair<std::uint32_t, std::size_t>> messages;
     std::unique_ptr<policy::DefinitionDigest> digest;
     std::string doubled_name;       // the other reading of a name that was said twice
     bool told = false;              // some text of it has come: it is more than an id
@@ -106,6 +110,7 @@ class UnitBook {
   void keep_of(Entry& entry, const event::Text& text);
   static void repeat_arguments(Entry& entry, std::string_view text);
   void keep_text(Entry& entry, const event::Text& text);
+  static void append_turn(const Entry& entry, std::string& out);
   bool is_call(const Entry& entry) const;
   bool speaks(const Entry& entry, const policy::Hearing& hearing) const;
   void judge_content(policy::Hearing& hearing, const event::Usage* usage,

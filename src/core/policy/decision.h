@@ -64,6 +64,7 @@ struct Unit {
   // Kept only where some policy wants them: the arguments' JSON text of a call, the text of a
   // prompt or an answer, the digest of a definition.
   std::string arguments{}, text{}, digest{};
+  std::string turn_text{};  // what of a prompt's `text` is of the latest turn
 };
 
 // A value: owns what it holds, points into no request. Never holds matched text.

@@ -107,7 +107,10 @@ void Hearing::take_force(const Compiled& policy) {
 
 void Hearing::force_content(const ContentRules& rules, const Head& head) {
   judges_content_ = true;
-  if ((head.on & kPrompt) != 0) wants_prompt_text_ |= rules.needs_content();
+  if ((head.on & kPrompt) != 0 && rules.needs_content()) {
+    wants_prompt_text_ = true;
+    wants_turn_text_ |= head.scope == TurnScope::LatestTurn;
+  }
   if ((head.on & kToolResult) != 0) wants_result_text_ = true;
   if (judges_calls_of(rules, head)) judges_calls_ = wants_arguments_ = true;
   if ((head.on & kResponse) == 0 || !rules.judges_answers()) return;
@@ -339,6 +342,9 @@ void Hearing::judge_content(const Unit& unit, const event::Usage* usage,
                     .arguments = call ? &arguments : nullptr,
                     .content = &text,
                     .usage = usage};
+  const std::string_view turn = unit.turn_text;
+  Facts facts_of_turn = facts;
+  if (unit.point == Point::Prompt) facts_of_turn.content = &turn;
   for (const Compiled* policy : in_force_) {
     const auto* content = rules_of<ContentRules>(*policy);
     if (content == nullptr || (policy->head->on & surface) == 0) continue;
@@ -348,7 +354,8 @@ void Hearing::judge_content(const Unit& unit, const event::Usage* usage,
     const Asked asked = answers || (result && asked_before) ? Asked::OfAnswer
                         : call && asked_before              ? Asked::OfCall
                                                             : Asked::Everything;
-    for (const ContentRule* rule : content->violated(facts, asked, trace_)) {
+    const Facts& seen = policy->head->scope == TurnScope::LatestTurn ? facts_of_turn : facts;
+    for (const ContentRule* rule : content->violated(seen, asked, trace_)) {
       Decision decision = decision_on(unit, *policy->head, ids_);
       decision.rule = rule->id;
       decision.verdict = source.action;

@@ -58,6 +58,7 @@ class Hearing {
   // Texts are kept whole for content policies.
   bool judges_content() const { return judges_content_; }
   bool wants_prompt_text() const { return wants_prompt_text_; }
+  bool wants_turn_text() const { return wants_turn_text_; }  // Unit::turn_text
   bool wants_answer_text() const { return wants_answer_text_; }
   bool wants_result_text() const { return wants_result_text_; }
   // A policy that may forbid an answer needs all of it: the answer is kept back until its end.
@@ -124,9 +125,9 @@ class Hearing {
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
   std::uint32_t holds_ = 0;
   bool judges_content_ = false, judges_answers_ = false, judges_calls_ = false,
-       wants_arguments_ = false, wants_prompt_text_ = false, wants_answer_text_ = false,
-       wants_result_text_ = false, needs_whole_answer_ = false, pins_tools_ = false,
-       follows_values_ = false, replaces_calls_ = false;
+       wants_arguments_ = false, wants_prompt_text_ = false, wants_turn_text_ = false,
+       wants_answer_text_ = false, wants_result_text_ = false, needs_whole_answer_ = false,
+       pins_tools_ = false, follows_values_ = false, replaces_calls_ = false;
   Tainted tainted_;
 };
 

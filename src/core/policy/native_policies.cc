@@ -228,7 +228,8 @@ class PolicyReader {
     for (const KeyInfo& key : kLimitKeys) {
       const bool cost = key.name.starts_with("cost_per_");
       const bool amount = cost || key.name.starts_with("requests_per_") ||
-                          key.name.starts_with("tokens_per_") || key.name == "concurrent_requests";
+                          key.name.starts_with("tokens_per_") ||
+                          key.name == "evaluations_per_month" || key.name == "concurrent_requests";
       if (!amount || node_.member(key.name) == nullptr) continue;
       any = true;
       if (cost && table_.has(key.name) && table_.micros(key.name) == 0) {

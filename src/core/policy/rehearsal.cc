@@ -83,7 +83,7 @@ class Play {
   }
 
   Status text(Point point, Phase phase, const std::string& text, std::vector<Decision>& decisions) {
-    Unit unit{.point = point, .phase = phase, .text = text};
+    Unit unit{.point = point, .phase = phase, .text = text, .turn_text = text};
     if (Status s = scan(unit, Part::Text, text); !s) return s;
     hearing_.judge_findings(unit, decisions);
     if (point != Point::ToolResult) hearing_.judge_content(unit, nullptr, decisions);
@@ -164,10 +164,13 @@ Result<Rehearsed> Rehearsal::play(const Scenario& scenario, std::size_t trace_ma
 Result<Rehearsed> rehearse(const Scenario& scenario,
                            const std::shared_ptr<const Snapshot>& snapshot,
                            const RehearsalRoom& room) {
+  // Whom the policies' own [[key]] rules vouch for (X11).
+  const bool vouched_for =
+      snapshot->agent_standing(scenario.key, scenario.agent) == Snapshot::AgentStanding::Bound;
   const Subject subject{.agent = scenario.agent,
                         .key = scenario.key,
                         .integration = scenario.integration,
-                        .agent_bound = scenario.agent_bound,
+                        .agent_bound = scenario.agent_bound || vouched_for,
                         .action = scenario.action,
                         .resource = scenario.resource,
                         .model = scenario.model,

@@ -273,6 +273,18 @@ TEST(NativeFile, ErrorsInTheDocumentSayWhere) {
   expect_errors(cases, "");
 }
 
+TEST(NativeFile, EveryAmountAloneIsALimitR48R62R63) {
+  for (const std::string key :
+       {"requests_per_minute", "requests_per_hour", "requests_per_day", "evaluations_per_month",
+        "tokens_per_minute", "tokens_per_hour", "tokens_per_day", "concurrent_requests",
+        "cost_per_hour", "cost_per_day", "cost_per_month"}) {
+    const std::string text = "schema = 1\n[[policy]]\nid = 'l'\ntype = 'limit'\n" + key + " = 2";
+    const Loaded loaded = load_text(text);
+    EXPECT_THAT(loaded.diagnostics, IsEmpty()) << key;
+    EXPECT_THAT(loaded.enabled, ElementsAre("l")) << key;
+  }
+}
+
 TEST(NativeFile, ErrorsInPoliciesSayWhere) {
   const ErrorCase cases[] = {
       {"E02", "type = 'pins'\non_chang = 'log'",

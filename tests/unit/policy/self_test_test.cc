@@ -47,6 +47,27 @@ std::vector<std::string> lines_of(std::string_view tests) {
   return lines;
 }
 
+TEST(SelfTest, AnAgentIsBoundByTheFilesOwnKeysX11) {
+  constexpr std::string_view kBound = R"([[policy]]
+id = "proof"
+type = "access"
+default = "allow"
+  [[policy.rule]]
+  effect = "deny"
+  when = { agent_bound = false }
+[[key]]
+user_id = "abc"
+agents = ["premium-*"]
+)";
+  const auto test = [&](std::string_view key, std::string_view agent, std::string_view verdict) {
+    return std::string(kBound) + "[[test]]\ngiven = { model = \"gpt-mini\", key_id = \"" +
+           std::string(key) + "\", agent_id = \"" + std::string(agent) +
+           "\" }\nexpect = { verdict = \"" + std::string(verdict) + "\" }\n";
+  };
+  EXPECT_THAT(lines_of(test("abc", "premium-1", "allow")), IsEmpty());
+  EXPECT_THAT(lines_of(test("abd", "premium-1", "block")), IsEmpty());
+}
+
 TEST(SelfTest, SaysWhichExpectationDoesNotHoldAndWhere) {
   struct Case {
     std::string_view tests;
