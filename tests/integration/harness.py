@@ -103,7 +103,7 @@ class Program:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(1)
+                self.process.wait(0.1)
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGTERM)  # the second one ends at once
                 try:

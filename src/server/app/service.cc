@@ -122,6 +122,10 @@ ReloadReport Service::reload_now(const std::string& cause) {
 Status Service::compare(const PolicySet& policies) const {
   const auto diff = policy::diff(in_force_, policies.snapshot);
   if (!diff) return std::unexpected(diff.error());
+  if (diff->not_played != 0) {
+    spdlog::warn("policies.forbid_loosening: {} of {} sample requests were compared",
+                 diff->samples, diff->samples + diff->not_played);
+  }
   if (!diff->loosens) return {};
   std::string lines;
   for (const policy::Difference& difference : diff->differences) {
