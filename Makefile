@@ -78,7 +78,7 @@ test-integration: build ## The real program, real sockets, the official SDKs
 	$(call say,integration tests)
 	@mkdir -p build/reports
 	@if [ -e tests/integration/requirements.txt ]; then \
-	  PATH=$(CURDIR)/.deps/node/bin:$$PATH CAPSEM_BINARY=$(CURDIR)/build/release/capsem .venv/bin/python -m pytest -q \
+	  PATH=$(CURDIR)/.deps/node/bin:$$PATH CAPSEM_BINARY=$(CURDIR)/build/release/capsem .venv/bin/python -m pytest -q -n 2 --dist loadfile \
 	    --junitxml=build/reports/integration.xml tests/integration $(ARGS); \
 	else echo "no tests/integration yet"; fi
 

@@ -222,17 +222,17 @@ TEST(AccessRules, OnlyARuleThatCouldMeanAToolSpeaksOfTools) {
            {"delete_*", "tool/*", true},
            {"*", "tool/", true},
        }) {
-    const auto rules =
-        AccessRules::compile(access({rule("r", Verdict::Allow, {c.action}, {c.resource})}));
+    const auto policy = access({rule("r", Verdict::Allow, {c.action}, {c.resource})});
+    const auto rules = AccessRules::compile(policy);
     EXPECT_EQ(rules->speaks_of_tools(), c.speaks) << c.action << " on " << c.resource;
   }
 }
 
 TEST(AccessRules, NeedsArgumentsWhereARuleAboutThemCouldMatch) {
-  const auto rules =
-      *AccessRules::compile(access({rule("0", Verdict::Block, {"tool.call"}, {"tool/pay*"},
-                                         {when_arg("amount", Op::Gt, {"100"})}),
-                                    rule("1", Verdict::Allow, {"*"}, {"tool/*"})}));
+  const auto policy = access({rule("0", Verdict::Block, {"tool.call"}, {"tool/pay*"},
+                                   {when_arg("amount", Op::Gt, {"100"})}),
+                              rule("1", Verdict::Allow, {"*"}, {"tool/*"})});
+  const auto rules = *AccessRules::compile(policy);
   const std::string_view call[] = {"tool.call"}, define[] = {"tool.define"};
   EXPECT_TRUE(rules.needs_arguments(call, "tool/pay_out"));
   EXPECT_FALSE(rules.needs_arguments(call, "tool/search"));

@@ -166,7 +166,8 @@ TEST(ListRules, UrlsInArgumentsAreHeldToTheSameListsR67) {
 }
 
 TEST(ListRules, AListThatIsNotThereSaysNothing) {
-  const auto rules = *ListRules::compile(ListsPolicy{});
+  const ListsPolicy policy;
+  const auto rules = *ListRules::compile(policy);
   Arguments arguments(R"({"u":"http://x.com"})");
   EXPECT_FALSE(rules.judge_model("m"));
   EXPECT_FALSE(rules.judge_tool("t"));

@@ -79,8 +79,10 @@ TEST(SubjectOf, SaysWhoWhatAndWhereToR72) {
 
 TEST(SubjectOf, WhatTheBodySaysIsLeftToTheEngine) {
   const std::string path = "/v1/chat/completions";
-  const auto subject = subject_of(find_route("POST", path, false), path,
-                                  {.user_id = "k", .agent = "openai-direct"}, Settings());
+  const Settings settings;
+  const Route route = find_route("POST", path, false);
+  const auto subject =
+      subject_of(route, path, {.user_id = "k", .agent = "openai-direct"}, settings);
   EXPECT_EQ(subject.model, "");
   EXPECT_FALSE(subject.stream);
   EXPECT_FALSE(subject.agent_bound);
