@@ -347,9 +347,11 @@ def test_javascript_callers_get_a_body_their_sdk_can_show(gateway, stream):
     reason = BLOCKED + "Detected 'capsem_block' in prompt"
     for headers in ({"x-stainless-lang": "js"}, {"user-agent": "OpenAI/JS 7.0"}, {"user-agent": "Anthropic/JS 1.0"}):
         response = CHAT.ask(gateway, "capsem_block", stream=stream, headers=headers)
-        assert list(response.json()) == ["detail", "error"]
-        assert response.json() == {"detail": reason, "error": {
-            "message": reason, "type": "policy_violation", "param": None, "code": "request_blocked"}}
+        body = response.json()
+        assert list(body) == ["detail", "error"] and body["detail"] == reason
+        assert {"message": reason, "type": "policy_violation", "param": None,
+                "code": "request_blocked"}.items() <= body["error"].items()
+        assert len(body["error"]["run_id"]) == 36  # what a record can be looked up by (R42)
 
 
 def test_token_arrays_are_refused_unless_allowed(gateway, make_gateway, mock):
