@@ -56,7 +56,7 @@ test-unit: ## Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call build,asan,unit_tests)
 	@mkdir -p build/reports/asan
 	@GTEST_OUTPUT=xml:$(CURDIR)/build/reports/asan/ GTEST_BRIEF=1 \
-	  ASAN_OPTIONS=detect_stack_use_after_return=1 ctest --test-dir build/asan --label-regex unit -j $(JOBS) --output-on-failure --timeout 600 \
+	  ctest --test-dir build/asan --label-regex unit -j $(JOBS) --output-on-failure --timeout 600 \
 	  --no-tests=ignore --output-junit ../reports/unit.xml $(ARGS)
 
 .PHONY: test-tsan
