@@ -28,6 +28,11 @@ Result<std::uint32_t> CallGates::feed(const event::Text& text, std::uint32_t uni
   if (gate.state > State::Named && name_bytes != gate.judged_name_bytes) {
     return upstream_error("inspection_failed", "a tool's name goes on behind its arguments");
   }
+  // Said again behind the arguments: another reading, which nobody has judged yet.
+  if (gate.state > State::Named && units_.doubled_name_bytes(unit) != gate.judged_doubled_bytes) {
+    gate.state = State::Named;
+    due_.push_back(index);
+  }
   return index;
 }
 
@@ -65,6 +70,7 @@ bool CallGates::settle() {
       continue;
     }
     gate.judged_name_bytes = unit.tool_name.size();
+    gate.judged_doubled_bytes = units_.doubled_name_bytes(gate.unit);
     const bool wants_all = !gate.complete && hearing_.call_needs_arguments(unit.tool_name);
     if (refused(gate, gate.complete)) {
       gate.state = State::Refused;

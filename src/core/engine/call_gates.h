@@ -42,7 +42,7 @@ class CallGates {
   struct Gate {
     std::uint32_t unit = 0;
     std::uint64_t scope = 0;
-    std::size_t judged_name_bytes = 0;
+    std::size_t judged_name_bytes = 0, judged_doubled_bytes = 0;
     State state = State::Naming;
     bool complete = false;
   };

@@ -47,6 +47,10 @@ class UnitBook {
   const policy::Unit& unit(std::uint32_t index) const { return entries_[index].unit; }
   // Some text of the unit has come; a call that is only mentioned by its id is none.
   bool told(std::uint32_t index) const { return entries_[index].told; }
+  // How much the other reading of a name that was said twice has come to.
+  std::size_t doubled_name_bytes(std::uint32_t index) const {
+    return entries_[index].doubled_name.size();
+  }
   // A call that cannot be judged: its arguments are longer than what is kept, or the answer gives
   // its name or its arguments twice, and differently.
   bool unclear(std::uint32_t index) const {

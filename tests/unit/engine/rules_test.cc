@@ -379,6 +379,10 @@ std::vector<StreamCase> stream_cases() {
         chat_call(more(0, R"("name":"ab")")), chat_call(more(0, R"("arguments":"{}")")), end, done},
        "tool.blocked",
        {"id_1"}},
+      {"a name said again behind its arguments",  // Former bugs: judged when all had left
+       {chat_call(open(0, "id_1", "aba", "{}")), chat_call(more(0, R"("name":"aba")")), end, done},
+       "tool.blocked",
+       {R"("finish_reason":"tool_calls")", "[DONE]"}},
       {"the second of two parallel calls",
        {chat_call(open(0, "id_1", "calc", "{}")), chat_call(open(1, "id_2", "file_delete", "{}")),
         end, done},
