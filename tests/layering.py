@@ -18,6 +18,11 @@ import tempfile
 
 # A library's headers, as prefixes of what stands between the angle brackets.
 LIBRARY_HEADERS = {
+    "PkgConfig::sqlite3": ["sqlite3.h"],
+    "PkgConfig::libpq": ["libpq-fe.h", "pg_config.h"],
+    "PkgConfig::hiredis": ["hiredis/"],
+    "PkgConfig::libsodium": ["sodium.h", "sodium/"],
+    "PkgConfig::libseccomp": ["seccomp.h"],
     "Boost::headers": ["boost/"],
     "Boost::url": ["boost/url"],
     "CLI11::CLI11": ["CLI/"],

@@ -39,10 +39,13 @@ void write_if_any(JsonLine& line, std::string_view key, std::string_view value) 
 
 void write_request(JsonLine& line, const Record& r) {
   line.text("ts", timestamp(r.started_wall_ms));
-  line.text("event", "exchange");
+  line.text("event", to_string(r.kind));
   line.text("request_id", r.request_id);
   write_if_any(line, "run_id", r.run_id);
   line.text("user_id", r.user_id);
+  write_if_any(line, "tenant", r.tenant);
+  write_if_any(line, "integration", r.integration);
+  write_if_any(line, "key_id", r.key_id);
   write_if_any(line, "agent", r.agent);
   write_if_any(line, "correlation_id", r.correlation_id);
   write_if_any(line, "session_id", r.session_id);
@@ -90,6 +93,7 @@ void write_verdict(JsonLine& line, const Record& r) {
   }
   line.text("revision", r.revision);
   write_if_any(line, "error_code", r.error_code);
+  write_if_any(line, "review_id", r.review_id);
   if (r.replaced) line.boolean("replaced", true);
   line.open_array("decisions");
   const std::size_t shown = std::min(r.decisions.size(), kListMax);
@@ -162,6 +166,18 @@ void write_amounts(JsonLine& line, const Record& r) {
 }
 
 }  // namespace
+
+std::string_view to_string(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::Exchange:
+      return "exchange";
+    case RecordKind::Opening:
+      return "opening";
+    case RecordKind::Admin:
+      return "admin";
+  }
+  return "";
+}
 
 std::string to_json_line(const Record& record) {
   JsonLine line(kTextBytesMax);

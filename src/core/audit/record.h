@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,23 @@ struct PointCount {
   std::uint64_t texts = 0, bytes = 0;
 };
 
+// One text of the exchange, decoded, as inspection saw it; only where its tenant wants content
+// kept.
+struct KeptText {
+  event::Point point = event::Point::Prompt;
+  event::Phase phase = event::Phase::Request;
+  std::string tool;  // of tool calls and results
+  std::string text;
+};
+
+// What a record tells of. Opening: an exchange is about to go on to its provider; its Exchange
+// record follows, unless the process dies before. Admin: something an administrator did.
+enum class RecordKind : std::uint8_t { Exchange, Opening, Admin };
+std::string_view to_string(RecordKind kind);  // "exchange", "opening", "admin"
+
 struct Record {
+  RecordKind kind = RecordKind::Exchange;
+
   // Filled in by the engine.
   std::string dialect, model;
   bool stream = false;
@@ -43,7 +60,13 @@ struct Record {
 
   // Filled in by the server.
   std::string request_id, user_id, method, path, provider, agent;
-  std::string run_id;  // of this judgement, as refusals tell it (R42)
+  // Who called through an integration (R36); on root routes the tenant is "default", the others
+  // empty.
+  std::string tenant, integration, key_id;
+  std::string review_id;        // the review that holds it back, or released it
+  bool evaluated = false;       // counts as a run: its texts were asked of the policies (R35, R48)
+  std::vector<KeptText> texts;  // see Exchange's keep_texts; never part of the line
+  std::string run_id;           // of this judgement, as refusals tell it (R42)
   // R53: what callers of the check API want found again; never matched. Metadata: a JSON text.
   std::string correlation_id, session_id, target_key, target_metadata;
   int status = 0;           // what the client got
@@ -54,11 +77,20 @@ struct Record {
   std::int64_t duration_us = 0, upstream_us = 0, inspection_us = 0, first_byte_us = 0;
 };
 
-// The audit seam. Called once per exchange, on the exchange's loop; must not block.
+// The audit seam. Called on the exchange's loop; must not block.
 class Sink {
  public:
+  // Called once, on any thread: the record is as safe as this sink can make it, or cannot be kept.
+  using Written = std::function<void(bool kept)>;
+
   virtual ~Sink() = default;
-  virtual void write(const Record& record) = 0;
+  // `written`: somebody waits for it (promise 3). Without one the record is kept soon.
+  virtual void write(const Record& record, Written written) = 0;
+  void write(const Record& record) { write(record, Written()); }
+
+  // False: nothing can be recorded, so that nothing may happen; new exchanges are refused with 503
+  // audit_unavailable. Asked for each request: an atomic load.
+  virtual bool available() const { return true; }
 };
 
 // One JSON object on one line, control bytes escaped (T36), without the line end.

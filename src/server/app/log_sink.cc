@@ -63,7 +63,8 @@ LogSink::~LogSink() {
   if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
 }
 
-void LogSink::write(const audit::Record& record) {
+void LogSink::write(const audit::Record& record, Written written) {
+  if (written) written(true);
   if (!options_.every_exchange && !has_something_to_say(record)) return;
   std::string line = audit::to_json_line(record);
   line += '\n';

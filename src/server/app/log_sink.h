@@ -35,7 +35,10 @@ class LogSink final : public audit::Sink {
   LogSink(const LogSinkOptions& options, int descriptor, const Clock& clock);
   ~LogSink() override;  // writes what is queued, within flush_ms_max
 
-  void write(const audit::Record& record) override;
+  using audit::Sink::write;
+  // `written` is told at once that the record is kept: a log is no promise, and nobody waits for
+  // it.
+  void write(const audit::Record& record, Written written) override;
 
   // Opens the file anew before the next line is written, for log rotation.
   void reopen() { reopen_.store(true, std::memory_order_relaxed); }

@@ -48,10 +48,11 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
   Service* self = service.get();
   service->gateway_ = std::make_unique<proxy::Gateway>(
       settings, std::move(policies.snapshot), *service->log_, service->clock_,
-      [self](const proxy::AdminRequest& request, proxy::AdminRespond respond) {
-        self->answer_admin(request, std::move(respond));
-      },
-      proxy::rehearsing_judge(service->clock_));
+      proxy::Further{.admin =
+                         [self](const proxy::AdminRequest& request, proxy::AdminRespond respond) {
+                           self->answer_admin(request, std::move(respond));
+                         },
+                     .judge = proxy::rehearsing_judge(service->clock_)});
   service->reloads_ = std::make_unique<ReloadThread>(
       [self](const std::string& cause) { return self->reload_now(cause); });
   if (auto started = service->gateway_->start(); !started) {
@@ -123,8 +124,8 @@ Status Service::compare(const PolicySet& policies) const {
   const auto diff = policy::diff(in_force_, policies.snapshot);
   if (!diff) return std::unexpected(diff.error());
   if (diff->not_played != 0) {
-    spdlog::warn("policies.forbid_loosening: {} of {} sample requests were compared",
-                 diff->samples, diff->samples + diff->not_played);
+    spdlog::warn("policies.forbid_loosening: {} of {} sample requests were compared", diff->samples,
+                 diff->samples + diff->not_played);
   }
   if (!diff->loosens) return {};
   std::string lines;
@@ -180,7 +181,7 @@ void Service::answer_admin(const proxy::AdminRequest& request, proxy::AdminRespo
   auto reply = admin::admin_reply({.method = request.method,
                                    .path = request.path,
                                    .content_type = request.content_type,
-                                   .has_origin = request.has_origin,
+                                   .has_origin = !request.origin.empty(),
                                    .body = request.body},
                                   {.ready = gateway_->ready(),
                                    .metrics = [this] { return metrics(); },

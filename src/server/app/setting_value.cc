@@ -194,6 +194,11 @@ Status assign(const Setting& setting, const RawValue& value, proxy::Settings& se
 
 std::string show(const Setting& setting, const proxy::Settings& settings) {
   proxy::Settings copy = settings;
+  if (setting.secret) {
+    const Slot slot = setting.slot(copy);
+    const auto* text = std::get_if<std::string*>(&slot);
+    if (text != nullptr && !(*text)->empty()) return "\"***\"";
+  }
   return std::visit(Show{settings}, setting.slot(copy));
 }
 

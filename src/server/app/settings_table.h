@@ -39,6 +39,7 @@ struct Setting {
   std::string_view flags = {};  // "--config-dir,--config"
   std::string_view env = {};    // "PROXY_PORT"
   bool in_file = true;          // false: cannot stand in capsem.toml
+  bool secret = false;          // may hold a password: shown masked
 };
 
 std::span<const Setting> settings_table();

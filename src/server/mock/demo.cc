@@ -41,7 +41,9 @@ class SystemClock final : public Clock {
 
 class NoAudit final : public audit::Sink {
  public:
-  void write(const audit::Record&) override {}
+  void write(const audit::Record&, Written written) override {
+    if (written) written(true);
+  }
 };
 
 // The mock provider and the gateway in front of it. Construct, start(), then use port().

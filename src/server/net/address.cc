@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <string_view>
@@ -22,6 +23,20 @@ const sockaddr_in6& as_v6(const sockaddr_storage& raw) {
 
 std::uint16_t Address::port() const {
   return ntohs(family() == AF_INET6 ? as_v6(raw).sin6_port : as_v4(raw).sin_port);
+}
+
+std::string Address::text() const {
+  std::array<char, INET6_ADDRSTRLEN> buffer{};
+  const void* bytes = nullptr;
+  if (family() == AF_INET) {
+    bytes = &reinterpret_cast<const sockaddr_in*>(&raw)->sin_addr;
+  } else if (family() == AF_INET6) {
+    bytes = &reinterpret_cast<const sockaddr_in6*>(&raw)->sin6_addr;
+  } else {
+    return {};
+  }
+  const char* text = ::inet_ntop(family(), bytes, buffer.data(), buffer.size());
+  return text == nullptr ? std::string() : std::string(text);
 }
 
 bool Address::loopback() const {

@@ -18,6 +18,7 @@ struct Address {
   int family() const { return raw.ss_family; }
   std::uint16_t port() const;
   bool loopback() const;
+  std::string text() const;  // "127.0.0.1", "::1": without the port
   // Equal for equal hosts, whatever their port. Seeded per process: peers cannot choose collisions.
   std::uint64_t host_hash() const;
 };

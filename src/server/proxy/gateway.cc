@@ -16,20 +16,18 @@ namespace capsem::proxy {
 
 struct Gateway::Impl {
   Impl(Settings settings_in, std::shared_ptr<const policy::Snapshot> snapshot_in,
-       audit::Sink& audit_in, const Clock& clock_in, AdminHandler admin_in, PolicyJudge judge_in)
+       audit::Sink& audit_in, const Clock& clock_in, Further further_in)
       : settings(std::move(settings_in)),
         snapshot(std::move(snapshot_in)),
         audit(audit_in),
         clock(clock_in),
-        admin(std::move(admin_in)),
-        judge(std::move(judge_in)) {}
+        further(std::move(further_in)) {}
 
   Settings settings;
   std::shared_ptr<const policy::Snapshot> snapshot;
   audit::Sink& audit;
   const Clock& clock;
-  AdminHandler admin;
-  PolicyJudge judge;
+  Further further;
 
   std::unique_ptr<Shared> shared;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -41,9 +39,9 @@ struct Gateway::Impl {
 };
 
 Gateway::Gateway(Settings settings, std::shared_ptr<const policy::Snapshot> snapshot,
-                 audit::Sink& audit, const Clock& clock, AdminHandler admin, PolicyJudge judge)
+                 audit::Sink& audit, const Clock& clock, Further further)
     : impl_(std::make_unique<Impl>(std::move(settings), std::move(snapshot), audit, clock,
-                                   std::move(admin), std::move(judge))) {}
+                                   std::move(further))) {}
 
 Gateway::~Gateway() {
   stop_now();
@@ -89,8 +87,10 @@ Status Gateway::Impl::open(bool any_admin_port) {
   auto client_tls = net::TlsContext::client(settings.ca_file);
   if (!client_tls) return std::unexpected(client_tls.error());
   shared = std::make_unique<Shared>(settings, audit, clock, std::move(*client_tls));
-  shared->admin = admin;
-  shared->judge = judge;
+  shared->admin = further.admin;
+  shared->judge = further.judge;
+  shared->approvals = further.approvals;
+  if (further.pins != nullptr) shared->pins = further.pins;
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
     auto server_tls = net::TlsContext::server(settings.tls_cert, settings.tls_key);
     if (!server_tls) return std::unexpected(server_tls.error());
@@ -101,10 +101,10 @@ Status Gateway::Impl::open(bool any_admin_port) {
   auto fds = open_ports(count);
   if (!fds) return std::unexpected(fds.error());
   for (std::size_t i = 0; i < count; ++i) {
-    workers.push_back(std::make_unique<Worker>(*shared, snapshot));
+    workers.push_back(std::make_unique<Worker>(*shared, snapshot, further.directory));
     workers.back()->listen((*fds)[i]);
   }
-  if (admin && (settings.admin_port != 0 || any_admin_port)) {
+  if (further.admin && (settings.admin_port != 0 || any_admin_port)) {
     auto fd = net::open_listener(settings.admin_host, settings.admin_port, settings.backlog);
     if (!fd) return std::unexpected(fd.error());
     admin_port = net::bound_port(*fd);
@@ -113,14 +113,28 @@ Status Gateway::Impl::open(bool any_admin_port) {
   return {};
 }
 
+namespace {
+
+// To be called by each of `count` loops; the last call is passed on.
+std::function<void()> once_all_have(std::size_t count, std::function<void()> taken) {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(count);
+  return [left, taken = std::move(taken)] {
+    if (left->fetch_sub(1) == 1 && taken) taken();
+  };
+}
+
+}  // namespace
+
 void Gateway::set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot,
                            std::function<void()> taken) {
-  const auto left = std::make_shared<std::atomic<std::size_t>>(impl_->workers.size());
-  for (auto& worker : impl_->workers) {
-    worker->set_snapshot(snapshot, [left, taken] {
-      if (left->fetch_sub(1) == 1 && taken) taken();
-    });
-  }
+  const auto one_has = once_all_have(impl_->workers.size(), std::move(taken));
+  for (auto& worker : impl_->workers) worker->set_snapshot(snapshot, one_has);
+}
+
+void Gateway::set_directory(std::shared_ptr<const tenant::Directory> directory,
+                            std::function<void()> taken) {
+  const auto one_has = once_all_have(impl_->workers.size(), std::move(taken));
+  for (auto& worker : impl_->workers) worker->set_directory(directory, one_has);
 }
 
 void Gateway::drain() {

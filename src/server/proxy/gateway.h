@@ -14,10 +14,13 @@
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/policy/pins.h"
 #include "core/policy/snapshot.h"
 #include "server/proxy/metrics.h"
 #include "server/proxy/policy_api.h"
 #include "server/proxy/settings.h"
+#include "server/tenant/approvals.h"
+#include "server/tenant/directory.h"
 
 namespace capsem::proxy {
 
@@ -25,15 +28,21 @@ struct AdminReply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string fields{};  // further header lines, each ended
 };
 
 // Views, valid during the call of the handler.
 struct AdminRequest {
   std::string_view method;
-  std::string_view path;  // decoded, without query
+  std::string_view path;   // decoded
+  std::string_view query;  // as it came, without the question mark
   std::string_view content_type;
-  bool has_origin = false;  // an Origin field is there: a web page sent it
-  std::string_view body;    // 1 MiB at most
+  std::string_view authorization;
+  std::string_view host;    // allowed by the listener's list already (T33)
+  std::string_view origin;  // empty: no web page sent it
+  std::string_view cookie;
+  std::string_view peer;  // the client's address, without its port
+  std::string_view body;  // 1 MiB at most
 };
 // To be called once, on any thread, at once or later, while the gateway lives. A client that has
 // left by then gets nothing.
@@ -42,12 +51,21 @@ using AdminRespond = std::function<void(AdminReply)>;
 // not block and should take well under a millisecond. What takes longer responds later.
 using AdminHandler = std::function<void(const AdminRequest&, AdminRespond)>;
 
+// What a gateway may have besides its policies and its audit. Pointers outlive the gateway; their
+// objects are called from all loops at once.
+struct Further {
+  AdminHandler admin{};                    // none: no admin listener
+  PolicyJudge judge{};                     // none: no check API
+  tenant::Approvals* approvals = nullptr;  // none: what wants approval is refused for good
+  policy::PinStore* pins = nullptr;        // none: pins live in memory
+  std::shared_ptr<const tenant::Directory> directory{};  // none: no integrations
+};
+
 class Gateway {
  public:
-  // `audit` and `clock` outlive the gateway. `audit` is called from all loops at once. Without
-  // `admin` there is no admin listener, without `judge` no check API.
+  // `audit` and `clock` outlive the gateway. `audit` is called from all loops at once.
   Gateway(Settings settings, std::shared_ptr<const policy::Snapshot> snapshot, audit::Sink& audit,
-          const Clock& clock, AdminHandler admin = {}, PolicyJudge judge = {});
+          const Clock& clock, Further further = {});
   ~Gateway();  // stop_now() and wait()
 
   Gateway(const Gateway&) = delete;
@@ -63,6 +81,10 @@ class Gateway {
   // before.
   void set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot,
                     std::function<void()> taken = {});
+
+  // The same for who may call: a key that is missing from `directory` is refused from now on.
+  void set_directory(std::shared_ptr<const tenant::Directory> directory,
+                     std::function<void()> taken = {});
 
   // Readiness turns 503 at once, listeners close after drain_announce_ms, running exchanges finish
   // for up to drain_ms, then end with the fault frame of their dialect. A second call ends at once.

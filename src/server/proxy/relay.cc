@@ -100,7 +100,7 @@ void Relay::begin_exchange() {
   exchange_.emplace(
       route_.profile, snapshot, shared.settings.engine, worker_.workspace(),
       subject_of(route_, target_.path, caller, shared.settings),
-      engine::Services{.clock = &shared.clock, .pins = &shared.pins, .counters = &shared.counters},
+      engine::Services{.clock = &shared.clock, .pins = shared.pins, .counters = &shared.counters},
       explains_);
 }
 

@@ -237,10 +237,16 @@ void Session::on_request_end() {
 
 void Session::answer_admin() {
   admin_wait_ = std::make_shared<Session*>(this);
+  peer_text_ = peer_.text();
   const AdminRequest request{.method = head_->method,
                              .path = target_->path,
+                             .query = target_->query,
                              .content_type = head_->get(http::FieldId::content_type),
-                             .has_origin = head_->has(http::FieldId::origin),
+                             .authorization = head_->get("authorization"),
+                             .host = head_->get(http::FieldId::host),
+                             .origin = head_->get(http::FieldId::origin),
+                             .cookie = head_->get("cookie"),
+                             .peer = peer_text_,
                              .body = admin_body_};
   // The reply comes from any thread and at any time, so it finds its way through the loop, and
   // nobody when the client has left or the connection is gone.
@@ -256,6 +262,7 @@ void Session::finish_admin(AdminReply reply) {
   admin_wait_.reset();
   LocalAnswer wrapped = plain(reply.status, std::move(reply.body));
   wrapped.type = reply.content_type;
+  wrapped.fields = std::move(reply.fields);
   answer(std::move(wrapped));
 }
 

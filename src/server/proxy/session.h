@@ -69,6 +69,7 @@ class Session final : public http::ServerEvents, public net::Retirable {
   std::string_view agent_;
   bool agent_bound_ = false;
   std::string admin_body_;
+  std::string peer_text_;  // of admin requests
   // There while the admin handler has not responded; what it is to respond to.
   std::shared_ptr<Session*> admin_wait_;
   bool in_flight_ = false;

@@ -75,6 +75,72 @@ struct UpstreamLimits {
   std::uint32_t inflate_ratio_max = 100;
 };
 
+// How safe a record is before what it tells of may happen (reliability.md, promise 3).
+enum class Durability : std::uint8_t {
+  Decisions,  // blocks, approvals, warnings before their answer; the others within lazy_ms
+  All,        // every request before the first byte goes to its provider
+  Async,      // nothing waits
+};
+enum class AuditFailure : std::uint8_t {
+  Closed,  // no record, no exchange: 503 audit_unavailable
+  Spool,   // into a bounded file, which is read in once the database is back
+  Open,    // on without a record: loud and counted
+};
+
+struct AuditSettings {
+  bool enabled = true;  // with a data directory or a database
+  Durability durability = Durability::Decisions;
+  AuditFailure on_failure = AuditFailure::Closed;
+  std::uint32_t write_ms_max = 1'000;              // waiting for a record; then on_failure
+  std::uint32_t group_ms = 2, group_records = 64;  // a commit gathers what comes in this time
+  std::uint32_t lazy_ms = 100;                     // what nobody waits for is committed this soon
+  std::uint32_t queue_bytes_max = 64u << 20;       // records in memory; more: on_failure
+  std::uint64_t spool_bytes_max = 256u << 20;
+  std::uint32_t segment_records_max = 100'000;
+  std::uint64_t segment_bytes_max = 128u << 20;
+  std::uint32_t retention_days = 0;  // whole segments older than this go; 0: kept for ever
+  std::uint64_t retention_bytes_max = 16ull << 30;  // and the oldest past this; 0: no bound
+  std::uint32_t content_bytes_max = 1u << 20;       // of one exchange's texts, where they are kept
+};
+
+struct StoreSettings {
+  std::string database_url;  // "postgres://..."; empty: SQLite in data_dir
+  std::string redis_url;     // "redis://[user:password@]host:port[/db]"; empty: counters in memory
+  std::uint32_t call_ms = 1'000;  // one statement, one wait for a lock
+  std::uint32_t redis_call_ms = 50;
+  std::uint32_t redis_breaker_errors = 5;  // then Redis is left alone, and asked again each second
+  std::uint32_t replicas = 1;              // gateways that share limits: the local share is 1/n
+  std::uint32_t poll_ms = 250;             // how soon another gateway's changes are seen
+  std::uint32_t snapshot_age_ms_max =
+      300'000;  // keys and policies without their database; then 503
+};
+
+struct VaultSettings {
+  std::vector<std::string> master_key_files;  // the first seals, all open
+  std::string master_key_env = "CAPSEM_MASTER_KEY";
+  std::string master_key_credential = "capsem-master-key";  // of systemd
+  std::string passphrase_file;                              // Argon2id
+};
+
+struct ApprovalSettings {
+  std::uint32_t ttl_ms = 900'000;
+  std::uint32_t pending_max = 1'000;          // per tenant; more: 503
+  std::uint32_t answer_bytes_max = 1u << 20;  // of a withheld answer that is kept
+};
+
+struct WebhookSettings {
+  std::vector<std::string> urls;   // told of reviews and violations
+  std::vector<std::string> hosts;  // where callbackUrl may lead; those of urls besides
+  std::string secret_file;         // what deliveries are signed with (HMAC-SHA-256)
+  bool allow_private = false;      // addresses of the own network (T23)
+  std::uint32_t timeout_ms = 5'000, attempts_max = 8;
+};
+
+struct AdminSettings {
+  std::vector<std::string> allowed_origins;  // beside the listener's own (T32)
+  std::uint32_t failed_logins_max = 5, failed_logins_ms = 300'000;  // per address; then 429
+};
+
 struct Settings {
   // [server]
   std::string host = "127.0.0.1";
@@ -119,6 +185,14 @@ struct Settings {
   HttpLimits http;
   wire::JsonLimits json;
   engine::EngineSettings engine;
+
+  // [audit], [store], [vault], [approvals], [webhooks], [admin]
+  AuditSettings audit;
+  StoreSettings store;
+  VaultSettings vault;
+  ApprovalSettings approvals;
+  WebhookSettings webhooks;
+  AdminSettings admin;
 
   // [errors]
   codec::ErrorBody error_body = codec::ErrorBody::Auto;

@@ -86,9 +86,11 @@ struct Shared {
   MemoryLedger ledger;
   InFlight in_flight;
   limit::MemoryStore counters;
-  store::MemoryPins pins;
+  store::MemoryPins memory_pins;
+  policy::PinStore* pins = &memory_pins;
   AdminHandler admin;
-  PolicyJudge judge;  // none: the check API's paths are unknown
+  PolicyJudge judge;                       // none: the check API's paths are unknown
+  tenant::Approvals* approvals = nullptr;  // none: what wants approval is refused for good
 
   std::atomic<bool> draining{false};
 };

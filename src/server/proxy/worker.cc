@@ -18,11 +18,13 @@ std::uint64_t random_word() {
 
 }  // namespace
 
-Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot)
+Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot,
+               std::shared_ptr<const tenant::Directory> directory)
     : shared_(shared),
       loop_(shared.clock),
       workspace_(random_word(), random_word(), shared.settings.json),
-      snapshot_(std::move(snapshot)) {
+      snapshot_(std::move(snapshot)),
+      directory_(std::move(directory)) {
   for (std::size_t i = 0; i < kProviderCount; ++i) {
     const BaseUrl& base = shared_.settings.base_urls[i];
     const Endpoint& dial = shared_.settings.connect_to[i];
@@ -87,6 +89,14 @@ void Worker::set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot,
                           std::function<void()> taken) {
   loop_.post([this, snapshot = std::move(snapshot), taken = std::move(taken)]() mutable {
     snapshot_ = std::move(snapshot);
+    taken();
+  });
+}
+
+void Worker::set_directory(std::shared_ptr<const tenant::Directory> directory,
+                           std::function<void()> taken) {
+  loop_.post([this, directory = std::move(directory), taken = std::move(taken)]() mutable {
+    directory_ = std::move(directory);
     taken();
   });
 }

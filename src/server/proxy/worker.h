@@ -16,6 +16,7 @@
 #include "server/net/loop.h"
 #include "server/proxy/metrics.h"
 #include "server/proxy/shared.h"
+#include "server/tenant/directory.h"
 #include "server/upstream/provider.h"
 
 namespace capsem::proxy {
@@ -24,7 +25,8 @@ class Session;
 
 class Worker final : public net::TimerHandler {
  public:
-  Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot);
+  Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot,
+         std::shared_ptr<const tenant::Directory> directory);
   ~Worker();
 
   // Before start(): takes the listening socket over.
@@ -35,6 +37,8 @@ class Worker final : public net::TimerHandler {
 
   // From any thread.
   void set_snapshot(std::shared_ptr<const policy::Snapshot> snapshot, std::function<void()> taken);
+  void set_directory(std::shared_ptr<const tenant::Directory> directory,
+                     std::function<void()> taken);
   void drain();
   void stop_now();
 
@@ -48,6 +52,8 @@ class Worker final : public net::TimerHandler {
     return *providers_[static_cast<std::size_t>(which)];
   }
   const std::shared_ptr<const policy::Snapshot>& snapshot() const { return snapshot_; }
+  // Null: there are no integrations.
+  const std::shared_ptr<const tenant::Directory>& directory() const { return directory_; }
   void forget(Session& session, const net::Address& peer, bool admin);
 
  private:
@@ -64,6 +70,7 @@ class Worker final : public net::TimerHandler {
   MetricShard metrics_;
   engine::Workspace workspace_;
   std::shared_ptr<const policy::Snapshot> snapshot_;
+  std::shared_ptr<const tenant::Directory> directory_;
   std::array<std::unique_ptr<upstream::Provider>, kProviderCount> providers_;
   std::unique_ptr<net::Listener> listener_, admin_listener_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;

@@ -32,9 +32,13 @@ class TestClock final : public Clock {
 
 class Records final : public audit::Sink {
  public:
-  void write(const audit::Record& record) override {
-    const std::scoped_lock lock(mutex_);
-    records_.push_back(record);
+  using audit::Sink::write;
+  void write(const audit::Record& record, Written written) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      records_.push_back(record);
+    }
+    if (written) written(true);
   }
   std::vector<audit::Record> take() {
     const std::scoped_lock lock(mutex_);
@@ -107,8 +111,11 @@ class GatewayTest : public testing::Test {
     settings.port = settings.admin_port = 0;
     settings.workers = 2;
     settings.engine.limits.request_bytes_max = body_max;
-    gateway_ = std::make_unique<Gateway>(settings, *snapshot, records_, clock_, std::move(admin),
-                                         std::move(judge));
+    Further further;
+    further.admin = std::move(admin);
+    further.judge = std::move(judge);
+    gateway_ =
+        std::make_unique<Gateway>(settings, *snapshot, records_, clock_, std::move(further));
     const Status started = gateway_->start(true);
     ASSERT_TRUE(started) << started.error().detail;
   }
@@ -277,7 +284,7 @@ TEST_F(GatewayTest, AnAdminReplyMayComeLaterAndFromAnotherThread) {
   std::string seen;
   start({}, [&](const AdminRequest& request, AdminRespond respond) {
     seen = std::string(request.method) + " " + std::string(request.path) + " " +
-           std::string(request.content_type) + " " + (request.has_origin ? "o" : "-") + " " +
+           std::string(request.content_type) + " " + (request.origin.empty() ? "-" : "o") + " " +
            std::string(request.body);
     asked.set_value(std::move(respond));
   });
