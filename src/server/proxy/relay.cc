@@ -38,7 +38,7 @@ Relay::Relay(Session& session, const Route& route, const http::RequestHead& head
       desk_(worker_.loop(), worker_.mailbox(), worker_.shared().approvals,
             approval_ms_max(worker_.shared().settings)),
       request_id_(session.request_id()),
-      run_id_(make_run_id(worker_.workspace().ids)) {
+      run_id_(make_run_id(worker_.workspace().ids, worker_.shared().clock.wall_ms())) {
   passage_.began_ns = client_.request_begin_ns();
   passage_.began_wall_ms = worker_.shared().clock.wall_ms();
 }

@@ -17,7 +17,6 @@ void fill_names(audit::Record& record, const Exchanged& exchanged) {
   record.tenant = caller.tenant();
   record.integration = caller.integration_id();
   record.key_id = caller.key_id();
-  record.evaluated = exchanged.route.action == Action::Inspect;
   if (exchanged.route.action == Action::Through) {
     record.not_checked.push_back({"request", "relayed unread"});
   }
@@ -49,6 +48,7 @@ audit::Record opening_record(const Exchanged& exchanged, const Passage& passage,
   audit::Record record;
   record.kind = audit::RecordKind::Opening;
   if (exchange != nullptr) {
+    record.evaluated = true;
     record.model = exchange->facts().model;
     record.stream = exchange->wants_stream();
     record.revision = exchange->snapshot().revision();
