@@ -148,6 +148,9 @@ constexpr Setting kServer[] = {
      .slot = CAPSEM_SLOT(drain_ms),
      .help = "time running exchanges get to end at shutdown",
      .max = kDayMs},
+    {.name = "server.confine",
+     .slot = CAPSEM_SLOT(confine),
+     .help = "give up, once started, every system call the gateway does not need"},
 };
 
 constexpr Setting kUpstream[] = {

@@ -159,6 +159,7 @@ struct Settings {
   std::vector<std::string> allowed_hosts;  // Host allow-list (T33); empty: any on a non-loopback
                                            // listener, loopback names on a loopback one
   std::uint32_t drain_announce_ms = 5'000, drain_ms = 600'000;
+  bool confine = true;  // after the start: no other program, no foreign system call
 
   // [upstream]
   std::array<BaseUrl, kProviderCount> base_urls{
