@@ -152,8 +152,7 @@ ErrorBody resolve_error_body(ErrorBody setting, std::string_view stainless_lang,
 
 std::string error_body(ErrorBody body, const Refusal& refusal) {
   std::string out = "{";
-  const bool integration = body == ErrorBody::Integration ||
-                           body == ErrorBody::GeminiIntegration ||
+  const bool integration = body == ErrorBody::Integration || body == ErrorBody::GeminiIntegration ||
                            body == ErrorBody::AnthropicIntegration;
   if (integration) {
     append_integration_error(out, body, refusal);

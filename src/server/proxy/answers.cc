@@ -61,8 +61,8 @@ std::size_t count_violations(std::span<const policy::Decision> decisions) {
         policy::strictness(decision.verdict) < policy::strictness(policy::Verdict::Log)) {
       continue;
     }
-    const bool again = std::ranges::any_of(
-        decisions.first(i), [&decision](const policy::Decision& earlier) {
+    const bool again =
+        std::ranges::any_of(decisions.first(i), [&decision](const policy::Decision& earlier) {
           return earlier.enforced && earlier.policy == decision.policy &&
                  earlier.rule == decision.rule;
         });
@@ -90,8 +90,8 @@ LocalAnswer denial_answer(const ErrorStyle& style, const engine::Denial& denial,
   LocalAnswer answer;
   answer.status = denial.status;
   const bool by_policy = denial.type == "policy_violation" || denial.status == 429;
-  const std::string text = of_integration(style.body) ? integration_text(denial, told.violations)
-                                                      : denial.message;
+  const std::string text =
+      of_integration(style.body) ? integration_text(denial, told.violations) : denial.message;
   answer.body =
       codec::error_body(style.body, {.message = text,
                                      .detail = denial.detail,
@@ -122,7 +122,8 @@ LocalAnswer identity_answer(const ErrorStyle& style, const IdentityError& error)
   const codec::ErrorBody shape = style.body;
   switch (error.kind) {
     case IdentityError::Kind::Malformed:
-      return error_answer(style, of_integration(shape) ? 401 : 400, "Invalid Authorization header format. Expected: Bearer <key>",
+      return error_answer(style, of_integration(shape) ? 401 : 400,
+                          "Invalid Authorization header format. Expected: Bearer <key>",
                           "invalid_request_error", "malformed_credentials");
     case IdentityError::Kind::Conflicting:
       return error_answer(style, 400, "Conflicting credentials in the request",
@@ -168,7 +169,8 @@ void append_cors_fields(std::string& out, const http::RequestHead& head) {
   http::append_field(out, "access-control-allow-origin", origin);
   out.append(
       "access-control-allow-credentials: true\r\n"
-      "access-control-expose-headers: x-request-id, x-capsem-explain, x-capsem-review, request-id, retry-after, "
+      "access-control-expose-headers: x-request-id, x-capsem-explain, x-capsem-review, request-id, "
+      "retry-after, "
       "retry-after-ms, "
       "x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
       "x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "

@@ -37,25 +37,25 @@ class Awaited final : public net::TimerHandler {
     place_ = place;
     done_ = std::move(done);
     asking_ = place.get();
-    question(Reply([weak = std::weak_ptr<Place>(place), mailbox = mailbox_,
-                    thread = std::this_thread::get_id(),
-                    orphan = std::move(orphan)](T value) mutable {
-      if (std::this_thread::get_id() == thread) {
-        if (const auto at = weak.lock(); at && at->owner != nullptr && at->owner->asking_) {
-          at->at_once = std::move(value);
-          return;
-        }
-      }
-      auto shared = std::make_shared<T>(std::move(value));
-      const bool posted = mailbox->post([weak, shared, orphan] {
-        if (const auto at = weak.lock(); at && at->owner != nullptr) {
-          at->owner->deliver(std::move(*shared));
-        } else if (orphan) {
-          orphan(std::move(*shared));
-        }
-      });
-      if (!posted && orphan) orphan(std::move(*shared));
-    }));
+    question(
+        Reply([weak = std::weak_ptr<Place>(place), mailbox = mailbox_,
+               thread = std::this_thread::get_id(), orphan = std::move(orphan)](T value) mutable {
+          if (std::this_thread::get_id() == thread) {
+            if (const auto at = weak.lock(); at && at->owner != nullptr && at->owner->asking_) {
+              at->at_once = std::move(value);
+              return;
+            }
+          }
+          auto shared = std::make_shared<T>(std::move(value));
+          const bool posted = mailbox->post([weak, shared, orphan] {
+            if (const auto at = weak.lock(); at && at->owner != nullptr) {
+              at->owner->deliver(std::move(*shared));
+            } else if (orphan) {
+              orphan(std::move(*shared));
+            }
+          });
+          if (!posted && orphan) orphan(std::move(*shared));
+        }));
     asking_ = nullptr;
     if (place->at_once) return deliver(std::move(place->at_once));
     loop_.timers().arm(timer_, ms_max);

@@ -1,7 +1,6 @@
 #include "server/proxy/forward.h"
 
 #include "core/limit/headers.h"
-
 #include "server/http/writer.h"
 #include "server/proxy/identity.h"
 
@@ -131,9 +130,9 @@ namespace {
 void append_stored_key(std::string& out, Provider provider, std::string_view path,
                        const Secret& key) {
   // Google's own OpenAI dialect wants the key as OpenAI does.
-  const bool bearer = provider == Provider::OpenAi ||
-                      (provider == Provider::Gemini &&
-                       path.find("/openai/") != std::string_view::npos);
+  const bool bearer =
+      provider == Provider::OpenAi ||
+      (provider == Provider::Gemini && path.find("/openai/") != std::string_view::npos);
   if (bearer) {
     out.append("authorization: Bearer ");
   } else {

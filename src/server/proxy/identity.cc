@@ -89,12 +89,14 @@ std::expected<Identity, IdentityError> identify(const http::RequestHead& head,
   if (target.query.find("key=") != std::string_view::npos) {
     int count = 0;
     from_query = http::query_value(target.query, "key", count);
-    if (count > 1 || (!from_query.empty() && !add(from_query, !provider || provider == Provider::Gemini))) {
+    if (count > 1 ||
+        (!from_query.empty() && !add(from_query, !provider || provider == Provider::Gemini))) {
       return std::unexpected(IdentityError{Kind::Conflicting, {}});
     }
   }
   if (key.empty() || !readable) {
-    return std::unexpected(IdentityError{Kind::Missing, wanted_header(provider.value_or(Provider::OpenAi))});
+    return std::unexpected(
+        IdentityError{Kind::Missing, wanted_header(provider.value_or(Provider::OpenAi))});
   }
   return Identity{Secret(key)};
 }

@@ -43,7 +43,7 @@ std::string_view missing_version(Provider provider, std::string_view rest) {
   if (begins("/v1")) return {};
   if (provider != Provider::Gemini) return "/v1";
   return begins("/v1beta") || begins("/v1alpha") || begins("/upload") ? std::string_view()
-                                                                       : "/v1beta";
+                                                                      : "/v1beta";
 }
 
 char lower(char c) {

@@ -107,8 +107,8 @@ void Relay::on_body(std::string_view bytes) {
 }
 
 void Relay::on_refused(const http::Refusal& refusal) {
-  refuse(error_answer(style_, refusal.status, refusal.reason, "invalid_request_error",
-                      "bad_request"));
+  refuse(
+      error_answer(style_, refusal.status, refusal.reason, "invalid_request_error", "bad_request"));
 }
 
 void Relay::on_request_end() {
@@ -153,9 +153,8 @@ void Relay::find_kept_answer() {
                       .run_id = run_id_,
                       .model = exchange_->facts().model,
                       .content = session_.keeps_content()};
-  desk_.find_answer(
-      question_of(*exchange_, asking, event::Phase::Response),
-      [this](std::optional<ApprovalAnswer> answer) { found(std::move(answer)); });
+  desk_.find_answer(question_of(*exchange_, asking, event::Phase::Response),
+                    [this](std::optional<ApprovalAnswer> answer) { found(std::move(answer)); });
 }
 
 void Relay::found(std::optional<ApprovalAnswer> answer) {
@@ -217,17 +216,17 @@ void Relay::asked(event::Phase phase, ApprovalAnswer answer) {
       engine::Denial denial{.message = "Request rejected by a reviewer",
                             .type = "policy_violation",
                             .code = "approval_rejected"};
-      return refuse(
-          denial_answer(style_, denial, {.run_id = run_id_, .review_id = review_id_}), true);
+      return refuse(denial_answer(style_, denial, {.run_id = run_id_, .review_id = review_id_}),
+                    true);
     }
     case Kind::Full:
     case Kind::Unavailable: {
       const bool full = answer.kind == Kind::Full;
-      LocalAnswer busy = error_answer(
-          style_, 503,
-          full ? "Too many requests wait for review, retry later"
-               : "Reviews are not available, retry later",
-          "server_error", full ? "approvals_full" : "approvals_unavailable");
+      LocalAnswer busy =
+          error_answer(style_, 503,
+                       full ? "Too many requests wait for review, retry later"
+                            : "Reviews are not available, retry later",
+                       "server_error", full ? "approvals_full" : "approvals_unavailable");
       busy.fields = "retry-after: 5\r\n";
       busy.outcome = "blocked";
       return refuse(std::move(busy), true);
@@ -267,10 +266,10 @@ void Relay::start_call() {
   const std::string_view body = inspected ? exchange_->request_body() : plain_body_;
   const bool reads = head_.method == "GET" || head_.method == "HEAD";
   upstream::CallRequest request;
-  request.head = upstream_head(
-      head_, target_, route_.provider, upstream_->base,
-      reads ? -1 : static_cast<std::int64_t>(body.size()),
-      caller_.integration != nullptr ? &caller_.integration->provider_key : nullptr);
+  request.head =
+      upstream_head(head_, target_, route_.provider, upstream_->base,
+                    reads ? -1 : static_cast<std::int64_t>(body.size()),
+                    caller_.integration != nullptr ? &caller_.integration->provider_key : nullptr);
   request.body = body;
   request.stream = (exchange_ && exchange_->wants_stream()) || !inspected;
   request.repeatable = reads;

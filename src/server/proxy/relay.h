@@ -127,11 +127,11 @@ class Relay final : public upstream::CallEvents, public Work {
   engine::Answer kind_ = engine::Answer::Body;
   engine::Step step_ = engine::Step::Continue;  // what the request came to
   enum class Limits : std::uint8_t { Known, RequestWaits, AnswerWaits } limits_ = Limits::Known;
-  bool direct_ = false;   // the answer leaves without passing the engine
-  bool masked_ = false;   // R15's masked provider error
+  bool direct_ = false;       // the answer leaves without passing the engine
+  bool masked_ = false;       // R15's masked provider error
   bool key_refused_ = false;  // the provider does not take the stored key
-  bool begun_ = false;    // the answer's head has been handed over
-  bool settled_ = false;  // its record is written, or is being kept
+  bool begun_ = false;        // the answer's head has been handed over
+  bool settled_ = false;      // its record is written, or is being kept
   bool finished_ = false;
   bool explains_ = false;  // the caller asked for it, and its key may
   int status_ = 0;

@@ -61,8 +61,8 @@ void Relay::on_answer_head(const http::ResponseHead& head) {
   const bool ok = head.status >= 200 && head.status < 300;
   kind_ = kind_of(head);
   key_refused_ = caller_.integration != nullptr && head.status == 401;
-  masked_ = key_refused_ || (!ok && head.status >= 400 &&
-                             worker_.shared().settings.mask_upstream_errors);
+  masked_ =
+      key_refused_ || (!ok && head.status >= 400 && worker_.shared().settings.mask_upstream_errors);
   passage_.streams = kind_ == Answer::Sse || kind_ == Answer::JsonArray;
   if (desk_.open()) answer_type_ = head.get(http::FieldId::content_type);
   write_answer_head(head);

@@ -67,13 +67,12 @@ void Relay::deny() {
   if (begun_) return end_stream(std::exchange(out_, {}), "cut", exchange_->denial().code);
   const engine::Denial& denial = exchange_->denial();
   const std::string explanation = explains_ ? explain(denial.status, false) : std::string();
-  LocalAnswer answer =
-      denial_answer(style_, denial,
-                    {.run_id = run_id_,
-                     .explain = explanation,
-                     .review_id = exchange_->wants_approval() ? std::string_view(review_id_)
-                                                              : std::string_view(),
-                     .violations = count_violations(exchange_->decisions())});
+  LocalAnswer answer = denial_answer(
+      style_, denial,
+      {.run_id = run_id_,
+       .explain = explanation,
+       .review_id = exchange_->wants_approval() ? std::string_view(review_id_) : std::string_view(),
+       .violations = count_violations(exchange_->decisions())});
   append_limit_fields(answer.fields);
   refuse(std::move(answer), denial.type == "policy_violation" || denial.status == 429);
 }

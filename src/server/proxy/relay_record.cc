@@ -66,8 +66,7 @@ audit::Record opening_record(const Exchanged& exchanged, const Passage& passage,
 
 void count(MetricShard& metrics, const audit::Record& record, const Exchanged& exchanged,
            const Passage& passage, const Ending& ending, const upstream::Call* call) {
-  ProviderMetrics& provider =
-      metrics.providers[static_cast<std::size_t>(exchanged.route.provider)];
+  ProviderMetrics& provider = metrics.providers[static_cast<std::size_t>(exchanged.route.provider)];
   const auto status_class = static_cast<std::size_t>(ending.status / 100);
   if (status_class < provider.status.size()) provider.status[status_class].add();
   provider.duration_ms.observe(static_cast<std::uint64_t>(record.duration_us / 1'000),

@@ -47,4 +47,8 @@ struct Route {
 // Anthropic share. Views of the route point into `path`.
 Route find_route(std::string_view method, std::string_view path, bool anthropic);
 
+// GET /v1/reviews/{id}; other paths below /v1/reviews are Unknown.
+Route find_review_route(std::string_view method, std::string_view path);
+inline constexpr std::string_view kReviewPrefix = "/v1/reviews/";
+
 }  // namespace capsem::proxy

@@ -27,8 +27,7 @@ Upstreams::Upstreams(net::Loop& loop, Shared& shared) : loop_(loop), shared_(sha
   }
 }
 
-std::shared_ptr<Upstream> Upstreams::of(const tenant::Integration& integration,
-                                        Provider provider) {
+std::shared_ptr<Upstream> Upstreams::of(const tenant::Integration& integration, Provider provider) {
   if (integration.base_url.empty()) return own(provider);
   const auto at = by_integration_.find(integration.id);
   if (at != by_integration_.end()) {
@@ -43,9 +42,9 @@ std::shared_ptr<Upstream> Upstreams::of(const tenant::Integration& integration,
   make_room();
   upstream::Target target{base->host, base->port, base->tls};
   target.public_only = !integration.allow_private;
-  auto made = std::make_shared<Upstream>(loop_, shared_.resolver, shared_.client_tls,
-                                         std::move(*base), std::move(target),
-                                         shared_.upstream_limits);
+  auto made =
+      std::make_shared<Upstream>(loop_, shared_.resolver, shared_.client_tls, std::move(*base),
+                                 std::move(target), shared_.upstream_limits);
   by_integration_.emplace(integration.id,
                           Kept{integration.base_url, integration.allow_private, made});
   return made;
