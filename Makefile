@@ -30,9 +30,9 @@ build: setup ## Build the program: build/release/capsem
 	$(call build,release,capsem)
 
 .PHONY: run
-run: build ## Build what is missing and run the gateway with config/
-	$(call say,capsem serve --config-dir config $(ARGS))
-	@exec build/release/capsem serve --config-dir config $(ARGS)
+run: build ## Build what is missing and run the gateway with config/, keeping its state in data/
+	$(call say,capsem serve --config-dir config --data-dir data $(ARGS))
+	@exec build/release/capsem serve --config-dir config --data-dir data $(ARGS)
 
 .PHONY: demo
 demo: build ## Build what is missing and play the founding demo (no key, no network)

@@ -155,6 +155,8 @@ void write_amounts(JsonLine& line, const Record& r) {
     line.number("total_tokens", r.usage.total_tokens);
     line.close_object();
   }
+  if (r.cost_nano) line.number("cost_nano", *r.cost_nano);
+  if (r.evaluated) line.boolean("evaluated", true);
   if (!r.finish_reason.empty()) line.text("finish_reason", r.finish_reason);
   line.number("request_bytes", r.request_bytes);
   line.number("response_bytes", r.response_bytes);

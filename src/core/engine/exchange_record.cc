@@ -24,6 +24,11 @@ audit::Record Exchange::take_record() {
   record.answer_inspected = x.answer_inspected;
   record.not_checked = std::move(x.ledger.not_checked);
   record.usage = x.answer_facts.usage;
+  if (const auto price = x.snapshot->prices().price_of(record.model);
+      price && record.usage.known) {
+    record.cost_nano =
+        limit::cost_nano(*price, record.usage.input_tokens, record.usage.output_tokens);
+  }
   record.evaluated = x.request_judged || x.answer_judged;
   record.texts = kept_texts();
   record.finish_reason = std::move(x.answer_facts.finish_reason);

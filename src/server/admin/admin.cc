@@ -85,7 +85,7 @@ bool asks_for_nothing(std::string_view body) {
 
 std::optional<AdminReply> reload_refusal(const AdminRequest& request) {
   if (request.method != "POST") return detail(405, "Method Not Allowed");
-  if (request.has_origin) return detail(403, "Requests of web pages are refused here");
+  if (!request.origin.empty()) return detail(403, "Requests of web pages are refused here");
   if (!says_json(request.content_type)) {
     return detail(415, "Send content-type: application/json");
   }

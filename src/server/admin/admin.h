@@ -8,20 +8,20 @@
 #include <string_view>
 #include <vector>
 
+#include "server/admin/reply.h"
+
 namespace capsem::admin {
 
 struct AdminRequest {
   std::string_view method;
-  std::string_view path;  // decoded, without query
+  std::string_view path;     // decoded
+  std::string_view query{};  // as it came, without the question mark
   std::string_view content_type{};
-  bool has_origin = false;  // sent by a web page
+  std::string_view authorization{};
+  std::string_view host{};    // allowed by the listener's list already (T33)
+  std::string_view origin{};  // empty: no web page sent it
+  std::string_view peer{};    // the client's address
   std::string_view body{};
-};
-
-struct AdminReply {
-  int status = 200;
-  std::string content_type = "application/json";
-  std::string body{};
 };
 
 // One policy in force.

@@ -30,7 +30,8 @@ std::string timestamp(std::int64_t wall_ms) {
 proxy::AdminReply to_proxy(admin::AdminReply reply) {
   return {.status = reply.status,
           .content_type = std::move(reply.content_type),
-          .body = std::move(reply.body)};
+          .body = std::move(reply.body),
+          .fields = std::move(reply.fields)};
 }
 
 }  // namespace
@@ -181,7 +182,7 @@ void Service::answer_admin(const proxy::AdminRequest& request, proxy::AdminRespo
   auto reply = admin::admin_reply({.method = request.method,
                                    .path = request.path,
                                    .content_type = request.content_type,
-                                   .has_origin = !request.origin.empty(),
+                                   .origin = request.origin,
                                    .body = request.body},
                                   {.ready = gateway_->ready(),
                                    .metrics = [this] { return metrics(); },

@@ -25,7 +25,8 @@ namespace capsem::sql {
 struct Blob {
   std::string_view bytes;
 };
-// A view: what it points to outlives the call. std::monostate is NULL.
+// A view: what it points to outlives the call. std::monostate is NULL. A text is stored as
+// storable() of text.h makes it: with U+FFFD for every byte that is not UTF-8, and for NUL.
 using Value = std::variant<std::monostate, std::int64_t, std::string_view, Blob>;
 
 // One row of an answer; valid during the callback. Columns count from 0. A NULL reads as 0 or
@@ -66,17 +67,24 @@ class Connection {
     return run(statement, std::span<const Value>(values.begin(), values.size()), on_row);
   }
 
-  // begin() takes the write lock at once. After a failed commit() nothing is open any more.
+  // begin() takes SQLite's write lock at once; in PostgreSQL others write meanwhile, so take_lock()
+  // what has to be alone. After a failed commit() nothing is open any more. After a statement that
+  // failed, commit() rolls back and fails.
   virtual Status begin() = 0;
   virtual Status commit() = 0;
-  virtual void rollback() noexcept = 0;
+  virtual void rollback() noexcept = 0;  // nothing when nothing is open
 
-  // After store_io and store_gone: false. Such a connection is closed and another one opened.
+  // After store_io and store_gone: false. Such a connection is closed and another one opened. Seen
+  // also: a server that closed the connection since the last call.
   virtual bool usable() const = 0;
 };
 
 // `work` between begin() and commit(); rolled back when it fails or throws.
 Status in_transaction(Connection& connection, const std::function<Status()>& work);
+
+// Until the transaction ends only one connection has the lock called `name`. SQLite's transactions
+// are alone anyway. REQUIRES: in a transaction.
+Status take_lock(Connection& connection, std::string_view name);
 
 // Where the database is. A value; the password stays in it.
 struct Target {

@@ -1,8 +1,8 @@
 #include "server/sql/schema.h"
 
-#include <array>
+#include <charconv>
+#include <span>
 #include <string>
-#include <vector>
 
 namespace capsem::sql {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 // Types are spelled so that both databases understand them: SQLite stores whole numbers in 64 bits
 // and bytes as they are, whatever the column is called. Times are milliseconds since 1970, UTC.
 // Lists and objects are JSON texts.
-[[maybe_unused]] constexpr const char* kFirst[] = {
+constexpr const char* kFirst[] = {
     // What gateways that share the database agree on: "directory_version", "policy_version", ...
     R"(CREATE TABLE meta (
       name TEXT PRIMARY KEY,
@@ -122,7 +122,9 @@ namespace {
       run_id TEXT NOT NULL,
       attached BIGINT NOT NULL,              -- identical repeats while it was pending
       violations TEXT NOT NULL,              -- JSON, as records have them
-      preview TEXT NOT NULL,                 -- by the tenant's content level; may be empty
+      callbacks TEXT NOT NULL,               -- URLs that are told the outcome, one per line (R53)
+      preview BYTEA,                         -- texts, by the tenant's content level
+      preview_sealed BIGINT NOT NULL,        -- 0: the preview is plain JSON
       answer BYTEA,                          -- sealed: the answer an approved retry receives (X3)
       answer_head TEXT NOT NULL,             -- its status, content type and whether it was streamed
       created_ms BIGINT NOT NULL,
@@ -134,6 +136,9 @@ namespace {
       consumed_run_id TEXT))",
     R"(CREATE INDEX review_by_digest ON review (digest, status))",
     R"(CREATE INDEX review_by_time ON review (tenant_id, created_ms))",
+    R"(CREATE INDEX review_by_status ON review (status, tenant_id))",
+    R"(CREATE UNIQUE INDEX review_open ON review (digest, revision, phase)
+       WHERE status IN ('PENDING', 'APPROVED'))",
 
     // Deliveries of webhooks that wait (R44, R53).
     R"(CREATE TABLE outbox (
@@ -161,7 +166,9 @@ namespace {
       last_digest BYTEA NOT NULL,
       begun_ms BIGINT NOT NULL,
       closed_ms BIGINT,
-      retired_ms BIGINT))",  // its records were removed by retention
+      retired_ms BIGINT,                     // its records were removed by retention
+      content_bytes BIGINT NOT NULL,         // kept beside its records
+      UNIQUE (gateway, previous)))",  // a chain does not fork
     R"(CREATE TABLE audit_record (
       segment TEXT NOT NULL,
       seq BIGINT NOT NULL,                   -- 1, 2, ... in its segment
@@ -194,9 +201,11 @@ namespace {
       resolution TEXT NOT NULL,              -- of RESOLVED: its type
       note TEXT NOT NULL,
       changed_by TEXT NOT NULL,
-      changed_ms BIGINT))",
+      changed_ms BIGINT,
+      told_ms BIGINT))",  // when its webhooks were queued; NULL: not yet
     R"(CREATE INDEX violation_by_time ON violation (tenant_id, time_ms))",
     R"(CREATE INDEX violation_by_run ON violation (run_id))",
+    R"(CREATE INDEX violation_untold ON violation (time_ms) WHERE told_ms IS NULL)",
 
     // What the tenant's content level keeps of an exchange; sealed when there is a master key.
     R"(CREATE TABLE audit_content (
@@ -226,20 +235,20 @@ namespace {
     // Counters of windows of an hour and more, so that a restart gives nobody a new budget.
     R"(CREATE TABLE counter (
       gateway TEXT NOT NULL,
-      name TEXT NOT NULL,
+      name BYTEA NOT NULL,                   -- has names in it that callers choose
       state BYTEA NOT NULL,
-      saved_ms BIGINT NOT NULL,
+      until_ms BIGINT NOT NULL,              -- nothing is left in the window then
       PRIMARY KEY (gateway, name)))",
     R"(CREATE TABLE tool_pin (
-      principal TEXT NOT NULL,
-      tool TEXT NOT NULL,
+      principal BYTEA NOT NULL,
+      tool BYTEA NOT NULL,                   -- as the client spelled it
       digest TEXT NOT NULL,
       seen_ms BIGINT NOT NULL,
       PRIMARY KEY (principal, tool)))",
 };
 
 // T38: records are added, and removed with a segment that retention has retired; nothing else.
-[[maybe_unused]] constexpr const char* kFirstSqlite[] = {
+constexpr const char* kFirstSqlite[] = {
     R"(CREATE TRIGGER audit_record_fixed BEFORE UPDATE ON audit_record
       BEGIN SELECT RAISE(ABORT, 'audit records cannot be changed'); END)",
     R"(CREATE TRIGGER audit_record_kept BEFORE DELETE ON audit_record
@@ -247,7 +256,7 @@ namespace {
                        WHERE s.id = OLD.segment AND s.retired_ms IS NOT NULL)
       BEGIN SELECT RAISE(ABORT, 'audit records cannot be removed'); END)",
 };
-[[maybe_unused]] constexpr const char* kFirstPostgres[] = {
+constexpr const char* kFirstPostgres[] = {
     R"(CREATE FUNCTION audit_record_guard() RETURNS trigger LANGUAGE plpgsql AS $body$
       BEGIN
         IF TG_OP = 'UPDATE' THEN RAISE EXCEPTION 'audit records cannot be changed'; END IF;
@@ -261,5 +270,92 @@ namespace {
       FOR EACH ROW EXECUTE FUNCTION audit_record_guard())",
 };
 
+struct Step {
+  std::span<const char* const> both, sqlite, postgres;
+};
+// The version after a step is its place, counted from 1.
+constexpr Step kSteps[] = {
+    {kFirst, kFirstSqlite, kFirstPostgres},
+};
+
+constexpr int kTries = 20;  // each waits Target::busy_ms for another gateway that migrates
+
+Status run_all(Connection& connection, std::span<const char* const> statements) {
+  for (const char* statement : statements) {
+    if (auto done = connection.run(statement); !done) {
+      return std::unexpected(std::move(done.error()));
+    }
+  }
+  return {};
+}
+
+Status apply_from(Connection& connection, std::uint32_t version) {
+  for (; version < schema_version(); ++version) {
+    const Step& step = kSteps[version];
+    if (Status done = run_all(connection, step.both); !done) return done;
+    const auto& own = connection.kind() == Kind::Sqlite ? step.sqlite : step.postgres;
+    if (Status done = run_all(connection, own); !done) return done;
+  }
+  const std::string now = std::to_string(schema_version());
+  auto noted = connection.run(
+      "INSERT INTO meta (name, value) VALUES ('schema_version', $1)"
+      " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+      {std::string_view(now)});
+  if (!noted) return std::unexpected(std::move(noted.error()));
+  return {};
+}
+
+Status migrate_once(Connection& connection) {
+  return in_transaction(connection, [&]() -> Status {
+    if (Status alone = take_lock(connection, "capsem schema"); !alone) return alone;
+    const auto version = version_of(connection);
+    if (!version) return std::unexpected(version.error());
+    return *version < schema_version() ? apply_from(connection, *version) : Status{};
+  });
+}
+
 }  // namespace
+
+std::uint32_t schema_version() {
+  return static_cast<std::uint32_t>(std::size(kSteps));
+}
+
+Result<std::uint32_t> version_of(Connection& connection) {
+  bool known = false;
+  const OnRow look = [&](const Row& row) { known = row.number(0) != 0; };
+  auto found =
+      connection.kind() == Kind::Sqlite
+          ? connection.run("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", {}, look)
+          : connection.run("SELECT to_regclass('meta') IS NOT NULL", {}, look);
+  if (!found) return std::unexpected(std::move(found.error()));
+  if (!known) return 0;
+
+  std::string text;
+  found = connection.run("SELECT value FROM meta WHERE name = 'schema_version'", {},
+                         [&](const Row& row) { text = row.text(0); });
+  if (!found) return std::unexpected(std::move(found.error()));
+  std::uint32_t version = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (text.empty() || read.ptr != text.data() + text.size() || version == 0) {
+    return gateway_error("store_invalid", "the database belongs to another program");
+  }
+  return version;
+}
+
+Status migrate(Connection& connection) {
+  for (int tries = 1;; ++tries) {
+    // Mostly there is nothing to do, and then no lock is taken either.
+    const auto version = version_of(connection);
+    if (!version) return std::unexpected(version.error());
+    if (*version == schema_version()) return {};
+    if (*version > schema_version()) {
+      return gateway_error("store_invalid",
+                           "the database has schema version " + std::to_string(*version) +
+                               "; this program knows up to " + std::to_string(schema_version()));
+    }
+    Status done = migrate_once(connection);
+    if (done || done.error().code != "store_busy" || tries == kTries) return done;
+  }
+}
+
 }  // namespace capsem::sql

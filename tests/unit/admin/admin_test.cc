@@ -61,7 +61,7 @@ TEST(Admin, MetricsAreCountedOnlyWhenAskedFor) {
 TEST(Admin, AReloadIsAskedForByProgramsAlone) {
   struct Case {
     std::string_view content_type;
-    bool has_origin;
+    bool origin;
     std::string_view body;
     int status;  // 0: it may be done
   };
@@ -82,7 +82,7 @@ TEST(Admin, AReloadIsAskedForByProgramsAlone) {
     const auto reply = admin_reply({.method = "POST",
                                     .path = "/v1/policies/reload",
                                     .content_type = c.content_type,
-                                    .has_origin = c.has_origin,
+                                    .origin = c.origin ? "http://evil.example" : "",
                                     .body = c.body},
                                    view_of(true));
     EXPECT_EQ(reply ? reply->status : 0, c.status);
