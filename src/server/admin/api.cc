@@ -8,6 +8,7 @@
 #include "server/admin/routes.h"
 #include "server/http/head.h"
 #include "server/store/meta.h"
+#include "server/tenant/directory.h"
 #include "server/tenant/token.h"
 
 namespace capsem::admin {
@@ -21,8 +22,7 @@ AdminReply unauthorized(std::string_view code, std::string_view message) {
   return reply;
 }
 
-AdminReply busy(int status, std::string_view code, std::string_view message,
-                std::int64_t seconds) {
+AdminReply busy(int status, std::string_view code, std::string_view message, std::int64_t seconds) {
   AdminReply reply = error_reply(status, code, message);
   reply.fields = "retry-after: " + std::to_string(seconds) + "\r\n";
   return reply;
@@ -163,11 +163,10 @@ void Api::Impl::next(const Request& request, Step step) {
   bool taken = false;
   {
     const std::scoped_lock lock(executor_lock);
-    taken = executor != nullptr &&
-            executor->submit([self = shared_from_this(), request,
-                              step](Result<sql::Connection*> connection) {
-              (self.get()->*step)(request, std::move(connection));
-            });
+    taken = executor != nullptr && executor->submit([self = shared_from_this(), request,
+                                                     step](Result<sql::Connection*> connection) {
+      (self.get()->*step)(request, std::move(connection));
+    });
   }
   if (!taken) request->respond(busy(503, "busy", "The database is too busy", 1));
 }

@@ -35,7 +35,7 @@ namespace capsem::admin {
 
 inline constexpr std::size_t kInFlightMax = 64;  // admin requests at a time; more: 503
 
-// A policy file that was uploaded and is to act: or, `source` empty, no longer.
+// A policy file that is to act.
 struct PolicyFile {
   std::string_view tenant, file, source;
 };
