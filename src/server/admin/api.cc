@@ -65,12 +65,15 @@ Api::Impl::Impl(Options options_in, Hooks hooks_in, sql::Executor* executor_in,
 Api::Api(Options options, Hooks hooks, sql::Executor* executor, audit::Sink& audit,
          const Clock& clock)
     : impl_(std::make_shared<Impl>(std::move(options), std::move(hooks), executor, audit, clock)) {
-  add_own_routes(impl_->router, impl_->options, impl_->hooks);
+  add_own_routes(impl_->router, impl_->options, impl_->hooks, impl_->background);
 }
 
 Api::~Api() {
-  const std::scoped_lock lock(impl_->executor_lock);
-  impl_->executor = nullptr;
+  {
+    const std::scoped_lock lock(impl_->executor_lock);
+    impl_->executor = nullptr;
+  }
+  impl_->background.stop();
 }
 
 Router& Api::router() {

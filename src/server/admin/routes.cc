@@ -2,7 +2,8 @@
 
 namespace capsem::admin {
 
-void add_own_routes(Router& router, const Options& options, const Hooks& hooks) {
+void add_own_routes(Router& router, const Options& options, const Hooks& hooks,
+                    [[maybe_unused]] Background& background) {
   add_status_routes(router, hooks);
   add_tenant_routes(router);
   add_integration_routes(router, options, hooks);
