@@ -15,7 +15,7 @@ USER = hashlib.sha256(KEY.encode()).hexdigest()[:16]
 OTHER_KEY = f"sk-other-{CANARY}-0123456789"
 OTHER = {"Authorization": f"Bearer {OTHER_KEY}"}
 EXPLAIN = {"X-Capsem-Explain": "1"}
-RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 ALLOWLIST = json.dumps({
     "name": "openai-model-governance",

@@ -77,6 +77,7 @@ void write_decision(JsonLine& line, const policy::Decision& d) {
   write_if_any(line, "why", d.why);
   if (d.shadow) line.boolean("shadow", true);
   if (!d.enforced) line.boolean("enforced", false);
+  if (d.granted) line.boolean("granted", true);
   line.text("details", d.details);
   line.close_object();
 }
@@ -154,6 +155,8 @@ void write_amounts(JsonLine& line, const Record& r) {
     line.number("total_tokens", r.usage.total_tokens);
     line.close_object();
   }
+  if (r.cost_nano) line.number("cost_nano", *r.cost_nano);
+  if (r.evaluated) line.boolean("evaluated", true);
   if (!r.finish_reason.empty()) line.text("finish_reason", r.finish_reason);
   line.number("request_bytes", r.request_bytes);
   line.number("response_bytes", r.response_bytes);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,10 @@ struct KeptText {
   std::string text;
 };
 
+// How much of an exchange's texts its tenant wants kept (T35): nothing; keyed digests, which tell
+// that two texts are the same; the texts with personal data masked; the texts.
+enum class ContentLevel : std::uint8_t { None, Hash, Redacted, Full };
+
 // What a record tells of. Opening: an exchange is about to go on to its provider; its Exchange
 // record follows, unless the process dies before. Admin: something an administrator did.
 enum class RecordKind : std::uint8_t { Exchange, Opening, Admin };
@@ -56,6 +61,8 @@ struct Record {
   std::vector<NotChecked> not_checked;
   bool replaced = false;  // a refused tool call was replaced by a text (R84)
   event::Usage usage;
+  // What `usage` costs by the policies' prices, in billionths of the currency; nothing: no price.
+  std::optional<std::uint64_t> cost_nano;
   std::string finish_reason;
 
   // Filled in by the server.
@@ -66,6 +73,7 @@ struct Record {
   std::string review_id;        // the review that holds it back, or released it
   bool evaluated = false;       // counts as a run: its texts were asked of the policies (R35, R48)
   std::vector<KeptText> texts;  // see Exchange's keep_texts; never part of the line
+  ContentLevel content = ContentLevel::None;  // what may become of `texts`
   std::string run_id;           // of this judgement, as refusals tell it (R42)
   // R53: what callers of the check API want found again; never matched. Metadata: a JSON text.
   std::string correlation_id, session_id, target_key, target_metadata;

@@ -21,18 +21,29 @@ std::unexpected<Error> bad_price() {
                                            " with at most six decimals");
 }
 
+// Prices are micro-units per million tokens, so their products are millionths of a micro-unit:
+// `divisor` of them are one of what is asked for.
+std::uint64_t cost_in(std::uint64_t divisor, const Price& price, std::uint64_t input_tokens,
+                      std::uint64_t output_tokens) {
+  // Two products of 64 by 64 bits may pass 128 bits when added; prices are far below 2^63.
+  __extension__ using Wide = unsigned __int128;
+  constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
+  const Wide whole = Wide{std::min(price.input_micros, kMax / 2)} * input_tokens +
+                     Wide{std::min(price.output_micros, kMax / 2)} * output_tokens;
+  const Wide cost = whole / divisor + (whole % divisor != 0 ? 1 : 0);
+  return cost > kMax ? kMax : static_cast<std::uint64_t>(cost);
+}
+
 }  // namespace
 
 std::uint64_t cost_micros(const Price& price, std::uint64_t input_tokens,
                           std::uint64_t output_tokens) {
-  // Two products of 64 by 64 bits may pass 128 bits when added; prices are far below 2^63.
-  __extension__ using Wide = unsigned __int128;
-  constexpr std::uint64_t kTokens = 1'000'000;
-  constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
-  const Wide whole = Wide{std::min(price.input_micros, kMax / 2)} * input_tokens +
-                     Wide{std::min(price.output_micros, kMax / 2)} * output_tokens;
-  const Wide cost = whole / kTokens + (whole % kTokens != 0 ? 1 : 0);
-  return cost > kMax ? kMax : static_cast<std::uint64_t>(cost);
+  return cost_in(1'000'000, price, input_tokens, output_tokens);
+}
+
+std::uint64_t cost_nano(const Price& price, std::uint64_t input_tokens,
+                        std::uint64_t output_tokens) {
+  return cost_in(1'000, price, input_tokens, output_tokens);
 }
 
 Result<std::uint64_t> parse_price(std::string_view decimal) {

@@ -27,6 +27,11 @@ struct Price {
 std::uint64_t cost_micros(const Price& price, std::uint64_t input_tokens,
                           std::uint64_t output_tokens);
 
+// The same in thousandths of a micro-unit (billionths of a unit): what many cheap calls cost
+// together is not lost to rounding.
+std::uint64_t cost_nano(const Price& price, std::uint64_t input_tokens,
+                        std::uint64_t output_tokens);
+
 // "2.50" -> 2500000. Digits with at most six decimals, no sign, at most kPriceUnitsMax units.
 // Errors: code "invalid_price".
 inline constexpr std::uint64_t kPriceUnitsMax = 1'000'000;

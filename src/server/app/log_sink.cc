@@ -58,17 +58,31 @@ LogSink::LogSink(const LogSinkOptions& options, int descriptor, const Clock& clo
 LogSink::~LogSink() {
   deadline_ns_.store(clock_.monotonic_ns() + options_.flush_ms_max * 1'000'000);
   stopping_.store(true);
-  queue_.wake();
+  bell_.ring();
   writer_.join();
   if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
 }
 
 void LogSink::write(const audit::Record& record, Written written) {
   if (written) written(true);
-  if (!options_.every_exchange && !has_something_to_say(record)) return;
-  std::string line = audit::to_json_line(record);
+  if (wants(record)) push(audit::to_json_line(record));
+}
+
+void LogSink::write_line(const audit::Record& record, std::string_view line) {
+  if (wants(record)) push(std::string(line));
+}
+
+bool LogSink::wants(const audit::Record& record) const {
+  return options_.every_exchange || has_something_to_say(record);
+}
+
+void LogSink::push(std::string line) {
   line += '\n';
-  if (!queue_.push(std::move(line))) dropped_.fetch_add(1, std::memory_order_relaxed);
+  if (queue_.push(std::move(line))) {
+    bell_.ring();
+  } else {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 void LogSink::run() {
@@ -89,7 +103,8 @@ void LogSink::run() {
     } else if (stopping) {
       return;
     } else {
-      queue_.wait();
+      bell_.wait(store::Bell::Sleep::Light, std::chrono::steady_clock::time_point::max(),
+                 [this] { return !queue_.empty() || stopping_.load(); });
       // Whoever woke us is seldom alone: a short wait makes one write of many lines, and spares the
       // loops the wake-ups.
       if (!stopping_.load()) std::this_thread::sleep_for(kGather);

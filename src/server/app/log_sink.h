@@ -11,12 +11,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "server/app/line_queue.h"
+#include "server/store/bounded_queue.h"
 
 namespace capsem::app {
 
@@ -39,6 +40,8 @@ class LogSink final : public audit::Sink {
   // `written` is told at once that the record is kept: a log is no promise, and nobody waits for
   // it.
   void write(const audit::Record& record, Written written) override;
+  // The same when the record's line has been made already (to_json_line()).
+  void write_line(const audit::Record& record, std::string_view line);
 
   // Opens the file anew before the next line is written, for log rotation.
   void reopen() { reopen_.store(true, std::memory_order_relaxed); }
@@ -47,6 +50,8 @@ class LogSink final : public audit::Sink {
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
+  bool wants(const audit::Record& record) const;
+  void push(std::string line);
   void run();
   bool write_all(std::string_view bytes);
   bool wait_writable();
@@ -59,7 +64,8 @@ class LogSink final : public audit::Sink {
   const Clock& clock_;
 
   // Shared.
-  LineQueue queue_;
+  store::BoundedQueue<std::string> queue_;
+  store::Bell bell_;
   std::atomic<std::uint64_t> written_{0}, dropped_{0};
   std::atomic<bool> reopen_{false}, stopping_{false};
   std::atomic<std::int64_t> deadline_ns_{0};

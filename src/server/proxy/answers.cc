@@ -123,9 +123,13 @@ bool asks_to_explain(const http::RequestHead& head) {
   return head.get("x-capsem-explain") == "1";
 }
 
-std::string make_run_id(IdSource& ids) {
+std::string make_run_id(IdSource& ids, std::int64_t wall_ms) {
+  constexpr std::size_t kTimeDigits = 12;
+  constexpr char kHex[] = "0123456789abcdef";
   std::string id = ids.hex(32);
-  id[12] = '4';                                              // version
+  auto time = static_cast<std::uint64_t>(wall_ms);
+  for (std::size_t i = kTimeDigits; i-- > 0; time >>= 4) id[i] = kHex[time & 15];
+  id[12] = '7';                                              // version
   id[16] = "89ab"[static_cast<unsigned char>(id[16]) & 3U];  // variant
   for (const std::size_t dash : {20U, 16U, 12U, 8U}) id.insert(dash, 1, '-');
   return id;

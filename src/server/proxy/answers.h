@@ -2,6 +2,7 @@
 // (R14), fixed texts.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -45,8 +46,9 @@ LocalAnswer options_answer(const http::RequestHead& head);
 // X-Capsem-Explain: 1
 bool asks_to_explain(const http::RequestHead& head);
 
-// A version 4 UUID: the id of one evaluation, in its record and in what its caller is told.
-std::string make_run_id(IdSource& ids);
+// A version 7 UUID (RFC 9562): the id of one evaluation, in its record and in what its caller is
+// told. It begins with the time, which leads to where the audit keeps its record.
+std::string make_run_id(IdSource& ids, std::int64_t wall_ms);
 
 // The request's own x-request-id when it may be taken over, else a new one.
 std::string request_id_for(const http::RequestHead& head, IdSource& ids);

@@ -80,7 +80,7 @@ LocalAnswer PolicyCheck::judge() {
   if (!question) {
     return error(400, question.error().detail, "invalid_request_error", question.error().code);
   }
-  question->run_id = make_run_id(worker_.workspace().ids);
+  question->run_id = make_run_id(worker_.workspace().ids, began_wall_ms_);
 
   record_.run_id = question->run_id;
   record_.correlation_id = question->correlation_id;

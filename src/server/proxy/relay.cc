@@ -48,7 +48,7 @@ Relay::Relay(Session& session, const Route& route, const http::RequestHead& head
       began_ns_(client_.request_begin_ns()),
       began_wall_ms_(worker_.shared().clock.wall_ms()) {
   request_id_ = request_id_for(head, worker_.workspace().ids);
-  run_id_ = make_run_id(worker_.workspace().ids);
+  run_id_ = make_run_id(worker_.workspace().ids, began_wall_ms_);
 }
 
 Relay::~Relay() {

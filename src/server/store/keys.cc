@@ -74,11 +74,11 @@ std::string to_json_limits(const KeyRow& row) {
 }
 
 Result<NewKey> insert_key(sql::Connection& connection, KeyRow row, std::int64_t now_ms) {
-  const auto count = number_of(
-      connection,
-      "SELECT COUNT(*) FROM gateway_key WHERE integration_id = $1 AND revoked_ms IS NULL "
-      "AND (expires_ms IS NULL OR expires_ms > $2)",
-      {std::string_view(row.integration), now_ms});
+  const auto count =
+      number_of(connection,
+                "SELECT COUNT(*) FROM gateway_key WHERE integration_id = $1 AND revoked_ms IS NULL "
+                "AND (expires_ms IS NULL OR expires_ms > $2)",
+                {std::string_view(row.integration), now_ms});
   if (!count) return std::unexpected(count.error());
   if (*count >= static_cast<std::int64_t>(kKeysMax)) {
     return client_error("conflict", "The integration has " + std::to_string(kKeysMax) +
@@ -134,8 +134,8 @@ Result<std::vector<KeyRow>> list_keys(sql::Connection& connection, std::string_v
   return list;
 }
 
-Result<NewKey> rotate_key(sql::Connection& connection, std::string_view id,
-                          std::int64_t overlap_ms, std::int64_t now_ms) {
+Result<NewKey> rotate_key(sql::Connection& connection, std::string_view id, std::int64_t overlap_ms,
+                          std::int64_t now_ms) {
   NewKey made;
   const Status rotated = sql::in_transaction(connection, [&]() -> Status {
     auto found = read_key(connection, id);
@@ -151,9 +151,9 @@ Result<NewKey> rotate_key(sql::Connection& connection, std::string_view id,
     made = std::move(*inserted);
     const std::int64_t ends_ms =
         old.expires_ms == 0 ? now_ms + overlap_ms : std::min(old.expires_ms, now_ms + overlap_ms);
-    return done(connection.run(
-        "UPDATE gateway_key SET replaced_by = $2, expires_ms = $3 WHERE id = $1",
-        {id, std::string_view(made.row.id), ends_ms}));
+    return done(
+        connection.run("UPDATE gateway_key SET replaced_by = $2, expires_ms = $3 WHERE id = $1",
+                       {id, std::string_view(made.row.id), ends_ms}));
   });
   if (!rotated) return std::unexpected(rotated.error());
   return made;

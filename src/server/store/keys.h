@@ -27,21 +27,20 @@ inline constexpr std::int64_t kKeyLimitMax = 1'000'000'000'000;
 
 // What a key may be limited to; each is a member of policy::LimitPolicy with that name.
 inline constexpr std::array<std::string_view, 11> kKeyLimitNames = {
-    "requests_per_minute",   "requests_per_hour",     "requests_per_day",
-    "evaluations_per_month", "tokens_per_minute",     "tokens_per_hour",
-    "tokens_per_day",        "concurrent_requests",   "cost_micros_per_hour",
-    "cost_micros_per_day",   "cost_micros_per_month",
+    "requests_per_minute",  "requests_per_hour",   "requests_per_day",      "evaluations_per_month",
+    "tokens_per_minute",    "tokens_per_hour",     "tokens_per_day",        "concurrent_requests",
+    "cost_micros_per_hour", "cost_micros_per_day", "cost_micros_per_month",
 };
 
 struct KeyRow {
-  std::string id, tenant, integration;  // ids
-  std::string name, prefix;
-  std::vector<std::string> agents, models;  // globs; empty: any, all
-  std::vector<std::string> policies;        // ids, beside those bound to the integration
-  std::vector<std::pair<std::string, std::int64_t>> limits;  // name of kKeyLimitNames, amount
+  std::string id{}, tenant{}, integration{};  // ids
+  std::string name{}, prefix{};
+  std::vector<std::string> agents{}, models{};  // globs; empty: any, all
+  std::vector<std::string> policies{};          // ids, beside those bound to the integration
+  std::vector<std::pair<std::string, std::int64_t>> limits{};  // name of kKeyLimitNames, amount
   std::int64_t created_ms = 0;
   std::int64_t expires_ms = 0, revoked_ms = 0;  // 0: never, not
-  std::string replaced_by;                      // the id of the key that came after it
+  std::string replaced_by{};                    // the id of the key that came after it
 };
 
 struct NewKey {
@@ -59,8 +58,8 @@ Result<std::vector<KeyRow>> list_keys(sql::Connection& connection, std::string_v
                                       const Slice& slice);
 // A new key with the same restrictions; the old one works `overlap_ms` longer, or until it expires.
 // "conflict": the old one is revoked, expired, or was replaced before.
-Result<NewKey> rotate_key(sql::Connection& connection, std::string_view id,
-                          std::int64_t overlap_ms, std::int64_t now_ms);
+Result<NewKey> rotate_key(sql::Connection& connection, std::string_view id, std::int64_t overlap_ms,
+                          std::int64_t now_ms);
 // False: it was revoked before.
 Result<bool> revoke_key(sql::Connection& connection, std::string_view id, std::int64_t now_ms);
 

@@ -58,8 +58,8 @@ std::optional<std::vector<std::string>> from_json_list(std::string_view json) {
 Result<std::int64_t> number_of(sql::Connection& connection, std::string_view statement,
                                std::initializer_list<sql::Value> values) {
   std::int64_t number = 0;
-  const auto read = connection.run(statement, values,
-                                   [&](const sql::Row& row) { number = row.number(0); });
+  const auto read =
+      connection.run(statement, values, [&](const sql::Row& row) { number = row.number(0); });
   if (!read) return std::unexpected(read.error());
   return number;
 }

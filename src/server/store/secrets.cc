@@ -41,8 +41,8 @@ Result<SecretRow> create_secret(sql::Connection& connection, const vault::Vault&
                                {std::string_view(row.tenant)});
   if (!count) return std::unexpected(count.error());
   if (*count >= static_cast<std::int64_t>(kSecretsMax)) {
-    return client_error("conflict", "The tenant has " + std::to_string(kSecretsMax) +
-                                        " secrets already");
+    return client_error("conflict",
+                        "The tenant has " + std::to_string(kSecretsMax) + " secrets already");
   }
   const auto blob = seal(vault, row, value);
   if (!blob) return std::unexpected(blob.error());
@@ -102,12 +102,11 @@ Result<SecretRow> rotate_secret(sql::Connection& connection, const vault::Vault&
 
 Status delete_secret(sql::Connection& connection, std::string_view id) {
   return sql::in_transaction(connection, [&]() -> Status {
-    const auto users = number_of(
-        connection, "SELECT COUNT(*) FROM integration WHERE secret_id = $1", {id});
+    const auto users =
+        number_of(connection, "SELECT COUNT(*) FROM integration WHERE secret_id = $1", {id});
     if (!users) return std::unexpected(users.error());
     if (*users != 0) {
-      return client_error("in_use",
-                          std::to_string(*users) + " integration(s) use this secret");
+      return client_error("in_use", std::to_string(*users) + " integration(s) use this secret");
     }
     const auto removed = connection.run("DELETE FROM secret WHERE id = $1", {id});
     if (!removed) return std::unexpected(removed.error());

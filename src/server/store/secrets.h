@@ -23,9 +23,9 @@ inline constexpr std::size_t kSecretsMax = 1'000;  // of one tenant
 inline constexpr std::size_t kSecretBytesMax = 4'096;
 
 struct SecretRow {
-  std::string id, tenant, name, provider;
-  std::string key_id;  // of the master key it is sealed under
-  std::string hint;    // "sk-proj-...": what may be shown
+  std::string id{}, tenant{}, name{}, provider{};
+  std::string key_id{};                         // of the master key it is sealed under
+  std::string hint{};                           // "sk-proj-...": what may be shown
   std::int64_t created_ms = 0, rotated_ms = 0;  // 0: never
 };
 

@@ -39,8 +39,8 @@ Result<TenantRow> create_tenant(sql::Connection& connection, TenantRow row, std:
     const auto count = number_of(connection, "SELECT COUNT(*) FROM tenant", {});
     if (!count) return std::unexpected(count.error());
     if (*count >= static_cast<std::int64_t>(kTenantsMax)) {
-      return client_error("conflict", "There are " + std::to_string(kTenantsMax) +
-                                          " tenants already");
+      return client_error("conflict",
+                          "There are " + std::to_string(kTenantsMax) + " tenants already");
     }
     const Status inserted = done(connection.run(
         "INSERT INTO tenant (id, name, content_level, evaluations_per_month, created_ms) "

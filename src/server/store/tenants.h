@@ -19,7 +19,7 @@ namespace capsem::store {
 inline constexpr std::size_t kTenantsMax = 1'000;
 
 struct TenantRow {
-  std::string id, name;
+  std::string id{}, name{};
   std::string content_level = "none";  // none, hash, redacted, full
   std::optional<std::uint64_t> evaluations_per_month{};
   std::int64_t created_ms = 0;

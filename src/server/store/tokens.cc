@@ -50,8 +50,8 @@ Result<std::optional<AdminToken>> one(sql::Connection& connection, std::string_v
 }  // namespace
 
 Result<NewToken> create_token(sql::Connection& connection, AdminToken row, std::int64_t now_ms) {
-  const auto count = number_of(
-      connection, "SELECT COUNT(*) FROM admin_token WHERE revoked_ms IS NULL", {});
+  const auto count =
+      number_of(connection, "SELECT COUNT(*) FROM admin_token WHERE revoked_ms IS NULL", {});
   if (!count) return std::unexpected(count.error());
   if (*count >= static_cast<std::int64_t>(kAdminTokensMax)) {
     return client_error("conflict", "There are " + std::to_string(kAdminTokensMax) +
@@ -66,11 +66,10 @@ Result<std::optional<Secret>> create_bootstrap_token(sql::Connection& connection
   const auto count = number_of(connection, "SELECT COUNT(*) FROM admin_token", {});
   if (!count) return std::unexpected(count.error());
   if (*count != 0) return std::optional<Secret>();
-  auto made = insert(connection,
-                     {.id = std::string(kBootstrapToken),
-                      .name = std::string(kBootstrapToken),
-                      .role = "admin"},
-                     now_ms);
+  auto made = insert(
+      connection,
+      {.id = std::string(kBootstrapToken), .name = std::string(kBootstrapToken), .role = "admin"},
+      now_ms);
   // Another gateway was first: its token is the one.
   if (!made && made.error().code == "store_conflict") return std::optional<Secret>();
   if (!made) return std::unexpected(made.error());

@@ -19,14 +19,14 @@
 
 namespace capsem::store {
 
-inline constexpr std::size_t kAdminTokensMax = 1'000;  // not revoked
+inline constexpr std::size_t kAdminTokensMax = 1'000;             // not revoked
 inline constexpr std::string_view kBootstrapToken = "bootstrap";  // its id
 
 struct AdminToken {
-  std::string id, name;
-  std::string role;    // admin, reviewer, auditor, read-only
-  std::string tenant;  // empty: all tenants
-  std::string prefix;
+  std::string id{}, name{};
+  std::string role{};    // admin, reviewer, auditor, read-only
+  std::string tenant{};  // empty: all tenants
+  std::string prefix{};
   std::int64_t created_ms = 0;
   std::int64_t expires_ms = 0, revoked_ms = 0;  // 0: never, not
 };

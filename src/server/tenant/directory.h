@@ -15,13 +15,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/audit/record.h"
 #include "core/base/secret.h"
 #include "core/policy/binding.h"
 #include "server/tenant/token.h"
 
 namespace capsem::tenant {
 
-enum class ContentLevel : std::uint8_t { None, Hash, Redacted, Full };
+using audit::ContentLevel;
 std::string_view to_string(ContentLevel level);  // "none", ...
 std::optional<ContentLevel> content_level_from(std::string_view word);
 

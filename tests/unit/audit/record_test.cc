@@ -106,6 +106,15 @@ TEST(AuditRecord, UsageAndFinishReasonAppearWhenKnown) {
                         R"("finish_reason":"stop")"));
 }
 
+TEST(AuditRecord, CostAppearsWhenThereIsAPriceAndRunsSayThatTheyWereEvaluatedR35) {
+  Record r = record();
+  EXPECT_THAT(to_json_line(r), Not(HasSubstr("cost_nano")));
+  EXPECT_THAT(to_json_line(r), Not(HasSubstr("evaluated")));
+  r.cost_nano = 0;
+  r.evaluated = true;
+  EXPECT_THAT(to_json_line(r), HasSubstr(R"("cost_nano":0,"evaluated":true,)"));
+}
+
 TEST(AuditRecord, NoFieldCanForgeASecondRecordT36) {
   const std::string evil = "x\r\n{\"event\":\"fake\"}\\";
   std::string Record::* const fields[] = {

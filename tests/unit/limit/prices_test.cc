@@ -94,6 +94,16 @@ TEST(Prices, ACostIsRoundedUpOnceToAMicroUnit) {
   }
 }
 
+TEST(Prices, ManyCheapCallsCostWhatTheyCostTogether) {
+  const Price price{.input_micros = 150'000, .output_micros = 600'000};  // 0.15 and 0.60 a million
+  EXPECT_EQ(cost_micros(price, 1, 0), 1U);
+  EXPECT_EQ(cost_nano(price, 1, 0), 150U);
+  EXPECT_EQ(cost_nano(price, 1'000, 10), 156'000U);
+  EXPECT_EQ(cost_nano({.input_micros = 1, .output_micros = 0}, 1, 0), 1U) << "rounded up";
+  EXPECT_EQ(cost_nano(price, 0, 0), 0U);
+  EXPECT_EQ(cost_nano({.input_micros = kMax, .output_micros = kMax}, kMax, kMax), kMax);
+}
+
 TEST(Prices, TheFirstPatternThatMatchesCounts) {
   PriceTable table;
   ASSERT_TRUE(table.add("gpt-4o-mini*", {1, 10}));

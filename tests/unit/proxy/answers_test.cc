@@ -121,10 +121,11 @@ TEST(Answers, X11_AnAgentThatTheKeyMayNotSpeakForIsNamed) {
   EXPECT_EQ(answer.outcome, "blocked");
 }
 
-TEST(Answers, ARunIdIsAVersion4Uuid) {
+TEST(Answers, ARunIdIsAVersion7UuidThatBeginsWithItsTime) {
   IdSource ids(7);
+  EXPECT_EQ(make_run_id(ids, 0x017F22E279B0).substr(0, 15), "017f22e2-79b0-7");
   for (int i = 0; i < 64; ++i) {
-    const std::string id = make_run_id(ids);
+    const std::string id = make_run_id(ids, 1'700'000'000'123);
     ASSERT_EQ(id.size(), 36U);
     for (std::size_t at = 0; at < id.size(); ++at) {
       const bool dash = at == 8 || at == 13 || at == 18 || at == 23;
@@ -133,9 +134,9 @@ TEST(Answers, ARunIdIsAVersion4Uuid) {
         EXPECT_NE(std::string_view("0123456789abcdef").find(id[at]), std::string_view::npos) << id;
       }
     }
-    EXPECT_EQ(id[14], '4') << id;
+    EXPECT_EQ(id[14], '7') << id;
     EXPECT_NE(std::string_view("89ab").find(id[19]), std::string_view::npos) << id;
-    EXPECT_NE(id, make_run_id(ids));
+    EXPECT_NE(id, make_run_id(ids, 1'700'000'000'123));
   }
 }
 
