@@ -126,7 +126,13 @@ Result<std::unique_ptr<State>> State::open(const proxy::Settings& settings, cons
   return state;
 }
 
-State::~State() = default;
+State::~State() {
+  stop();
+}
+
+void State::stop() {
+  if (keeper_) keeper_->stop();
+}
 
 // One that opens is enough: the others are told as they are found (T39).
 Status State::check_secrets(sql::Connection& connection) const {
@@ -159,17 +165,17 @@ std::optional<Secret> State::take_bootstrap_token() {
   return std::exchange(bootstrap_token_, std::nullopt);
 }
 
-void State::seal(std::function<void(bool)> done) {
+void State::seal() {
   {
     const std::scoped_lock lock(lock_);
     sealed_ = true;
     vault_->use({});
     keeper_->set_vault(nullptr);
   }
-  keeper_->poke(std::move(done));
+  keeper_->poke();
 }
 
-Status State::unseal(std::function<void(bool)> done) {
+Status State::unseal() {
   auto connection = sql::open(target_);
   if (!connection) return std::unexpected(connection.error());
   auto keys = read_master_keys(settings_, **connection);
@@ -186,7 +192,7 @@ Status State::unseal(std::function<void(bool)> done) {
     sealed_ = false;
     keeper_->set_vault(vault_);
   }
-  keeper_->poke(std::move(done));
+  keeper_->poke();
   return {};
 }
 

@@ -4,7 +4,6 @@
 // Thread-safe once open() has returned.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +35,8 @@ class State {
   // "wrong_master_key": provider keys are stored, and none of them can be opened (promise 6).
   static Result<std::unique_ptr<State>> open(const proxy::Settings& settings, const Clock& clock);
   ~State();
+  // Nothing of it calls anybody afterwards; executor() and keeper() stay valid and answer errors.
+  void stop();
 
   const sql::Target& target() const { return target_; }
   sql::Executor& executor() { return *executor_; }
@@ -45,11 +46,11 @@ class State {
   std::optional<Secret> take_bootstrap_token();
 
   // Provider keys are wiped from memory, and master keys with them; calls that need them get 503.
-  // `done`: all loops have forgotten them.
-  void seal(std::function<void(bool)> done);
+  // Loops forget them with the keeper's next poke, which this does.
+  void seal();
   // Reads the master keys anew. "environment_key": they came from the environment, which was wiped;
   // only a restart brings them back.
-  Status unseal(std::function<void(bool)> done);
+  Status unseal();
   bool sealed() const;
   // Provider keys and kept contents that are sealed under an older master key, sealed under the
   // first one; how many there were. On the thread of the connection; loops notice nothing.

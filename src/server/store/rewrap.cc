@@ -23,7 +23,7 @@ struct Sealed {
 constexpr Sealed kSealed[] = {
     {"SELECT id, tenant_id, provider, blob FROM secret WHERE id > $1 ORDER BY id LIMIT $2",
      "UPDATE secret SET blob = $2, key_id = $3 WHERE id = $1 AND blob = $4", true},
-    {"SELECT run_id, tenant_id, 'content', body FROM audit_content "
+    {"SELECT run_id, tenant_id, 'audit_content', body FROM audit_content "
      "WHERE run_id > $1 AND key_id <> '' ORDER BY run_id LIMIT $2",
      "UPDATE audit_content SET body = $2, key_id = $3 WHERE run_id = $1 AND body = $4", true},
     {"SELECT id, tenant_id, 'review', answer FROM review "
