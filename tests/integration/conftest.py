@@ -3,6 +3,7 @@
 import pytest
 
 from harness import Gateway, Mock, capsem_binary
+from servers import postgres, postgres_server, redis, redis_server  # noqa: F401 (fixtures)
 
 
 @pytest.fixture(scope="session")

@@ -181,7 +181,10 @@ def header(request: dict, name: str):
 
 
 class Gateway(Program):
-    """`capsem serve` with a configuration directory of its own."""
+    """`capsem serve` with a configuration directory of its own.
+
+    A system call that its confinement does not know ends it, and so the test (reliability.md 3.11).
+    """
 
     def __init__(self, upstream: str, policies=None, settings="", args=(), env=None, tls=False):
         self.folder = tempfile.TemporaryDirectory(prefix="capsem-test-")
@@ -197,7 +200,8 @@ class Gateway(Program):
         urls = [a for p in ("openai", "gemini", "anthropic") for a in (f"--{p}-base-url", upstream)]
         super().__init__([capsem_binary(), "serve", "--port", self.port, "--admin-port",
                           self.admin_port, "--workers", "2", "--config-dir", self.config,
-                          "--data-dir", self.data, *(urls if upstream else []), *args], env=env)
+                          "--data-dir", self.data, *(urls if upstream else []), *args],
+                         env={"CAPSEM_SERVER__CONFINE": "kill", **(env or {})})
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.admin_url = f"http://127.0.0.1:{self.admin_port}"
         self.http = httpx.Client(base_url=self.url, timeout=20, verify=False)

@@ -34,9 +34,9 @@ void Call::about(std::string object_id, std::string tenant) {
   object_tenant_ = std::move(tenant);
 }
 
-Call::Later Call::answer_later() {
-  answers_later_ = true;
-  return later_;
+AdminReply Call::answer_later(std::function<void(Later)> start) {
+  start_later_ = std::move(start);
+  return {};
 }
 
 }  // namespace capsem::admin

@@ -81,20 +81,19 @@ class Call {
     if (what > changed_) changed_ = what;
   }
 
-  // The answer comes later, from any thread: what the handler returns is ignored. Neither this call
-  // nor its connection may be used once the handler has returned.
-  Later answer_later();
+  // For answers that come later: `start` is called once the handler has returned, still on this
+  // thread; it may keep the function it is given and call it once, from any thread. Neither this
+  // call nor its connection may be used by then. Returned by the handler: its value says nothing.
+  AdminReply answer_later(std::function<void(Later)> start);
 
  private:
   friend class Api;
-  friend struct CallAccess;
 
   std::vector<std::pair<std::string, std::string>> query_;
   std::string object_, object_tenant_;
   Changed changed_ = Changed::Nothing;
   bool foreign_ = false;
-  Later later_;
-  bool answers_later_ = false;
+  std::function<void(Later)> start_later_;
 };
 
 using Handler = std::function<AdminReply(Call&)>;

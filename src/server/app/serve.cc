@@ -11,6 +11,7 @@
 #include "core/policy/self_test.h"
 #include "server/app/banner.h"
 #include "server/app/command_line.h"
+#include "server/app/confine.h"
 #include "server/app/disk.h"
 #include "server/app/service.h"
 
@@ -87,6 +88,18 @@ sigset_t block_signals() {
   return signals;
 }
 
+Status confine_program(proxy::Confine how) {
+  if (how == proxy::Confine::Off) {
+    spdlog::warn("[server] confine = \"off\": any system call may be made");
+    return {};
+  }
+  if (!confinement_suits_build()) {
+    spdlog::warn("not confined: this build carries a sanitizer, which needs more system calls");
+    return {};
+  }
+  return confine(how);
+}
+
 void serve_until_told(Service& service, const sigset_t& signals) {
   std::thread waiter([&service] {
     service.gateway().wait();
@@ -122,6 +135,7 @@ int run_serve(Arguments arguments) {
   app.add_flag("--print-effective-config", print, "print each setting with its origin, and end");
   if (const auto status = parse_arguments(app, arguments)) return *status;
 
+  if (auto kept = keep_to_itself(); !kept) return fail(kept.error());
   auto startup = load(flags.values(), !print);
   if (!startup) return fail(startup.error());
   if (print) {
@@ -136,6 +150,7 @@ int run_serve(Arguments arguments) {
   const std::vector<std::string> enabled = startup->policies.enabled;
   auto service = Service::start(settings, std::move(startup->policies));
   if (!service) return fail(service.error());
+  if (auto confined = confine_program(settings.confine); !confined) return fail(confined.error());
   const std::string text = banner(settings, {.port = (*service)->gateway().port(),
                                              .admin_port = (*service)->gateway().admin_port(),
                                              .enabled = enabled,

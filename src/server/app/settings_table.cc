@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, 4> kErrorBodies = {"auto", "capsem", "bot
 constexpr std::array<std::string_view, 2> kStreamModes = {"inspect", "buffer"};
 constexpr std::array<std::string_view, 3> kDurabilities = {"decisions", "all", "async"};
 constexpr std::array<std::string_view, 3> kAuditFailures = {"closed", "spool", "open"};
+constexpr std::array<std::string_view, 3> kConfine = {"off", "refuse", "kill"};
 constexpr std::array<std::string_view, 2> kConfirm = {"block", "allow"};
 
 std::size_t log_level_of(const S& s) {
@@ -48,6 +49,10 @@ Slot stream_mode(S&) {
   return Choice{
       kStreamModes, [](const S& s) { return static_cast<std::size_t>(s.engine.stream_mode); },
       [](S& s, std::size_t i) { s.engine.stream_mode = static_cast<engine::StreamMode>(i); }};
+}
+Slot confine(S&) {
+  return Choice{kConfine, [](const S& s) { return static_cast<std::size_t>(s.confine); },
+                [](S& s, std::size_t i) { s.confine = static_cast<proxy::Confine>(i); }};
 }
 Slot durability(S&) {
   return Choice{
@@ -149,8 +154,8 @@ constexpr Setting kServer[] = {
      .help = "time running exchanges get to end at shutdown",
      .max = kDayMs},
     {.name = "server.confine",
-     .slot = CAPSEM_SLOT(confine),
-     .help = "give up, once started, every system call the gateway does not need"},
+     .slot = confine,
+     .help = "system calls the gateway does not need, once started: refuse, kill (for tests), off"},
 };
 
 constexpr Setting kUpstream[] = {

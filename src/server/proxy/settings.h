@@ -75,6 +75,13 @@ struct UpstreamLimits {
   std::uint32_t inflate_ratio_max = 100;
 };
 
+// What becomes of a system call that the gateway does not need, once it has started.
+enum class Confine : std::uint8_t {
+  Off,     // what the kernel says
+  Refuse,  // the known ways out of a process end it, every other call fails
+  Kill,    // every such call ends it: for tests
+};
+
 // How safe a record is before what it tells of may happen (reliability.md, promise 3).
 enum class Durability : std::uint8_t {
   Decisions,  // blocks, approvals, warnings before their answer; the others within lazy_ms
@@ -159,7 +166,7 @@ struct Settings {
   std::vector<std::string> allowed_hosts;  // Host allow-list (T33); empty: any on a non-loopback
                                            // listener, loopback names on a loopback one
   std::uint32_t drain_announce_ms = 5'000, drain_ms = 600'000;
-  bool confine = true;  // after the start: no other program, no foreign system call
+  Confine confine = Confine::Refuse;
 
   // [upstream]
   std::array<BaseUrl, kProviderCount> base_urls{

@@ -122,7 +122,9 @@ constexpr const char* kFirst[] = {
       run_id TEXT NOT NULL,
       attached BIGINT NOT NULL,              -- identical repeats while it was pending
       violations TEXT NOT NULL,              -- JSON, as records have them
-      preview TEXT NOT NULL,                 -- by the tenant's content level; may be empty
+      callbacks TEXT NOT NULL,               -- URLs that are told the outcome, one per line (R53)
+      preview BYTEA,                         -- texts, by the tenant's content level
+      preview_sealed BIGINT NOT NULL,        -- 0: the preview is plain JSON
       answer BYTEA,                          -- sealed: the answer an approved retry receives (X3)
       answer_head TEXT NOT NULL,             -- its status, content type and whether it was streamed
       created_ms BIGINT NOT NULL,
@@ -134,6 +136,9 @@ constexpr const char* kFirst[] = {
       consumed_run_id TEXT))",
     R"(CREATE INDEX review_by_digest ON review (digest, status))",
     R"(CREATE INDEX review_by_time ON review (tenant_id, created_ms))",
+    R"(CREATE INDEX review_by_status ON review (status, tenant_id))",
+    R"(CREATE UNIQUE INDEX review_open ON review (digest, revision, phase)
+       WHERE status IN ('PENDING', 'APPROVED'))",
 
     // Deliveries of webhooks that wait (R44, R53).
     R"(CREATE TABLE outbox (
@@ -196,9 +201,11 @@ constexpr const char* kFirst[] = {
       resolution TEXT NOT NULL,              -- of RESOLVED: its type
       note TEXT NOT NULL,
       changed_by TEXT NOT NULL,
-      changed_ms BIGINT))",
+      changed_ms BIGINT,
+      told_ms BIGINT))",  // when its webhooks were queued; NULL: not yet
     R"(CREATE INDEX violation_by_time ON violation (tenant_id, time_ms))",
     R"(CREATE INDEX violation_by_run ON violation (run_id))",
+    R"(CREATE INDEX violation_untold ON violation (time_ms) WHERE told_ms IS NULL)",
 
     // What the tenant's content level keeps of an exchange; sealed when there is a master key.
     R"(CREATE TABLE audit_content (
@@ -228,13 +235,13 @@ constexpr const char* kFirst[] = {
     // Counters of windows of an hour and more, so that a restart gives nobody a new budget.
     R"(CREATE TABLE counter (
       gateway TEXT NOT NULL,
-      name TEXT NOT NULL,
+      name BYTEA NOT NULL,                   -- has names in it that callers choose
       state BYTEA NOT NULL,
-      saved_ms BIGINT NOT NULL,
+      until_ms BIGINT NOT NULL,              -- nothing is left in the window then
       PRIMARY KEY (gateway, name)))",
     R"(CREATE TABLE tool_pin (
-      principal TEXT NOT NULL,
-      tool TEXT NOT NULL,
+      principal BYTEA NOT NULL,
+      tool BYTEA NOT NULL,                   -- as the client spelled it
       digest TEXT NOT NULL,
       seen_ms BIGINT NOT NULL,
       PRIMARY KEY (principal, tool)))",

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/audit/record.h"
@@ -38,6 +39,8 @@ struct ApprovalQuestion {
   std::vector<policy::Decision> decisions;  // those that want approval
   std::vector<audit::KeptText> texts;       // for the reviewer, by the tenant's content level
   std::optional<KeptAnswer> answer{};       // Phase::Response, when it was complete
+  // Told what becomes of the review (R53); callback_allowed() says yes to it. Empty: nobody.
+  std::string callback_url{};
 };
 
 struct ApprovalAnswer {
@@ -50,6 +53,10 @@ struct ApprovalAnswer {
   } kind = Kind::Unavailable;
   std::string review_id{};
   std::optional<KeptAnswer> answer{};  // Granted: give this, do not call the provider
+  // Granted, and the review was of an answer that could not be kept: (policy, rule) of what was
+  // approved. The provider is called again; an answer of which nothing else wants approval needs no
+  // further review.
+  std::vector<std::pair<std::string, std::string>> released{};
 };
 
 class Approvals {
@@ -71,6 +78,10 @@ class Approvals {
   // The client has left while its review was being opened: a review that nobody knows of is
   // withdrawn (T12).
   virtual void withdraw(std::string review_id) = 0;
+
+  // May a caller have this URL told? Only hosts of the configuration, https unless it says
+  // otherwise. Does not block.
+  virtual bool callback_allowed(std::string_view url) const = 0;
 
   // GET /v1/reviews/{id}: the reply's status and body; 404 for another caller's (R49, T21).
   virtual void poll(std::string review_id, std::string tenant, std::string integration,

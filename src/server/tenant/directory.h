@@ -29,15 +29,15 @@ std::optional<ContentLevel> content_level_from(std::string_view word);
 inline constexpr std::string_view kDefaultTenant = "default";
 
 struct Tenant {
-  std::string id, name;
+  std::string id{}, name{};
   ContentLevel content = ContentLevel::None;
   std::optional<std::uint64_t> evaluations_per_month{};
 };
 
 struct Integration {
-  std::string id, name, tenant;
-  std::string provider;        // "openai", "gemini", "anthropic"
-  std::string base_url;        // empty: the gateway's own for this provider
+  std::string id{}, name{}, tenant{};
+  std::string provider{};      // "openai", "gemini", "anthropic"
+  std::string base_url{};      // empty: the gateway's own for this provider
   bool allow_private = false;  // the base URL may lead to a private address (T23)
   bool active = true;
   std::optional<std::uint64_t> evaluations_per_month{};
@@ -45,10 +45,10 @@ struct Integration {
 };
 
 struct Key {
-  std::string id, name, prefix;
-  std::string integration;      // id
+  std::string id{}, name{}, prefix{};
+  std::string integration{};    // id
   std::int64_t expires_ms = 0;  // wall clock; 0: never
-  policy::GlobList agents;      // empty: any, marked asserted (X11)
+  policy::GlobList agents{};    // empty: any, marked asserted (X11)
 };
 
 class Directory {
@@ -62,6 +62,8 @@ class Directory {
     bool sealed = false;        // provider keys were wiped on an operator's word
   };
   explicit Directory(Contents contents);
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
 
   // The key behind this token, or nothing. The token is digested whole and the digest is what is
   // looked up, so that neither time nor a shared prefix tells anything of other keys (T26, T44).
@@ -75,9 +77,12 @@ class Directory {
   struct MacHash {
     std::size_t operator()(const Mac& mac) const noexcept;
   };
+  struct MacEqual {
+    bool operator()(const Mac& a, const Mac& b) const noexcept;
+  };
   Contents contents_;
   Tenant default_tenant_;
-  std::unordered_map<Mac, const Key*, MacHash> by_mac_;
+  std::unordered_map<Mac, const Key*, MacHash, MacEqual> by_mac_;
   std::unordered_map<std::string_view, const Integration*> by_id_;
   std::unordered_map<std::string_view, const Tenant*> tenants_;
 };

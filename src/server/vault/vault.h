@@ -3,8 +3,9 @@
 // A blob: version (1), master key id (8 bytes), nonce (12, random), ciphertext, tag (16). The
 // associated data binds it to its place: tenant, provider, row id and schema version, so that a
 // blob that is moved to another row does not open (T39). A flipped byte anywhere is an error.
+// What is derived from the master keys is in locked memory (T42).
 //
-// Thread-safe: const calls from any thread; seal_all() and rewrap from the admin thread.
+// Thread-safe: const calls from any thread.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,14 @@ struct MasterKeySource {
   // Exactly one of these. Files must not be readable by others (mode 0600 or 0400), hold 32 raw
   // bytes, 64 hexadecimal digits or 44 characters of base64.
   std::string file{};
-  std::string environment{};  // the variable's name; it is removed from the environment once read
-  std::string credential{};   // systemd: $CREDENTIALS_DIRECTORY/<name>
-  std::string passphrase_file{};  // Argon2id, 64 MiB, t = 3
+  // The variable's name; hexadecimal or base64. It is overwritten and removed from the environment
+  // once read, so before other threads look at the environment.
+  std::string environment{};
+  std::string credential{};       // systemd: $CREDENTIALS_DIRECTORY/<name>; as files
+  std::string passphrase_file{};  // Argon2id, 64 MiB, t = 3; 12 characters at least
   std::string salt{};             // of the passphrase: 16 bytes that the installation keeps
 };
+// Errors: "unreadable_master_key" (not there, or others may read it), "bad_master_key".
 Result<Secret> read_master_key(const MasterKeySource& source);
 Secret make_master_key();  // 32 random bytes
 
@@ -42,7 +46,7 @@ struct Place {
 class Vault {
  public:
   // No key: nothing can be sealed, and what is sealed cannot be opened.
-  Vault() = default;
+  Vault();
   explicit Vault(std::vector<Secret> master_keys);
   ~Vault();
   Vault(Vault&&) noexcept;
@@ -60,7 +64,8 @@ class Vault {
   static std::string key_id_of(std::string_view blob);
 
   // A keyed digest for things that must match again without being kept: approvals' requests, the
-  // content level "hash". Without a master key a key that dies with the process.
+  // content level "hash". Under the first master key; without one, under a key that dies with the
+  // process.
   std::string keyed_digest(std::string_view purpose,
                            std::string_view bytes) const;  // 64 hex digits
 
