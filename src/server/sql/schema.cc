@@ -166,7 +166,7 @@ constexpr const char* kFirst[] = {
       last_digest BYTEA NOT NULL,
       begun_ms BIGINT NOT NULL,
       closed_ms BIGINT,
-      retired_ms BIGINT,                     // its records were removed by retention
+      retired_ms BIGINT,                     -- its records were removed by retention
       content_bytes BIGINT NOT NULL,         // kept beside its records
       UNIQUE (gateway, previous)))",  // a chain does not fork
     R"(CREATE TABLE audit_record (
