@@ -167,7 +167,7 @@ constexpr const char* kFirst[] = {
       begun_ms BIGINT NOT NULL,
       closed_ms BIGINT,
       retired_ms BIGINT,                     -- its records were removed by retention
-      content_bytes BIGINT NOT NULL,         // kept beside its records
+      content_bytes BIGINT NOT NULL,         -- kept beside its records
       UNIQUE (gateway, previous)))",  // a chain does not fork
     R"(CREATE TABLE audit_record (
       segment TEXT NOT NULL,

@@ -39,7 +39,9 @@ class SavedState : public sql::BothDatabases {
  protected:
   void SetUp() override {
     BothDatabases::SetUp();
-    if (connection_) EXPECT_DONE(sql::migrate(*connection_));
+    if (connection_) {
+      EXPECT_DONE(sql::migrate(*connection_));
+    }
   }
   limit::Outcome take(MemoryStore& store, std::string_view key, std::uint64_t max,
                       std::uint64_t amount = 1) const {
@@ -59,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Both, SavedState, testing::Values(sql::Kind::Sqlite, sq
 // R48: neither a stop nor a crash makes a day's budget new.
 TEST_P(SavedState, ARestartGivesNobodyANewBudget) {
   using namespace std::string_view_literals;
-  const std::string_view keys[] = {"day|key|alice", "day|odd\0name\xFF", "day|odd\0name\xFE"};
+  const std::string_view keys[] = {"day|key|alice"sv, "day|odd\0name\xFF"sv, "day|odd\0name\xFE"sv};
   MemoryStore before;
   SavedCounters saves(before, clock_, "one");
   for (const std::string_view key : keys) {
