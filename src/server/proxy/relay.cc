@@ -271,6 +271,7 @@ void Relay::on_answer_end() {
 
 void Relay::follow(Step step, std::string& out) {
   switch (step) {
+    case Step::Wait:  // only with counters that answer later
     case Step::Continue:
       return release(out);
     case Step::Deny:
