@@ -180,7 +180,8 @@ TEST_P(ADesk, AWallClockThatJumpsEndsNothingEarlyAndKeepsNothingAlive) {  // T41
     SCOPED_TRACE(jump);
     const std::string id = approved(a_question());
     // Another gateway sees it while its own clock is right.
-    StillClock right = clock_;
+    StillClock right;
+    right.set(clock_);
     ReviewDesk other(options_, right);
     ASSERT_TRUE(is_done(other.refresh(*connection_)));
     clock_.now_ms += jump;
