@@ -31,6 +31,16 @@ std::vector<std::pair<std::string, std::string>> environment() {
   return variables;
 }
 
+std::vector<std::string> secret_variables() {
+  std::vector<std::string> names;
+  for (const Setting& setting : settings_table()) {
+    if (!setting.secret) continue;
+    names.push_back(env_name(setting));
+    if (!setting.env.empty()) names.emplace_back(setting.env);
+  }
+  return names;
+}
+
 struct Startup {
   Configuration configuration;
   PolicySet policies;
@@ -146,6 +156,7 @@ int run_serve(Arguments arguments) {
 
   const proxy::Settings& settings = startup->configuration.settings;
   set_up_messages(settings);
+  forget_variables(secret_variables());
   const sigset_t signals = block_signals();
   const std::vector<std::string> enabled = startup->policies.enabled;
   auto service = Service::start(settings, std::move(startup->policies));
