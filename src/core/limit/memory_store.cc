@@ -83,6 +83,9 @@ class MemoryStore::OneLocked {
 
   // Null: nobody holds anything of it, so there is nothing to do.
   Counter* counter() const { return counter_; }
+  void add(std::uint64_t amount, std::int64_t now_ns, std::uint64_t max) {
+    MemoryStore::add(shard_, *counter_, amount, now_ns, max);
+  }
   // One holder less, of `amount`.
   void drop(std::uint64_t amount) {
     counter_->held -= std::min(counter_->held, amount);
@@ -152,6 +155,14 @@ void MemoryStore::touch(Shard& shard, Counter& counter) {
   to.splice(to.begin(), from, counter.self);
 }
 
+void MemoryStore::add(Shard& shard, Counter& counter, std::uint64_t amount, std::int64_t now_ns,
+                      std::uint64_t max) {
+  counter.window.add(amount, now_ns, max);
+  if (counter.changed || counter.window.window_ns() < kLongWindowNs) return;
+  counter.changed = true;
+  shard.changed.push_back(&counter);
+}
+
 bool MemoryStore::drop_one(Shard& shard, std::int64_t now_ns) {
   for (Counters& idle : shard.idle) {
     if (idle.empty()) continue;
@@ -159,6 +170,7 @@ bool MemoryStore::drop_one(Shard& shard, std::int64_t now_ns) {
     last.window.expire(now_ns);
     if (last.window.entries() > 0) continue;
     shard.index.erase(Name{last.hash, last.key});
+    if (last.changed) std::erase(shard.changed, &last);
     idle.pop_back();
     return true;
   }
@@ -241,7 +253,7 @@ MemoryStore::Step MemoryStore::try_take(std::span<const Charge> charges,
                            ? *counters[i]
                            : create(shard, {hashes[i], charge.key}, charge.window_ns);
     if (charge.kind == Kind::Window) {
-      counter.window.add(charge.amount, now_ns, charge.max);
+      add(shard, counter, charge.amount, now_ns, charge.max);
     } else {
       counter.held = saturating_add(counter.held, charge.amount);
       ++counter.holders;
@@ -278,7 +290,7 @@ void MemoryStore::settle(std::span<const Charge> charges, std::span<const std::u
     OneLocked one(*this, charges[i], now_ns);
     Counter* counter = one.counter();
     if (counter == nullptr) continue;
-    counter->window.add(used[i], now_ns, charges[i].max);
+    one.add(used[i], now_ns, charges[i].max);
     one.drop(charges[i].amount);
     levels[i] = level_of(charges[i], counter->held, counter->window, now_ns);
     levels[i].refused = used[i] > 0 && counter->window.sum() > charges[i].max;

@@ -29,6 +29,9 @@
 
 namespace capsem::limit {
 
+// From this length on a window outlives the process.
+inline constexpr std::int64_t kLongWindowNs = 3'600'000'000'000;
+
 struct MemoryStoreOptions {
   std::size_t keys_max = 100'000;
   // Callers choose parts of the keys. A random seed keeps them from choosing keys that collide.
@@ -48,6 +51,23 @@ class MemoryStore final : public CounterStore {
   void settle(std::span<const Charge> charges, std::span<const std::uint64_t> used,
               std::int64_t now_ns, std::span<Level> levels) override;
   void give(std::span<const Charge> charges, std::int64_t now_ns) noexcept override;
+
+  // ---- What outlives the process ----
+  // A day's budget must not begin anew because the gateway did. Windows of an hour and more are
+  // handed out after they changed, and given back to the next process's store.
+
+  struct LongWindow {
+    std::string key;
+    std::int64_t window_ns = 0;
+    std::vector<Amount> amounts;  // oldest first; monotonic times of this process
+  };
+  // Windows that changed since they were last handed out, about `most` of them; empty: none did. A
+  // shard's lock is held for a few at a time. What calls still hold or have reserved is not in
+  // them. Any thread.
+  std::vector<LongWindow> take_changed(std::size_t most);
+  // False: the key is counted already, or there is no room. What has left the window by `now_ns` is
+  // dropped. REQUIRES: amounts are ordered, none later than now_ns.
+  bool restore(const LongWindow& saved, std::int64_t now_ns);
 
   // For metrics. Any thread.
   std::size_t keys() const { return keys_.load(std::memory_order_relaxed); }
@@ -78,6 +98,7 @@ class MemoryStore final : public CounterStore {
     std::uint32_t holders = 0;
     std::uint32_t idle_list = 0;
     bool in_busy = false;
+    bool changed = false;  // it is in its shard's list of those
     Counters::iterator self{};
   };
 
@@ -94,6 +115,7 @@ class MemoryStore final : public CounterStore {
     // first to be back at zero. Lengths are few: one per kind of limit.
     std::vector<Counters> idle;
     std::vector<std::int64_t> idle_window_ns;
+    std::vector<Counter*> changed;  // of long windows, since take_changed()
   };
   class Locks;      // of one take()
   class OneLocked;  // a shard and the counter of one charge in it
@@ -105,6 +127,8 @@ class MemoryStore final : public CounterStore {
   static Counter* find(Shard& shard, const Name& name);
   static Counter& create(Shard& shard, const Name& name, std::int64_t window_ns);
   static void touch(Shard& shard, Counter& counter);  // it was used just now
+  static void add(Shard& shard, Counter& counter, std::uint64_t amount, std::int64_t now_ns,
+                  std::uint64_t max);
   static bool drop_one(Shard& shard, std::int64_t now_ns);
 
   enum class Step : std::uint8_t { Taken, Refused, NoRoom };

@@ -23,7 +23,7 @@ void SlidingWindow::add(std::uint64_t amount, std::int64_t now_ns, std::uint64_t
   amount = std::min(amount, std::numeric_limits<std::uint64_t>::max() - sum_);
   if (amount == 0) return;
   if (count_ > 0) {
-    Entry& last = entries_[place(count_ - 1)];
+    Amount& last = entries_[place(count_ - 1)];
     now_ns = std::max(now_ns, last.at_ns);
     // A full ring merges as well: amounts may be many and max small when estimates were too low.
     const bool merge = last.at_ns == now_ns || count_ == kEntriesMax ||
@@ -59,7 +59,7 @@ bool SlidingWindow::same_quantum(std::int64_t a_ns, std::int64_t b_ns) const {
 }
 
 void SlidingWindow::grow() {
-  std::vector<Entry> larger(std::min(std::max(kFirstEntries, entries_.size() * 2), kEntriesMax));
+  std::vector<Amount> larger(std::min(std::max(kFirstEntries, entries_.size() * 2), kEntriesMax));
   for (std::size_t i = 0; i < count_; ++i) larger[i] = entries_[place(i)];
   entries_.swap(larger);
   first_ = 0;

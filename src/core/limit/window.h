@@ -10,6 +10,11 @@
 
 namespace capsem::limit {
 
+struct Amount {
+  std::int64_t at_ns;
+  std::uint64_t amount;
+};
+
 class SlidingWindow {
  public:
   explicit SlidingWindow(std::int64_t window_ns) : window_ns_(window_ns) {}
@@ -23,6 +28,8 @@ class SlidingWindow {
 
   std::uint64_t sum() const { return sum_; }
   std::size_t entries() const { return count_; }
+  // The i-th oldest. REQUIRES: i < entries().
+  Amount entry(std::size_t i) const { return entries_[place(i)]; }
   std::int64_t window_ns() const { return window_ns_; }
   // When the oldest entry leaves. REQUIRES: entries() > 0.
   std::int64_t oldest_leaves_ns() const { return entries_[first_].at_ns + window_ns_; }
@@ -31,11 +38,6 @@ class SlidingWindow {
   std::int64_t falls_to_ns(std::uint64_t target) const;
 
  private:
-  struct Entry {
-    std::int64_t at_ns;
-    std::uint64_t amount;
-  };
-
   std::size_t place(std::size_t i) const {
     const std::size_t at = first_ + i;
     return at < entries_.size() ? at : at - entries_.size();
@@ -46,7 +48,7 @@ class SlidingWindow {
 
   std::int64_t window_ns_;
   std::uint64_t sum_ = 0;
-  std::vector<Entry> entries_;  // a ring
+  std::vector<Amount> entries_;  // a ring
   std::size_t first_ = 0, count_ = 0;
 };
 

@@ -42,7 +42,9 @@ bool BoundTo::applies(const Subject& subject) const {
     return list.empty() || (!name.empty() && list.any_matches(name));
   };
   return admits(agents_, subject.agent) && admits(keys_, subject.key) &&
-         admits(integrations_, subject.integration) && admits(models_, subject.model);
+         (admits(integrations_, subject.integration) ||
+          admits(integrations_, subject.integration_id)) &&
+         admits(models_, subject.model);
 }
 
 }  // namespace capsem::policy

@@ -208,6 +208,7 @@ bool Conditions::read(const Compiled& condition, const Facts& facts,
       break;
     case Field::Integration:
       add(subject.integration);
+      if (!subject.integration_id.empty()) add(subject.integration_id);
       break;
     case Field::Action:
       add(facts.action);

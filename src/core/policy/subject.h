@@ -11,8 +11,11 @@ namespace capsem::policy {
 
 struct Subject {
   // Who. `agent` is what the caller says, or "<provider>-direct" (R81); it is bound when the key's
-  // configuration allows it (X11). `key` is the hashed user id, never the key.
-  std::string_view agent{}, key{}, integration{};
+  // configuration allows it (X11). `key` is a stored key's id, or the hashed user id; never the
+  // key.
+  std::string_view agent{}, key{};
+  // Through which integration, by its name and by its id; empty on root routes.
+  std::string_view integration{}, integration_id{};
   bool agent_bound = false;
 
   // What. `action` is "llm.generate" or "embedding.generate" (R72), or whatever a caller of the

@@ -235,13 +235,13 @@ constexpr const char* kFirst[] = {
     // Counters of windows of an hour and more, so that a restart gives nobody a new budget.
     R"(CREATE TABLE counter (
       gateway TEXT NOT NULL,
-      name TEXT NOT NULL,
+      name BYTEA NOT NULL,                   -- has names in it that callers choose
       state BYTEA NOT NULL,
-      saved_ms BIGINT NOT NULL,
+      until_ms BIGINT NOT NULL,              -- nothing is left in the window then
       PRIMARY KEY (gateway, name)))",
     R"(CREATE TABLE tool_pin (
-      principal TEXT NOT NULL,
-      tool TEXT NOT NULL,
+      principal BYTEA NOT NULL,
+      tool BYTEA NOT NULL,                   -- as the client spelled it
       digest TEXT NOT NULL,
       seen_ms BIGINT NOT NULL,
       PRIMARY KEY (principal, tool)))",

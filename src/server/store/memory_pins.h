@@ -20,7 +20,7 @@ class MemoryPins final : public policy::PinStore {
   static constexpr std::size_t kPrincipalsMax = 16'384;  // the one longest unseen is forgotten
 
   policy::PinState look(std::string_view principal, std::string_view tool,
-                std::string_view digest) override;
+                        std::string_view digest) override;
   void accept(std::string_view principal, std::string_view tool, std::string_view digest) override;
 
  private:
