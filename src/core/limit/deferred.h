@@ -87,6 +87,9 @@ class DeferredStore final : public CounterStore {
   bool settles_later() const override;
 
  private:
+  Outcome take_here(std::span<const Charge> charges, std::int64_t now_ns, std::span<Level> levels);
+
+  struct Held;
   struct State;
   std::shared_ptr<State> state_;
 };

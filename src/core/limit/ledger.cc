@@ -117,7 +117,8 @@ void Holding::State::add(Kind kind, std::span<const LimitRule* const> rules,
                          .kind = kind,
                          .amount = 1,
                          .max = rule->max(dimension).value_or(0),
-                         .window_ns = info(dimension).window_ns});
+                         .window_ns = info(dimension).window_ns,
+                         .down = rule->on_store_down_of(dimension)});
     }
   }
 }

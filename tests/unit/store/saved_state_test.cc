@@ -160,16 +160,16 @@ TEST_P(SavedState, AToolThatWasSeenIsKnownAfterARestart) {
   using namespace std::string_view_literals;
   SavedPins before(clock_);
   EXPECT_EQ(before.look("p", "t", "one"), PinState::New);
-  EXPECT_EQ(before.look("p", "odd\0\xFF", "one"), PinState::New);
-  EXPECT_EQ(before.look("p", "odd\0\xFE", "two"), PinState::New);
+  EXPECT_EQ(before.look("p", "odd\0\xFF"sv, "one"), PinState::New);
+  EXPECT_EQ(before.look("p", "odd\0\xFE"sv, "two"), PinState::New);
   before.accept("p", "t", "two");
   EXPECT_DONE(before.save(*connection_));
   SavedPins after(clock_);
   EXPECT_DONE(after.load(*connection_));
   EXPECT_EQ(after.look("p", "t", "two"), PinState::Unchanged);
   EXPECT_EQ(after.look("p", "t", "one"), PinState::Changed);
-  EXPECT_EQ(after.look("p", "odd\0\xFF", "one"), PinState::Unchanged);
-  EXPECT_EQ(after.look("p", "odd\0\xFE", "two"), PinState::Unchanged);
+  EXPECT_EQ(after.look("p", "odd\0\xFF"sv, "one"), PinState::Unchanged);
+  EXPECT_EQ(after.look("p", "odd\0\xFE"sv, "two"), PinState::Unchanged);
   EXPECT_EQ(after.look("q", "t", "one"), PinState::New);
 }
 
