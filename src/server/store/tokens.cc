@@ -112,11 +112,11 @@ Result<bool> revoke_token(sql::Connection& connection, std::string_view id, std:
         {id, now_ms});
     if (!changed) return std::unexpected(changed.error());
     was_good = *changed != 0;
-    const auto left =
-        number_of(connection,
-                  "SELECT COUNT(*) FROM admin_token WHERE role = 'admin' AND tenant_id IS NULL "
-                  "AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $1)",
-                  {now_ms});
+    const auto left = number_of(
+        connection,
+        "SELECT COUNT(*) FROM admin_token WHERE role = 'admin' AND tenant_id IS NULL "
+        "AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $1)",
+        {now_ms});
     if (!left) return std::unexpected(left.error());
     if (was_good && *left == 0) {
       return client_error("conflict",
