@@ -49,7 +49,9 @@ void append_view(std::string& out, const PolicyView& view) {
   append_list(out, "warnings", view.warnings);
 }
 
-AdminReply policies_reply(const PolicyView& view) {
+}  // namespace
+
+std::string policies_json(const PolicyView& view) {
   std::string body = "{";
   append_view(body, view);
   body += ",\"last_reload\":";
@@ -63,8 +65,17 @@ AdminReply policies_reply(const PolicyView& view) {
     append_list(body, "errors", view.last_reload.errors);
     body += '}';
   }
-  return plain(200, body + '}');
+  return body + '}';
 }
+
+std::string reload_json(const ReloadReport& report, const PolicyView& view) {
+  std::string body = "{";
+  append_member(body, "status", to_string(report.outcome));
+  append_view(body, view);
+  return body + '}';
+}
+
+namespace {
 
 bool says_json(std::string_view content_type) {
   return http::equals_ignoring_case(http::trim(content_type.substr(0, content_type.find(';'))),
@@ -121,7 +132,9 @@ std::optional<AdminReply> admin_reply(const AdminRequest& request, const AdminVi
     return view.ready ? plain(200, R"({"status":"ready"})")
                       : plain(503, R"({"status":"not ready"})");
   }
-  if (path == "/v1/policies") return policies_reply(view.policies ? view.policies() : PolicyView{});
+  if (path == "/v1/policies") {
+    return plain(200, policies_json(view.policies ? view.policies() : PolicyView{}));
+  }
   return AdminReply{.content_type = "text/plain; version=0.0.4; charset=utf-8",
                     .body = view.metrics ? view.metrics() : std::string()};
 }

@@ -52,6 +52,10 @@ struct PolicyView {
   ReloadReport last_reload;
 };
 
+// JSON objects: what is in force and how the last reload went; how this one went.
+std::string policies_json(const PolicyView& view);
+std::string reload_json(const ReloadReport& report, const PolicyView& view);
+
 struct AdminView {
   bool ready = false;  // listeners open, not draining
   // Called only when asked for.

@@ -8,6 +8,7 @@
 #include "server/admin/routes.h"
 #include "server/http/head.h"
 #include "server/store/meta.h"
+#include "server/tenant/directory.h"
 #include "server/tenant/token.h"
 
 namespace capsem::admin {
@@ -21,8 +22,7 @@ AdminReply unauthorized(std::string_view code, std::string_view message) {
   return reply;
 }
 
-AdminReply busy(int status, std::string_view code, std::string_view message,
-                std::int64_t seconds) {
+AdminReply busy(int status, std::string_view code, std::string_view message, std::int64_t seconds) {
   AdminReply reply = error_reply(status, code, message);
   reply.fields = "retry-after: " + std::to_string(seconds) + "\r\n";
   return reply;
@@ -65,12 +65,15 @@ Api::Impl::Impl(Options options_in, Hooks hooks_in, sql::Executor* executor_in,
 Api::Api(Options options, Hooks hooks, sql::Executor* executor, audit::Sink& audit,
          const Clock& clock)
     : impl_(std::make_shared<Impl>(std::move(options), std::move(hooks), executor, audit, clock)) {
-  add_own_routes(impl_->router, impl_->options, impl_->hooks);
+  add_own_routes(impl_->router, impl_->options, impl_->hooks, impl_->background);
 }
 
 Api::~Api() {
-  const std::scoped_lock lock(impl_->executor_lock);
-  impl_->executor = nullptr;
+  {
+    const std::scoped_lock lock(impl_->executor_lock);
+    impl_->executor = nullptr;
+  }
+  impl_->background.stop();
 }
 
 Router& Api::router() {
@@ -163,11 +166,10 @@ void Api::Impl::next(const Request& request, Step step) {
   bool taken = false;
   {
     const std::scoped_lock lock(executor_lock);
-    taken = executor != nullptr &&
-            executor->submit([self = shared_from_this(), request,
-                              step](Result<sql::Connection*> connection) {
-              (self.get()->*step)(request, std::move(connection));
-            });
+    taken = executor != nullptr && executor->submit([self = shared_from_this(), request,
+                                                     step](Result<sql::Connection*> connection) {
+      (self.get()->*step)(request, std::move(connection));
+    });
   }
   if (!taken) request->respond(busy(503, "busy", "The database is too busy", 1));
 }

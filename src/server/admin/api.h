@@ -35,7 +35,7 @@ namespace capsem::admin {
 
 inline constexpr std::size_t kInFlightMax = 64;  // admin requests at a time; more: 503
 
-// A policy file that was uploaded and is to act: or, `source` empty, no longer.
+// A policy file that is to act.
 struct PolicyFile {
   std::string_view tenant, file, source;
 };
@@ -70,6 +70,9 @@ struct Hooks {
   std::function<Status()> seal, unseal;
   std::function<Result<std::uint64_t>(sql::Connection&)> rewrap;
   std::function<Facts()> facts;
+  // A connection of the caller's own, for what takes long: the proof of the audit's chain. Called
+  // on a thread of the API.
+  std::function<Result<std::unique_ptr<sql::Connection>>()> connect;
 };
 
 struct Options {

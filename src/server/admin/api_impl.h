@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "server/admin/api.h"
+#include "server/admin/background.h"
 #include "server/admin/login.h"
 #include "server/admin/pending.h"
 
@@ -51,6 +52,7 @@ struct Api::Impl : std::enable_shared_from_this<Api::Impl> {
   FailedLogins failed_logins;
 
   LoginBook book;  // of the executor's thread
+  Background background;
 };
 
 // What every answer says: not to be kept, not to be guessed at.

@@ -38,8 +38,8 @@ Result<Login> LoginBook::look_up(sql::Connection& connection, const Secret& toke
   if (row.expires_ms != 0 && row.expires_ms <= now_ms) return Login{.refusal = "expired_token"};
   const auto role = role_from(row.role);
   if (!role) return Login{.refusal = "unknown_token"};
-  Login login{.who = Principal{
-                  .token_id = row.id, .name = row.name, .role = *role, .tenant = row.tenant}};
+  Login login{
+      .who = Principal{.token_id = row.id, .name = row.name, .role = *role, .tenant = row.tenant}};
   remember({.mac = mac, .who = *login.who, .at_ms = now_ms, .expires_ms = row.expires_ms});
   return login;
 }

@@ -26,13 +26,22 @@ AdminReply list_reply(const std::vector<std::string>& items, std::string_view ne
   return {.body = std::move(body)};
 }
 
-AdminReply error_reply(int status, std::string_view code, std::string_view message) {
-  std::string body = "{\"errors\":[{\"message\":";
-  codec::append_json_string(body, message);
-  body += ",\"code\":";
-  codec::append_json_string(body, code);
-  body += "}]}";
+AdminReply errors_reply(int status, std::string_view code,
+                        const std::vector<std::string>& messages) {
+  std::string body = "{\"errors\":[";
+  for (const std::string& message : messages) {
+    body += body.back() == '[' ? "{\"message\":" : ",{\"message\":";
+    codec::append_json_string(body, message);
+    body += ",\"code\":";
+    codec::append_json_string(body, code);
+    body += '}';
+  }
+  body += "]}";
   return {.status = status, .body = std::move(body)};
+}
+
+AdminReply error_reply(int status, std::string_view code, std::string_view message) {
+  return errors_reply(status, code, {std::string(message)});
 }
 
 AdminReply not_found() {

@@ -105,17 +105,27 @@ Result<std::vector<AdminToken>> list_tokens(sql::Connection& connection, std::st
 }
 
 Result<bool> revoke_token(sql::Connection& connection, std::string_view id, std::int64_t now_ms) {
-  const auto changed = connection.run(
-      "UPDATE admin_token SET revoked_ms = $2 WHERE id = $1 AND revoked_ms IS NULL", {id, now_ms});
-  if (!changed) return std::unexpected(changed.error());
-  return *changed != 0;
-}
-
-Result<std::int64_t> count_full_tokens(sql::Connection& connection, std::int64_t now_ms) {
-  return number_of(connection,
-                   "SELECT COUNT(*) FROM admin_token WHERE role = 'admin' AND tenant_id IS NULL "
-                   "AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $1)",
-                   {now_ms});
+  bool was_good = false;
+  const Status revoked = sql::in_transaction(connection, [&]() -> Status {
+    const auto changed = connection.run(
+        "UPDATE admin_token SET revoked_ms = $2 WHERE id = $1 AND revoked_ms IS NULL",
+        {id, now_ms});
+    if (!changed) return std::unexpected(changed.error());
+    was_good = *changed != 0;
+    const auto left = number_of(
+        connection,
+        "SELECT COUNT(*) FROM admin_token WHERE role = 'admin' AND tenant_id IS NULL "
+        "AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $1)",
+        {now_ms});
+    if (!left) return std::unexpected(left.error());
+    if (was_good && *left == 0) {
+      return client_error("conflict",
+                          "This is the last token that may do everything: make another one first");
+    }
+    return {};
+  });
+  if (!revoked) return std::unexpected(revoked.error());
+  return was_good;
 }
 
 }  // namespace capsem::store

@@ -47,9 +47,8 @@ Result<std::optional<AdminToken>> read_token(sql::Connection& connection, std::s
 // `tenant` empty: of all.
 Result<std::vector<AdminToken>> list_tokens(sql::Connection& connection, std::string_view tenant,
                                             const Slice& slice);
-// False: it was revoked before.
+// False: it was revoked before. "conflict": afterwards no token that is good at this moment would
+// have the role admin for all tenants.
 Result<bool> revoke_token(sql::Connection& connection, std::string_view id, std::int64_t now_ms);
-// Tokens for all tenants with the role admin that are good at this moment.
-Result<std::int64_t> count_full_tokens(sql::Connection& connection, std::int64_t now_ms);
 
 }  // namespace capsem::store

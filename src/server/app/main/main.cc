@@ -24,6 +24,7 @@ using capsem::app::Subcommand;
 
 constexpr Subcommand kSubcommands[] = {
     {"serve", "the gateway", capsem::app::run_serve},
+    {"admin", "administer a running gateway through its admin API", capsem::app::run_admin},
     {"demo", "play the founding demo against itself; needs no key and no network",
      capsem::mock::run_demo},
     {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic",
