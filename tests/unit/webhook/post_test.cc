@@ -56,7 +56,7 @@ TEST(WebhookPosts, TellWhatTheReceiverAnswers) {
       {"no reason", "HTTP/1.0 202\r\n\r\n", "202"},
       {"an interim answer before", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n\r\n",
        "201"},
-      {"a body that never ends is not read", "HTTP/1.1 200 OK\r\n\r\n" + std::string(1, 'x'),
+      {"a body that never ends is not read", "HTTP/1.1 200 OK\r\n\r\nx",
        "200"},
       {"closed without a word", "", "webhook_answer"},
       {"half a line", "HTTP/1.1 20", "webhook_answer"},
