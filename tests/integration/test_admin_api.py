@@ -5,6 +5,7 @@ import re
 import socket
 import sqlite3
 import time
+import urllib.parse
 
 import httpx
 import pytest
@@ -28,14 +29,14 @@ OTHER = EARNINGS.replace('"earnings"', '"others"').replace("Q4 earnings", "nothi
 ROLES = ("admin", "reviewer", "auditor", "read-only")
 
 
+MASTER = {"CAPSEM_MASTER_KEY": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}
+
+
 @pytest.fixture(scope="module")
 def house(mock):
     gateway = Gateway(mock.url, policies={"debug.toml": DEBUG_TOML}, env=MASTER)
     yield gateway
     gateway.close()
-
-
-MASTER = {"CAPSEM_MASTER_KEY": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}
 
 
 @pytest.fixture
@@ -287,13 +288,14 @@ def test_failed_logins_are_limited_and_recorded(make_house):
     assert len(refused) == 3 and {r["error_code"] for r in refused} == {"unknown_token"}
 
 
-def test_t26_equal_beginnings_do_not_help(house):
+def test_t26_equal_beginnings_do_not_help(make_house):
     """A digest is looked up, so that the time tells nothing of how much of a token was right."""
+    house = make_house(settings="[admin]\nfailed_logins_max = 100\n")
     good = house.admin_token
     for wrong in (good[:-1], good[:-1] + ("a" if good[-1] != "a" else "b"), good + "a", good.lower() + "A", good[:20]):
         answer = house.admin("GET", "/v1/status", token=wrong)
-        assert answer.status_code in (401, 429)
-    assert answer.text.find(good[:20]) < 0
+        assert error(answer, 401) == {"message": "The admin token is not valid", "code": "invalid_token"}
+    assert house.admin("GET", "/v1/status").status_code == 200
 
 
 # ---- What web pages can send (T32, T33) ----
@@ -366,7 +368,7 @@ def test_t27_two_hundred_payloads_in_every_text_change_nothing(make_house):
                 assert method == "GET" or answer.status_code != 200, (path, options)
     assert rows(gateway) == before
     for path_id in ("' OR 1=1--", "x' UNION SELECT 1--"):
-        assert gateway.admin("GET", "/v1/keys/" + httpx.URL(path_id).path).status_code in (400, 404)
+        assert gateway.admin("GET", "/v1/keys/" + urllib.parse.quote(path_id)).status_code == 404
     # Where such a text is a name, it is one: kept and told as it came.
     odd = "'; DROP TABLE tenant;-- \"<b>\" \\ \u2028"
     tenant = data(gateway.admin("POST", "/v1/tenants", {"id": "odd", "name": odd}), 201)
