@@ -119,8 +119,8 @@ class Admin:
         self.url = url
         self.http = httpx.Client(base_url=url, timeout=20, headers={"authorization": f"Bearer {token}"})
 
-    def get(self, path, status=200, **params):
-        return self._checked(self.http.get(path, params=params), status)
+    def get(self, path, expected=200, **params):
+        return self._checked(self.http.get(path, params=params), expected)
 
     def post(self, path, body=None, status=200):
         return self._checked(self.http.post(path, json=body or {}), status)
@@ -171,6 +171,11 @@ class House:
         gateway = gateway or self.gateway
         return Caller(gateway.url, f"/v1/integrations/openai/proxy/{integration['id']}",
                       integration["key"])
+
+    def join(self) -> Gateway:
+        """Another gateway over the same database, with the same master key."""
+        return Gateway(self.upstream, policies={"house.toml": POLICY}, settings=self.settings,
+                       args=self.args)
 
     def kill_and_restart(self):
         """kill -9, then the same program with the same arguments."""

@@ -2,11 +2,13 @@
 
 import concurrent.futures
 import re
+import time
 
+import httpx
 import openai
 import pytest
 
-from approvals import Caller, House, Receiver
+from approvals import Admin, Caller, House, Receiver
 from harness import KEY, wait_until
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -243,8 +245,8 @@ def test_decisions_are_for_reviewers_and_made_once(house):
     for word in ("approve", "reject"):
         again = reviewer.post(f"/v1/reviews/{review}/{word}", status=409)
         assert "APPROVED" in again["errors"][0]["message"]
-    assert house.admin.get("/v1/reviews", status=200, run_id="none") == []
-    reviewer.http.get("/v1/reviews", params={"status": "odd"}).status_code == 400
+    assert house.admin.get("/v1/reviews", run_id="none") == []
+    reviewer.get("/v1/reviews", 400, status="odd")
 
 
 def test_r50_reviews_expire(make_house, mock):
@@ -277,6 +279,74 @@ def test_approvals_survive_kill_9(make_house, mock):
     assert house.caller.held(HELD + "!", model) == pending
     assert house.caller.chat("your number?", number).status_code == 200
     assert len(mock.seen_for(number)) == 1
+
+
+def test_two_gateways_share_reviews(make_house, mock, postgres, receiver):
+    house = make_house(args=["--database-url", postgres.new_database()], receiver=receiver)
+    second = house.join()
+    try:
+        other = house.new_caller(house.integration, second)
+        other_admin = Admin(second.admin_url, house.token)
+        model, number = mock.says("fine"), mock.says("Call me at +1 415 555 2671 tomorrow")
+        review = house.caller.held(HELD, model)
+        assert other.held(HELD, model) == review
+        other_admin.post(f"/v1/reviews/{review}/approve")
+        callers = [house.caller, other] * 8
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            statuses = list(pool.map(lambda c: c.chat(HELD, model).status_code, callers))
+        assert sorted(statuses) == [200] + [403] * 15
+        assert len(mock.seen_for(model)) == 1
+
+        answer = house.caller.held("your number?", number)
+        house.admin.post(f"/v1/reviews/{answer}/approve")
+        time.sleep(1)  # what the other one sees of it, it sees within store.poll_ms
+        assert other.chat("your number?", number).status_code == 200
+        assert len(mock.seen_for(number)) == 1
+
+        wait_until(lambda: [e for e in receiver.events() if e["data"]["id"] == review
+                            and e["event"] == "review.decided"])
+        time.sleep(1)  # both have looked several times
+        ids = [d["headers"]["x-capsem-delivery"] for d in receiver.deliveries]
+        assert len(ids) == len(set(ids))
+    finally:
+        second.close()
+
+
+def test_reviews_without_their_database_are_503(make_house, mock, postgres):
+    house = make_house(args=["--database-url", postgres.new_database()])
+    review = house.caller.held(HELD)
+    postgres.pause()
+    try:
+        held = house.caller.chat(HELD)
+        assert held.status_code == 503, held.text
+        assert house.caller.poll(review, 503)["code"] == "reviews_unavailable"
+    finally:
+        postgres.resume()
+    wait_until(lambda: house.caller.chat(HELD).status_code == 403)
+    assert house.caller.held(HELD) == review
+
+
+def test_r53_a_caller_of_the_check_api_is_called_back(make_house, receiver):
+    house = make_house(receiver=receiver)
+    root = httpx.Client(base_url=house.gateway.url, headers={"authorization": f"Bearer {KEY}"}, timeout=20)
+
+    def evaluate(url, prompt=HELD):
+        return root.post("/v1/evaluate", json={"input": prompt, "targetKey": "t", "callbackUrl": url})
+    path = "/called-back"
+    for refused in ("https://elsewhere.example/", receiver.url.replace("127.0.0.1", "localhost") + path,
+                    "http://169.254.169.254/", receiver.url.replace("http:", "https:")):
+        assert evaluate(refused).status_code == 400, refused
+    answer = evaluate(receiver.url + path)
+    assert answer.status_code == 200, answer.text
+    data = answer.json()["data"]
+    assert (data["outcome"], data["enforcementAction"]) == ("BLOCK", "APPROVAL_REQUIRED")
+    review = data["reviewRequestId"]
+    assert data["pollUrl"] == f"/v1/reviews/{review}"
+    assert receiver.events(path) == []
+    house.admin.post(f"/v1/reviews/{review}/reject")
+    (told,) = wait_until(lambda: receiver.events(path))
+    assert (told["event"], told["data"]["id"], told["data"]["status"]) == (
+        "review.decided", review, "REJECTED")
 
 
 def test_a_full_queue_is_503(make_house, mock):
