@@ -16,17 +16,19 @@ HELD = "Summarize our Q4 earnings report"
 
 
 @pytest.fixture(scope="module")
+def house(mock, tmp_path_factory):
+    receiver = Receiver()
+    house = House(mock.url, tmp_path_factory.mktemp("house"), receiver=receiver)
+    yield house
+    house.close()
+    receiver.close()
+
+
+@pytest.fixture
 def receiver():
     receiver = Receiver()
     yield receiver
     receiver.close()
-
-
-@pytest.fixture(scope="module")
-def house(mock, receiver, tmp_path_factory):
-    house = House(mock.url, tmp_path_factory.mktemp("house"), receiver=receiver)
-    yield house
-    house.close()
 
 
 @pytest.fixture
@@ -358,7 +360,8 @@ def test_a_full_queue_is_503(make_house, mock):
     assert house.caller.held(f"{HELD} 1")
 
 
-def test_webhooks_tell_of_reviews_and_violations_but_never_of_monitored_ones(house, mock, receiver):  # R44
+def test_webhooks_tell_of_reviews_and_violations_but_never_of_monitored_ones(house, mock):  # R44
+    receiver = house.receiver
     model = mock.says("fine")
     review = house.caller.held(HELD + " for webhooks", model)
     house.admin.post(f"/v1/reviews/{review}/approve", {"note": "a note for us"})
@@ -381,12 +384,11 @@ def test_webhooks_tell_of_reviews_and_violations_but_never_of_monitored_ones(hou
 
 def test_webhooks_are_tried_again(make_house, receiver):
     receiver.statuses[:] = [500, 302]
-    before = len(receiver.deliveries)
     house = make_house(receiver=receiver)
     review = house.caller.held(HELD)
 
     def attempts():
-        return [d for d in receiver.deliveries[before:] if review.encode() in d["body"]
+        return [d for d in receiver.deliveries if review.encode() in d["body"]
                 and d["headers"]["x-capsem-event"] == "review.created"]
     wait_until(lambda: len(attempts()) >= 2, 15)
     assert len({d["headers"]["x-capsem-delivery"] for d in attempts()}) == 1
