@@ -175,6 +175,8 @@ TEST_F(ReviewsApi, ViolationsAreFilteredAndTheirTenants) {  // T21
   EXPECT_EQ(member(as(foreign, "GET", "/v1/violations"), "id"), "v2");
   EXPECT_EQ(member(get("/v1/violations", "policy=pii"), "id"), "v1");
   EXPECT_EQ(member(get("/v1/violations", "tenant=other"), "id"), "v2");
+  EXPECT_EQ(member(get("/v1/violations", "severity=high&policy=pii"), "id"), "v1");
+  EXPECT_EQ(get("/v1/violations", "severity=LOW").body, R"({"data":[],"next":null})");
   EXPECT_EQ(get("/v1/violations", "from=2027-01-01T00:00:00Z").body, R"({"data":[],"next":null})");
   EXPECT_EQ(get("/v1/violations", "until=yesterday").status, 400);
   EXPECT_EQ(get("/v1/violations", "colour=red").status, 400);
