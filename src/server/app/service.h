@@ -18,6 +18,7 @@
 #include "server/app/policy_set.h"
 #include "server/app/redis_link.h"
 #include "server/app/reload_thread.h"
+#include "server/app/reviewing.h"
 #include "server/app/state.h"
 #include "server/app/system_clock.h"
 #include "server/app/tee_sink.h"
@@ -77,6 +78,7 @@ class Service {
   SystemClock clock_;
   std::unique_ptr<LogSink> log_;
   std::unique_ptr<State> state_;
+  std::unique_ptr<Reviewing> reviewing_;  // with state_
   std::unique_ptr<TeeSink> sink_;
   std::unique_ptr<RedisLink> redis_;  // null: there is none
 

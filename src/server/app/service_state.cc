@@ -42,7 +42,10 @@ void Service::start_redis() {
                      [this] {
                        if (state_) state_->keeper().poke();
                      },
-                 .reviews = {}});
+                 .reviews =
+                     [this] {
+                       if (reviewing_) reviewing_->poke();
+                     }});
 }
 
 bool Service::take_directory(std::shared_ptr<const tenant::Directory> directory) {
@@ -128,7 +131,7 @@ Result<std::vector<std::string>> Service::check_policy(sql::Connection& connecti
 
 admin::Facts Service::facts() {
   const admin::PolicyView view = policy_view();
-  admin::Facts facts{.version = program_version(), .policy_revision = view.revision};
+  admin::Facts facts{.version = std::string(program_version()), .policy_revision = view.revision};
   facts.policies = view.policies.size();
   facts.audit_available = sink_->available();
   if (redis_) facts.redis = redis_->up() ? "up" : "down";
