@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -226,6 +227,15 @@ Status keep_to_itself() {
   if (::setrlimit(RLIMIT_CORE, &kNone) != 0) return not_confined("RLIMIT_CORE", errno);
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return not_confined("PR_SET_DUMPABLE", errno);
   return {};
+}
+
+void forget_variables(std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    char* value = ::getenv(name.c_str());
+    if (value == nullptr) continue;
+    ::explicit_bzero(value, ::strlen(value));
+    ::unsetenv(name.c_str());
+  }
 }
 
 bool confinement_suits_build() {

@@ -2,6 +2,9 @@
 // every system call it does not need (reliability.md 3.11, promise 22, T42).
 #pragma once
 
+#include <span>
+#include <string>
+
 #include "core/base/error.h"
 #include "server/proxy/settings.h"
 
@@ -10,6 +13,10 @@ namespace capsem::app {
 // No core dump, and no other process of the same user may read memory or environment of this one.
 // To be called before the first secret is read. The whole process; cannot be taken back by itself.
 Status keep_to_itself();
+
+// Overwrites the values of variables that may hold a password where /proc/PID/environ shows them,
+// and removes them (T42). `names`: of the environment. Before threads are started.
+void forget_variables(std::span<const std::string> names);
 
 // Is this a build whose run-time library needs more system calls than the gateway (a sanitizer)?
 bool confinement_suits_build();

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -50,15 +51,13 @@ double start_ticks() {
   return ticks;
 }
 
+// Not from /proc/stat, which a confined service does not see.
 double boot_time_seconds() {
-  std::ifstream file("/proc/stat");
-  for (std::string word; file >> word;) {
-    if (word != "btime") continue;
-    double seconds = 0;
-    file >> seconds;
-    return seconds;
-  }
-  return 0;
+  timespec wall{}, since_boot{};
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return static_cast<double>(wall.tv_sec - since_boot.tv_sec) +
+         static_cast<double>(wall.tv_nsec - since_boot.tv_nsec) / 1e9;
 }
 
 double seconds(const timeval& time) {

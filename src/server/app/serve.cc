@@ -40,6 +40,16 @@ void wipe_master_key(std::vector<std::pair<std::string, std::string>>& variables
   }
 }
 
+std::vector<std::string> secret_variables() {
+  std::vector<std::string> names;
+  for (const Setting& setting : settings_table()) {
+    if (!setting.secret) continue;
+    names.push_back(env_name(setting));
+    if (!setting.env.empty()) names.emplace_back(setting.env);
+  }
+  return names;
+}
+
 struct Startup {
   Configuration configuration;
   std::vector<policy::SourceFile> files;  // policies among them
@@ -171,6 +181,7 @@ int run_serve(Arguments arguments) {
 
   const proxy::Settings& settings = startup->configuration.settings;
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
+  forget_variables(secret_variables());
   const sigset_t signals = block_signals();
   const std::vector<std::string> enabled = startup->policies.enabled;
   auto service = Service::start(settings, std::move(startup->files), std::move(startup->policies),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "core/audit/json_line.h"
 #include "core/wire/json.h"
@@ -10,7 +11,7 @@
 namespace capsem::store {
 namespace {
 
-constexpr std::size_t kTextBytesMax = 1'024, kViolationsMax = 100;
+constexpr std::size_t kTextBytesMax = 4'096, kRepeatsMax = 100;
 
 // Owns a text with the padding that the reader wants.
 class Parsed {
@@ -43,8 +44,13 @@ std::string_view phase_word(event::Phase phase) {
 
 std::string violations_json(std::span<const policy::Decision> decisions) {
   audit::JsonLine line(kTextBytesMax);
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  std::size_t written = 0;
   line.open_array();
-  for (const policy::Decision& one : decisions.first(std::min(decisions.size(), kViolationsMax))) {
+  for (const policy::Decision& one : decisions) {
+    const bool first = seen.emplace(one.policy, one.rule).second;
+    if (!first && written >= kRepeatsMax) continue;
+    ++written;
     line.open_object();
     line.text("id", one.id);
     line.text("policy", one.policy);
@@ -138,6 +144,36 @@ std::string review_event(std::string_view event, const Review& review) {
   line.close_array();
   line.close_object();
   line.close_object();
+  return line.take();
+}
+
+std::string preview_json(std::span<const audit::KeptText> texts, audit::ContentLevel level,
+                         const std::function<std::string(std::string_view)>& mask,
+                         std::size_t bytes_max) {
+  const bool masked = level == audit::ContentLevel::Redacted;
+  if (texts.empty() || (masked ? !mask : level != audit::ContentLevel::Full)) return {};
+  audit::JsonLine line(bytes_max);
+  std::size_t left = bytes_max;
+  line.open_array();
+  for (const audit::KeptText& text : texts) {
+    if (left == 0) break;
+    line.open_object();
+    line.text("point", to_string(text.point));
+    line.text("phase", phase_word(text.phase));
+    if (!text.tool.empty()) line.text("tool", text.tool);
+    // Masked whole, then cut: half of an address is still an address.
+    const std::string shown = masked ? mask(text.text) : text.text;
+    std::size_t size = std::min(shown.size(), left);
+    while (size < shown.size() && size > 0 &&
+           (static_cast<unsigned char>(shown[size]) & 0xC0) == 0x80) {
+      --size;
+    }
+    left = size < shown.size() ? 0 : left - size;
+    line.text("text", std::string_view(shown).substr(0, size));
+    if (size < shown.size()) line.boolean("cut", true);
+    line.close_object();
+  }
+  line.close_array();
   return line.take();
 }
 
