@@ -194,7 +194,8 @@ class RowFlags {
     for (const Field& field : word.fields) {
       if (!field.flag.starts_with("-")) continue;
       if (field.kind == Kind::Flag) {
-        add(app.add_flag(std::string(field.flag), std::string(field.help)), field.flag);
+        add(app.add_flag(std::string(field.flag))->description(std::string(field.help)),
+            field.flag);
         continue;
       }
       auto* option =

@@ -88,7 +88,7 @@ TEST(AdminWords, MistakesNameTheFlag) {
     const char* says;
   } cases[] = {
       {"keys", "rotate", given({{"id", "k"}, {"--overlap-s", "1h"}}), "--overlap-s: must be"},
-      {"keys", "rotate", given({{"id", "k"}}), "--overlap-s: is missing"},
+      {"secrets", "create", given({{"--provider", "openai"}}, "sk"), "--name: is missing"},
       {"keys", "revoke", given({}), "id: is missing"},
       {"keys", "create", given({{"integration", "i"}, {"--name", "n"}, {"--limits", "x"}}),
        "--limits: must be NAME=NUMBER"},

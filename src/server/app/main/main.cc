@@ -25,6 +25,8 @@ using capsem::app::Subcommand;
 constexpr Subcommand kSubcommands[] = {
     {"serve", "the gateway", capsem::app::run_serve},
     {"admin", "administer a running gateway through its admin API", capsem::app::run_admin},
+    {"doctor", "check settings, stores, certificates, providers and the clock",
+     capsem::app::run_doctor},
     {"demo", "play the founding demo against itself; needs no key and no network",
      capsem::mock::run_demo},
     {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic",
