@@ -87,11 +87,12 @@ std::string own(const ListsPolicy& policy) {
 std::string own(const LimitPolicy& p) {
   return fmt::format(
       "per={} requests={}/{}/{} tokens={}/{}/{} concurrent={} cost={}/{}/{} withhold={} "
-      "estimate={}",
+      "estimate={}{}",
       number(p.per), p.requests_per_minute, p.requests_per_hour, p.requests_per_day,
       p.tokens_per_minute, p.tokens_per_hour, p.tokens_per_day, p.concurrent_requests,
       p.cost_micros_per_hour, p.cost_micros_per_day, p.cost_micros_per_month, p.withhold_overrun,
-      p.estimate_output_tokens);
+      p.estimate_output_tokens,
+      p.on_store_down ? fmt::format(" down={}", number(*p.on_store_down)) : "");
 }
 
 std::string own(const ContentPolicy& policy) {

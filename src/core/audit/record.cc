@@ -77,6 +77,7 @@ void write_decision(JsonLine& line, const policy::Decision& d) {
   write_if_any(line, "why", d.why);
   if (d.shadow) line.boolean("shadow", true);
   if (!d.enforced) line.boolean("enforced", false);
+  if (d.granted) line.boolean("granted", true);
   line.text("details", d.details);
   line.close_object();
 }

@@ -22,6 +22,72 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower_word) {
   return text.size() == lower_word.size() && contains_ignoring_case(text, lower_word);
 }
 
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  out.append(",\"").append(name).append("\":");
+  append_json_string(out, text);
+}
+
+// What a policy's refusal has besides its message (R42, R43).
+void append_run(std::string& out, const Refusal& refusal) {
+  if (refusal.run_id.empty()) return;
+  append_member(out, "run_id", refusal.run_id);
+  if (refusal.review_id.empty()) {
+    out += ",\"review_request_id\":null,\"poll_url\":null";
+  } else {
+    append_member(out, "review_request_id", refusal.review_id);
+    append_member(out, "poll_url", "/v1/reviews/" + std::string(refusal.review_id));
+  }
+}
+
+std::string_view google_status(int status) {
+  switch (status) {
+    case 400:
+    case 413:
+    case 415:
+      return "INVALID_ARGUMENT";
+    case 401:
+      return "UNAUTHENTICATED";
+    case 403:
+      return "PERMISSION_DENIED";
+    case 404:
+      return "NOT_FOUND";
+    case 405:
+      return "UNIMPLEMENTED";
+    case 429:
+      return "RESOURCE_EXHAUSTED";
+    case 504:
+      return "DEADLINE_EXCEEDED";
+    case 502:
+    case 503:
+      return "UNAVAILABLE";
+    default:
+      return status < 500 ? "FAILED_PRECONDITION" : "INTERNAL";
+  }
+}
+
+// The error of an integration route: what comes before and behind it depends on the provider.
+void append_integration_error(std::string& out, ErrorBody body, const Refusal& refusal) {
+  const bool google = body == ErrorBody::GeminiIntegration;
+  const bool anthropic = body == ErrorBody::AnthropicIntegration;
+  if (anthropic) out += "\"type\":\"error\",";
+  out += "\"error\":{";
+  if (google) out.append("\"code\":").append(std::to_string(refusal.status)).append(",");
+  out += "\"message\":";
+  append_json_string(out, refusal.message);
+  if (google) append_member(out, "status", google_status(refusal.status));
+  append_member(out, "type", refusal.type);
+  append_member(out, google ? "reason" : "code", refusal.code);
+  if (!refusal.reason_code.empty()) append_member(out, "reason_code", refusal.reason_code);
+  append_run(out, refusal);
+  if (refusal.run_id.empty() && !refusal.request_id.empty() && !anthropic) {
+    append_member(out, "request_id", refusal.request_id);
+  }
+  out += '}';
+  if (anthropic && !refusal.request_id.empty()) {
+    append_member(out, "request_id", refusal.request_id);
+  }
+}
+
 void append_error_object(std::string& out, const Refusal& refusal) {
   out += "{\"message\":";
   append_json_string(out, refusal.message);
@@ -29,15 +95,8 @@ void append_error_object(std::string& out, const Refusal& refusal) {
   append_json_string(out, refusal.type);
   out += ",\"param\":null,\"code\":";
   append_json_string(out, refusal.code);
-  if (!refusal.reason_code.empty()) {
-    out += ",\"reason_code\":";
-    append_json_string(out, refusal.reason_code);
-  }
-  if (!refusal.run_id.empty()) {
-    out += ",\"run_id\":";
-    append_json_string(out, refusal.run_id);
-    out += ",\"review_request_id\":null,\"poll_url\":null";
-  }
+  if (!refusal.reason_code.empty()) append_member(out, "reason_code", refusal.reason_code);
+  append_run(out, refusal);
   out += '}';
 }
 
@@ -93,6 +152,13 @@ ErrorBody resolve_error_body(ErrorBody setting, std::string_view stainless_lang,
 
 std::string error_body(ErrorBody body, const Refusal& refusal) {
   std::string out = "{";
+  const bool integration = body == ErrorBody::Integration || body == ErrorBody::GeminiIntegration ||
+                           body == ErrorBody::AnthropicIntegration;
+  if (integration) {
+    append_integration_error(out, body, refusal);
+    if (!refusal.explain.empty()) out.append(",\"explain\":").append(refusal.explain);
+    return out += '}';
+  }
   if (body != ErrorBody::OpenAi) {
     out += "\"detail\":";
     append_json_string(out, refusal.detail.empty() ? refusal.message : refusal.detail);

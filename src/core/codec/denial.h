@@ -14,6 +14,11 @@ enum class ErrorBody : std::uint8_t {
   Detail,   // {"detail": M}
   Unified,  // {"detail": M, "error": {"message","type","param","code"}}
   OpenAi,   // {"error": {...}} alone
+  // Of integration routes, in the words of each provider's own errors: R42's object, and the same
+  // said as Google's and as Anthropic's clients read it.
+  Integration,
+  GeminiIntegration,
+  AnthropicIntegration,
 };
 
 // Resolves Auto from the request's x-stainless-lang, user-agent and x-stainless-package-version
@@ -31,6 +36,12 @@ struct Refusal {
   // The policies' answer to one request (R42): the error object then has review_request_id and
   // poll_url too, both null. `{"detail"}` alone never has more than its one key for it (R19).
   std::string_view run_id{};
+  // The review it waits for (R43): review_request_id and poll_url are not null then.
+  std::string_view review_id{};
+  // Of integration routes: the status once more where the provider's errors have it, and the
+  // request's id in errors that are no policy's.
+  int status = 403;
+  std::string_view request_id{};
   std::string_view reason_code{};  // "RULE_MATCH", "NO_RULE_MATCH" (R73)
   // A JSON text, not escaped here: the member "explain" beside `detail` and `error`, in every
   // shape, since only a caller who asked for it gets it.

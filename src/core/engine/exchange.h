@@ -3,9 +3,15 @@
 // event loop.
 //
 // Order of calls:
-//   on_request_bytes()*  on_request_end()            -> Forward or Deny
+//   on_request_bytes()*  on_request_end()            -> Continue (forward), Deny or Wait
 //   on_answer_head()  on_answer_bytes()*  on_answer_end()
 //   take_record()
+//
+// Wait: limits are shared and their store has been asked (limit::DeferredStore). When that store
+// says that it is ready, the call that returned Wait (on_request_end() or on_answer_end(), no
+// other) is made once more, and goes on where it stopped. The exchange may end meanwhile.
+//
+// A Deny with wants_approval() is not the last word: grant() makes it undone (R43, X3).
 //
 // Invariants:
 //   (1) No byte of an inspected text leaves before every detector of its point has decided on it.
@@ -19,10 +25,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/codec/codec.h"
+#include "core/engine/units.h"
 #include "core/engine/workspace.h"
 #include "core/limit/ledger.h"
 #include "core/policy/pins.h"
@@ -65,7 +73,8 @@ struct RouteProfile {
 struct Services {
   const Clock* clock = nullptr;
   policy::PinStore* pins = nullptr;
-  limit::CounterStore* counters = nullptr;  // needs the clock, too
+  // Needs the clock, too. Shared by all exchanges, or this exchange's own limit::DeferredStore.
+  limit::CounterStore* counters = nullptr;
 };
 
 // Why nothing (more) may leave, for the edge to render.
@@ -91,7 +100,9 @@ enum class Step : std::uint8_t {
   Continue,  // bytes appended to `out`, if any, may leave
   Deny,      // nothing has left and nothing may: answer with denial(), stop reading the provider
   Cut,       // `out` ends with the frame that makes SDKs raise: send it, end, stop the provider
-  Done,      // the answer is complete and may leave to its end (on_answer_end only)
+  Done,      // the answer is complete and may leave to its end (on_answer_end and grant only)
+  Wait,      // not decided yet: make the same call again when the shared limits are ready; bytes
+             // appended to `out` may leave
 };
 
 class Exchange {
@@ -114,6 +125,10 @@ class Exchange {
   const event::RequestFacts& facts() const;
   bool wants_stream() const;  // by path or by body
 
+  // Before on_request_end(), or before skip_request(): decoded texts are kept for the record and
+  // for kept_texts(), `bytes_max` of request and answer together; what is more is cut off.
+  void keep_texts(std::size_t bytes_max);
+
   // For routes whose request has no body to inspect (GET /v1/responses/{id}).
   void skip_request();
 
@@ -126,6 +141,32 @@ class Exchange {
   bool relays_answer() const;
   Step on_answer_bytes(std::string_view bytes, std::string& out);
   Step on_answer_end(std::string& out);
+
+  // ---- Approval ----
+
+  // After a Deny: what settled it was a Confirm, and a person may release it. What the request took
+  // of its limits stays taken until grant(), take_record() or the exchange's end, so that a limit
+  // cannot refuse what has just been approved (approvals are used once).
+  bool wants_approval() const;
+  // REQUIRES: wants_approval(). Releases the Confirm decisions of this phase: they stay in the
+  // record, granted. Of a request: Continue, as of on_request_end(). Of an answer that was withheld
+  // as a whole: Done, `out` has it; of one that was stopped before its end: Deny, as there is
+  // nothing to give (see release_rules). Deny, too, when something else forbids it.
+  Step grant(std::string& out);
+  // For the approved retry of a request whose answer was held: Confirm decisions of these rules
+  // about the answer are granted as they are made. Before on_answer_head().
+  void release_rules(std::vector<ReleasedRule> rules);
+  // What an approval is bound to (R50): the request's JSON in a canonical form without its members
+  // that begin with "stream". REQUIRES: on_request_end() has read it.
+  std::string request_digest_text() const;
+  // After a Deny with wants_approval() about an answer that came whole: all of it, as it would have
+  // left. Empty: it did not come whole. Valid until grant().
+  std::string_view withheld_answer() const;
+  // What is kept so far (keep_texts()).
+  std::vector<audit::KeptText> kept_texts() const;
+  // Some enforced decision at Log or above was made, from the `from`th on (decisions().size()
+  // earlier): what has to be on record before things go on (promise 3).
+  bool warns(std::size_t from = 0) const;
 
   const Denial& denial() const;
   // The caller's limits as they stand, for the fields of its answer; empty where none apply.

@@ -36,7 +36,7 @@ StreamInspector::StreamInspector(const Context& context, codec::Framing framing)
       array_(context.settings.limits.event_bytes_max),
       lanes_(context.hearing, context.units, context.workspace.fingerprint_key,
              repeats_texts(context.codec.dialect())),
-      gates_(context.hearing, context.units, context.settings.confirm_allows) {}
+      gates_(context.hearing, context.units, confirm_can_wait()) {}
 
 bool StreamInspector::feed(std::string_view bytes, std::string& out) {
   total_bytes_ += bytes.size();
@@ -296,7 +296,7 @@ bool StreamInspector::blocked_by_news() {
   for (const StreamLanes::News& news : lanes_.news()) {
     decisions.clear();
     context_.units.judge_hit(news.unit, news.hit, context_.hearing, decisions);
-    if (settling(decisions, context_.settings.confirm_allows) == nullptr) continue;
+    if (settling(decisions, confirm_can_wait()) == nullptr) continue;
     lanes_.forbid(news);
     blocked = true;
   }

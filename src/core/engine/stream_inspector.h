@@ -49,6 +49,9 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   // After finish(): an answer that was kept whole until it was judged may leave now.
   void release_rest(std::string& out);
 
+  // What is decided and has not left: after finish(), all of an answer that was kept whole.
+  std::string_view ready() const { return ready_; }
+
   // In place of a refused tool call: `text` and the frames that end the stream normally (R84).
   // False: the dialect cannot; nothing was written.
   bool write_replacement(std::string_view text, std::string& out);
@@ -95,6 +98,11 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   bool holds_all() const {
     return context_.settings.stream_mode == StreamMode::Buffer ||
            context_.hearing.needs_whole_answer();
+  }
+  // A person may release what a Confirm holds back, if the answer is there as a whole: it is read
+  // to its end, and judged then.
+  bool confirm_can_wait() const {
+    return context_.settings.confirm_allows || (holds_all() && !context_.hearing.replaces_calls());
   }
   bool hand_out(const Status& status, std::string& out);
 

@@ -65,6 +65,7 @@ std::uint32_t UnitBook::unit_of(const event::Text& text) {
   if (text.text.empty()) return i;
   entry.told = true;
   keep_of(entry, text);
+  if (keep_.texts_bytes_max != 0) record_text(entry, text);
   return i;
 }
 
@@ -155,6 +156,50 @@ void UnitBook::keep_text(Entry& entry, const event::Text& text) {
   kept_bytes_ += text.text.size();
 }
 
+// A repeat is recorded where nothing else came.
+void UnitBook::record_text(Entry& entry, const event::Text& text) {
+  if (text.part != event::Part::Text && text.part != event::Part::Arguments) return;
+  if (text.point == Point::ToolDefinition) return;
+  if (text.repeat && !entry.recorded.empty() && !entry.recorded_repeat) return;
+  if (!text.repeat && entry.recorded_repeat) return;
+  entry.recorded_repeat = text.repeat;
+  const bool joins = entry.recorded.empty() || (text.lane != 0 && text.lane == entry.recorded_lane);
+  entry.recorded_lane = text.lane;
+  const std::size_t room = keep_.texts_bytes_max - std::min(keep_.texts_bytes_max, recorded_bytes_);
+  if (room == 0) return;
+  if (!joins) entry.recorded += '\n';
+  std::size_t end = std::min(text.text.size(), room);
+  if (end < text.text.size()) {  // at a character's edge
+    while (end > 0 && (static_cast<unsigned char>(text.text[end]) & 0xC0) == 0x80) --end;
+  }
+  entry.recorded += text.text.substr(0, end);
+  recorded_bytes_ += end < text.text.size() ? room : end;
+}
+
+std::vector<audit::KeptText> UnitBook::kept_texts() const {
+  std::vector<audit::KeptText> texts;
+  for (const Entry& entry : entries_) {
+    if (entry.recorded.empty()) continue;
+    const policy::Unit& unit = entry.unit;
+    texts.push_back(
+        {.point = unit.point,
+         .phase = phase_,
+         .tool = unit.tool_name_resolved.empty() ? unit.tool_name : unit.tool_name_resolved,
+         .text = entry.recorded});
+  }
+  return texts;
+}
+
+void UnitBook::grant_released(std::span<policy::Decision> decisions) const {
+  if (released_.empty()) return;
+  for (policy::Decision& decision : decisions) {
+    if (decision.verdict != policy::Verdict::Confirm) continue;
+    decision.granted |= std::ranges::any_of(released_, [&](const ReleasedRule& released) {
+      return released.policy == decision.policy && released.rule == decision.rule;
+    });
+  }
+}
+
 void UnitBook::add_hit(std::uint32_t unit, const policy::Hit& hit) {
   Entry& entry = entries_[unit];
   const std::uint32_t kind = std::uint32_t{hit.rule} << 8 |
@@ -213,6 +258,7 @@ bool UnitBook::is_call(const Entry& entry) const {
 
 void UnitBook::judge_all(policy::Hearing& hearing, const event::Usage* usage, bool finished,
                          std::vector<policy::Decision>& decisions) const {
+  const std::size_t earlier = decisions.size();
   std::vector<std::uint32_t> order(hit_units_);
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
     if (entries_[i].unit.hits.empty() && speaks(entries_[i], hearing)) order.push_back(i);
@@ -235,6 +281,7 @@ void UnitBook::judge_all(policy::Hearing& hearing, const event::Usage* usage, bo
     }
   }
   if (phase_ == Phase::Request || finished) judge_content(hearing, usage, decisions);
+  grant_released(std::span(decisions).subspan(earlier));
 }
 
 // There is something to say of a unit in which no detector found anything.
@@ -285,15 +332,19 @@ void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage
 void UnitBook::judge_call(std::uint32_t unit, bool complete, policy::Hearing& hearing,
                           std::vector<policy::Decision>& decisions) const {
   const Entry& entry = entries_[unit];
+  const std::size_t earlier = decisions.size();
   hearing.judge_call(entry.unit, complete, decisions);
-  if (entry.doubled_name.empty()) return;
-  policy::Unit other = entry.unit;
-  other.tool_name = entry.doubled_name;
-  hearing.judge_call(other, complete, decisions);
+  if (!entry.doubled_name.empty()) {
+    policy::Unit other = entry.unit;
+    other.tool_name = entry.doubled_name;
+    hearing.judge_call(other, complete, decisions);
+  }
+  grant_released(std::span(decisions).subspan(earlier));
 }
 
 void UnitBook::judge_hit(std::uint32_t unit, const policy::Hit& hit, policy::Hearing& hearing,
                          std::vector<policy::Decision>& decisions) const {
+  const std::size_t earlier = decisions.size();
   policy::Unit alone;
   alone.point = entries_[unit].unit.point;
   alone.phase = phase_;
@@ -301,12 +352,13 @@ void UnitBook::judge_hit(std::uint32_t unit, const policy::Hit& hit, policy::Hea
   alone.hits.push_back(hit);
   hearing.judge_findings(alone, decisions);
   if (alone.point == Point::ToolCall) hearing.judge_flow(alone, false, decisions);
+  grant_released(std::span(decisions).subspan(earlier));
 }
 
 const policy::Decision* settling(std::span<const policy::Decision> decisions, bool confirm_allows) {
   const policy::Decision* confirm = nullptr;
   for (const policy::Decision& decision : decisions) {
-    if (!decision.enforced) continue;
+    if (!decision.enforced || decision.granted) continue;
     if (decision.verdict == policy::Verdict::Block) return &decision;
     if (decision.verdict == policy::Verdict::Confirm && confirm == nullptr && !confirm_allows) {
       confirm = &decision;

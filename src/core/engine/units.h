@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/audit/record.h"
 #include "core/base/index_map.h"
 #include "core/event/event.h"
 #include "core/policy/decision.h"
@@ -18,6 +19,11 @@
 #include "core/policy/pins.h"
 
 namespace capsem::engine {
+
+// What a person has released: the Confirm decisions that carry these names.
+struct ReleasedRule {
+  std::string policy, rule;  // policy::Decision's
+};
 
 class UnitBook {
  public:
@@ -36,8 +42,18 @@ class UnitBook {
     std::size_t answer_bytes_max = 1u << 20;
     // Of one call's arguments; more: overflowed() too, and the call cannot be judged.
     std::size_t arguments_bytes_max = 1u << 20;
+    // Of all texts, for the record: what is more is cut off. 0: none.
+    std::size_t texts_bytes_max = 0;
   };
   void keep(const Keep& keep) { keep_ = keep; }
+  void keep_texts(std::size_t bytes_max) { keep_.texts_bytes_max = bytes_max; }
+  // What was kept for the record: a text per unit, in the order they came.
+  std::vector<audit::KeptText> kept_texts() const;
+  std::size_t kept_text_bytes() const { return recorded_bytes_; }
+
+  // Confirm decisions of these rules are granted as they are made.
+  void release(std::vector<ReleasedRule> rules) { released_ = std::move(rules); }
+
   // An answer's text was longer than what is kept: it was not evaluated as a whole.
   bool overflowed() const { return overflowed_; }
 
@@ -101,6 +117,9 @@ class UnitBook {
     std::vector<std::uint32_t> kinds;  // rule, part and repeat of the hits it has
     std::uint32_t texts = 0;
     std::uint64_t last_lane = 0;  // of the text kept last
+    std::string recorded;         // for the record
+    std::uint64_t recorded_lane = 0;
+    bool recorded_repeat = false;
     // Where in the kept text each message begins.
     std::vector<std::pair<std::uint32_t, std::size_t>> messages;
     std::unique_ptr<policy::DefinitionDigest> digest;
@@ -114,6 +133,8 @@ class UnitBook {
   void keep_of(Entry& entry, const event::Text& text);
   static void repeat_arguments(Entry& entry, std::string_view text);
   void keep_text(Entry& entry, const event::Text& text);
+  void record_text(Entry& entry, const event::Text& text);
+  void grant_released(std::span<policy::Decision> decisions) const;
   static void append_turn(const Entry& entry, std::string& out);
   bool is_call(const Entry& entry) const;
   bool speaks(const Entry& entry, const policy::Hearing& hearing) const;
@@ -126,13 +147,14 @@ class UnitBook {
   IndexMap index_;
   std::uint64_t last_key_ = 0;
   std::uint32_t last_ = 0;
-  std::size_t hits_ = 0, kept_bytes_ = 0;
+  std::size_t hits_ = 0, kept_bytes_ = 0, recorded_bytes_ = 0;
+  std::vector<ReleasedRule> released_;
   bool overflowed_ = false;
   std::vector<std::uint32_t> hit_units_;  // units with hits, in the order of their first hit
 };
 
 // The decision that settles the exchange: the first enforced Block in order, else the first
-// Confirm, else nullptr. `confirm_allows` is X7's option.
+// Confirm that nobody has granted, else nullptr. `confirm_allows` is X7's option.
 const policy::Decision* settling(std::span<const policy::Decision> decisions, bool confirm_allows);
 
 }  // namespace capsem::engine

@@ -44,6 +44,10 @@ inline constexpr std::size_t kChargesMax = 256;    // per call; a take of more i
 
 enum class Kind : std::uint8_t { Window, Concurrent, Reserved };
 
+// What becomes of a charge while the store that gateways share is down (promise 15): it is refused,
+// counted by this gateway alone with its share of the max, or admitted.
+enum class OnStoreDown : std::uint8_t { Closed, Local, Open };
+
 struct Charge {
   // What is counted. The same key means the same kind and window in all calls.
   std::string_view key;
@@ -51,6 +55,7 @@ struct Charge {
   std::uint64_t amount = 0;  // Reserved: the estimate
   std::uint64_t max = 0;
   std::int64_t window_ns = 0;  // > 0; 0 for Concurrent
+  OnStoreDown down = OnStoreDown::Closed;
 };
 
 // How a counter stands after a call.
@@ -72,11 +77,14 @@ enum class Outcome : std::uint8_t {
   Taken,
   Refused,  // by at least one charge; nothing was taken
   Full,     // the store cannot count any more keys; nothing was taken (fail closed)
+  Down,  // a shared store cannot be asked, and a charge may not be counted elsewhere; nothing was
+         // taken (fail closed)
+  Waiting,  // a shared store has been asked (deferred.h): the same call, made again, has the answer
 };
 
-// Calls may come from any thread and answer at once. take() is one atomic step over all of its
-// charges; the others are atomic charge by charge.
-// REQUIRES of all: levels.size() == charges.size(); no two charges of one call have the same key.
+// Calls may come from any thread and answer at once (but see deferred.h). take() is one atomic step
+// over all of its charges; the others are atomic charge by charge. REQUIRES of all: levels.size()
+// == charges.size(); no two charges of one call have the same key.
 class CounterStore {
  public:
   virtual ~CounterStore() = default;
@@ -100,6 +108,10 @@ class CounterStore {
   // Concurrent: gives back. Reserved and not settled: drops the reservation, nothing was used.
   // Window: skipped, a request that was counted stays counted.
   virtual void give(std::span<const Charge> charges, std::int64_t now_ns) noexcept = 0;
+
+  // True: the last settle() was only sent; the same call, made again when its answer has come,
+  // tells the levels. Stores in this process always know (deferred.h does not).
+  virtual bool settles_later() const { return false; }
 };
 
 // Sums of amounts stop at the largest number instead of starting over.

@@ -17,7 +17,8 @@ Refusal unavailable(std::string message, std::string_view rule) {
           .overrun = Overrun::Withhold,
           .retry_after_ns = kRetryUnknownNs,
           .standing = {},
-          .unavailable = true};
+          .unavailable = true,
+          .waiting = false};
 }
 
 std::uint64_t total_of(const Usage& usage) {
@@ -50,6 +51,7 @@ struct Holding::State {
   void add(Kind kind, std::span<const LimitRule* const> rules, const CallerKey& asking);
   void keep_names(const Caller& asking);
   const LimitRule* first_on_money() const;
+  const LimitRule& first_refused_rule() const;
   void estimate(const Ask& ask);
   std::uint64_t amount_of(const Item& item, const Usage& usage) const;
   std::span<Charge> reserved() { return std::span(charges).subspan(reserved_begin); }
@@ -77,6 +79,7 @@ struct Holding::State {
   std::optional<Usage> so_far;
   std::int64_t taken_ns = 0, reserved_levels_ns = 0;  // when the levels were told
   bool unsettled = false, holds_slots = false;
+  bool settles_later = false;  // settled, but the levels are not known
 };
 
 // ---- Building the charges ----
@@ -114,7 +117,8 @@ void Holding::State::add(Kind kind, std::span<const LimitRule* const> rules,
                          .kind = kind,
                          .amount = 1,
                          .max = rule->max(dimension).value_or(0),
-                         .window_ns = info(dimension).window_ns});
+                         .window_ns = info(dimension).window_ns,
+                         .down = rule->on_store_down_of(dimension)});
     }
   }
 }
@@ -137,6 +141,12 @@ const LimitRule* Holding::State::first_on_money() const {
   const auto item =
       std::ranges::find(items, Unit::Money, [](const Item& i) { return info(i.dimension).unit; });
   return item == items.end() ? nullptr : item->rule;
+}
+
+// Where a level says so; otherwise it is as good as any.
+const LimitRule& Holding::State::first_refused_rule() const {
+  const auto first = std::ranges::find(levels, true, &Level::refused);
+  return *items[first == levels.end() ? 0 : static_cast<std::size_t>(first - levels.begin())].rule;
 }
 
 void Holding::State::estimate(const Ask& ask) {
@@ -163,9 +173,11 @@ void Holding::State::count(const Usage& usage) {
 }
 
 void Holding::State::settle_counted() {
-  reserved_levels_ns = clock.monotonic_ns();
-  store.settle(reserved(), counted, reserved_levels_ns, reserved_levels());
+  const std::int64_t now_ns = clock.monotonic_ns();
+  store.settle(reserved(), counted, now_ns, reserved_levels());
   unsettled = false;
+  settles_later = store.settles_later();
+  if (!settles_later) reserved_levels_ns = now_ns;
 }
 
 void Holding::State::bill_what_is_known() {
@@ -194,7 +206,8 @@ Refusal Holding::State::refusal(std::size_t i) const {
           .overrun = item.rule->overrun,
           .retry_after_ns = levels[i].retry_after_ns,
           .standing = {},
-          .unavailable = false};
+          .unavailable = false,
+          .waiting = false};
 }
 
 Refusal Holding::State::first_refusal() const {
@@ -274,8 +287,13 @@ std::expected<Holding, Refusal> Holding::take(CounterStore& store, const Clock& 
   switch (store.take(state->charges, state->taken_ns, state->levels)) {
     case Outcome::Refused:
       return std::unexpected(state->first_refusal());
+    case Outcome::Waiting:
+      return std::unexpected(
+          Refusal{.code = "limits_unavailable", .unavailable = true, .waiting = true});
     case Outcome::Full:
-      return std::unexpected(unavailable("Limits cannot be checked now", rules.front()->id()));
+    case Outcome::Down:
+      return std::unexpected(
+          unavailable("Limits cannot be checked now", state->first_refused_rule().id()));
     case Outcome::Taken:
       break;
   }
@@ -303,11 +321,15 @@ std::optional<Refusal> Holding::spent_so_far(const Usage& usage) {
 }
 
 std::optional<Refusal> Holding::settle(const Usage& usage) {
-  if (!state_ || !state_->unsettled) return std::nullopt;
+  if (!state_ || (!state_->unsettled && !state_->settles_later)) return std::nullopt;
   State& s = *state_;
   s.count(usage);
   s.settle_counted();
-  return s.strictest_reserved();
+  return s.settles_later ? std::nullopt : s.strictest_reserved();
+}
+
+bool Holding::settles_later() const {
+  return state_ && state_->settles_later;
 }
 
 void Holding::release() {

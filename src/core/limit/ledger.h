@@ -48,6 +48,8 @@ struct Refusal {
   Standing standing{};
   // Nothing was exceeded, but it cannot be counted: 503 instead of 429 (fails closed).
   bool unavailable = false;
+  // take() only, and nothing else counts then: a shared store is asked (deferred.h). Ask again.
+  bool waiting = false;
 };
 
 // Movable; belongs to one exchange and its thread. REQUIRES: store, clock and rules outlive it.
@@ -82,7 +84,10 @@ class Holding {
 
   // Replaces the estimate by what was used. A refusal: this call crossed a limit (R63), and its
   // `overrun` says what becomes of the answer; the strictest of several is told.
+  // Where settles_later() says so, the answer is that of a second call with the same usage.
   std::optional<Refusal> settle(const Usage& usage);
+  // A shared store was told by settle(), and what it says is not known yet (deferred.h).
+  bool settles_later() const;
 
   // Nothing was used: the request was refused later, or the provider did not serve it. The request
   // itself stays counted.

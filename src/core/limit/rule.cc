@@ -110,6 +110,12 @@ std::uint32_t dimensions_of(Kind kind) {
   return bits;
 }
 
+OnStoreDown LimitRule::on_store_down_of(Dimension dimension) const {
+  const Unit unit = info(dimension).unit;
+  const bool budget = unit == Unit::Tokens || unit == Unit::Money;
+  return on_store_down.value_or(budget ? OnStoreDown::Closed : OnStoreDown::Local);
+}
+
 LimitRule::LimitRule(std::string id, Per per) : id_(std::move(id)), per_(per) {
   constexpr std::string_view kPer[] = {" agent", " key", " integration", " everyone"};
   key_part_ = kPer[static_cast<std::size_t>(per_)];

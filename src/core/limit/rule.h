@@ -75,6 +75,9 @@ class LimitRule {
 
   Overrun overrun = Overrun::Withhold;
   std::uint64_t estimate_output_tokens = 256;  // reserved when the client sets no bound
+  // Unset: Closed for tokens and money, Local for the others.
+  std::optional<OnStoreDown> on_store_down{};
+  OnStoreDown on_store_down_of(Dimension dimension) const;
 
  private:
   std::string id_, key_part_;

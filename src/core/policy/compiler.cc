@@ -228,6 +228,9 @@ Status Snapshot::Compiler::compile_limit(const LimitPolicy& source, Compiled& po
   }
   rule.overrun = source.withhold_overrun ? limit::Overrun::Withhold : limit::Overrun::Deliver;
   rule.estimate_output_tokens = source.estimate_output_tokens;
+  if (source.on_store_down) {
+    rule.on_store_down = static_cast<limit::OnStoreDown>(*source.on_store_down);
+  }
   policy.rules = std::move(rule);
   return {};
 }

@@ -274,6 +274,10 @@ class Writer {
     cost("cost_per_month", policy.cost_micros_per_month);
     if (!policy.withhold_overrun) line("token_overrun", quoted("deliver"));
     amount("estimate_output_tokens", policy.estimate_output_tokens, none.estimate_output_tokens);
+    if (policy.on_store_down) {
+      line("on_store_down",
+           quoted(kStoreDownWords[static_cast<std::size_t>(*policy.on_store_down)]));
+    }
   }
 
   void write_own(const ContentPolicy& policy) {

@@ -85,6 +85,7 @@ struct Decision {
   // it judges answers for the record alone (output = "log", X3).
   bool enforced = true;
   bool shadow = false;
+  bool granted = false;     // a Confirm that a person has released: recorded, and no longer enforced
   bool violation = false;   // of a content rule: counted in what callers are told (R42)
   std::string severity{};   // "HIGH"; of content rules
   std::string tool_name{};  // of the tool concerned, resolved (R23); empty when there is none

@@ -181,6 +181,10 @@ struct LimitPolicy {
   std::uint64_t cost_micros_per_hour = 0, cost_micros_per_day = 0, cost_micros_per_month = 0;
   bool withhold_overrun = true;                // token_overrun = "withhold" | "deliver"
   std::uint64_t estimate_output_tokens = 256;  // reserved when the client sets no bound
+  // While the store that gateways share is down. Unset: budgets (tokens, cost) are closed, the
+  // others local.
+  enum class OnStoreDown : std::uint8_t { Closed, Local, Open };
+  std::optional<OnStoreDown> on_store_down;
 };
 
 enum class Severity : std::uint8_t { Low, Medium, High, Critical };

@@ -28,6 +28,7 @@ inline constexpr std::array<std::string_view, 2> kMatchWords = {"first", "deny-o
 inline constexpr std::array<std::string_view, 2> kEvaluateWords = {"all", "first"};
 inline constexpr std::array<std::string_view, 4> kPerWords = {"agent", "key", "integration",
                                                               "everyone"};
+inline constexpr std::array<std::string_view, 3> kStoreDownWords = {"closed", "local", "open"};
 inline constexpr std::array<std::string_view, 2> kOverrunWords = {"withhold", "deliver"};
 inline constexpr std::array<std::string_view, 2> kOnToolBlockWords = {"refuse", "replace"};
 inline constexpr std::array<std::string_view, 4> kSeverityWords = {"low", "medium", "high",
@@ -250,6 +251,11 @@ inline constexpr std::array kLimitKeys = {
             .words = kOverrunWords},
     amount_row("estimate_output_tokens",
                "tokens reserved for an answer when the request sets no bound; 256"),
+    KeyInfo{.name = "on_store_down",
+            .shape = Shape::Word,
+            .doc = "while the store that gateways share is down: refuse, count here with this "
+                   "gateway's share, or admit; closed for tokens and cost, local for the others",
+            .words = kStoreDownWords},
 };
 
 inline constexpr std::array kContentKeys = {

@@ -219,6 +219,9 @@ class PolicyReader {
     if (table_.has("estimate_output_tokens")) {
       policy.estimate_output_tokens = table_.count("estimate_output_tokens");
     }
+    if (const auto word = table_.word("on_store_down")) {
+      policy.on_store_down = static_cast<LimitPolicy::OnStoreDown>(*word);
+    }
     check_amounts();
     return policy;
   }

@@ -16,33 +16,38 @@ void append_part(std::string& out, std::string_view part) {
   out += part;
 }
 
-void append_canonical(std::string& out, std::span<const wire::JsonNode> nodes, std::size_t at) {
+void append_canonical(std::string& out, std::span<const wire::JsonNode> nodes, std::size_t at,
+                      std::string_view without) {
   const wire::JsonNode& node = nodes[at];
   if (node.kind != JsonKind::Object && node.kind != JsonKind::Array) {
     out += node.kind == JsonKind::String ? 's' : 'v';
     return append_part(out, node.text);
   }
   std::vector<std::size_t> children;
-  for (std::size_t i = at + 1; i < node.next; i = nodes[i].next) children.push_back(i);
   const bool object = node.kind == JsonKind::Object;
+  for (std::size_t i = at + 1; i < node.next; i = nodes[i].next) {
+    if (object && !without.empty() && nodes[i].key.starts_with(without)) continue;
+    children.push_back(i);
+  }
   if (object) std::ranges::sort(children, {}, [&](std::size_t i) { return nodes[i].key; });
   out += object ? '{' : '[';
   for (const std::size_t i : children) {
     if (object) append_part(out, nodes[i].key);
-    append_canonical(out, nodes, i);
+    append_canonical(out, nodes, i, {});
   }
   out += object ? '}' : ']';
 }
 
 }  // namespace
 
-std::string canonical_json(std::string_view json, wire::JsonReader& reader) {
+std::string canonical_json(std::string_view json, wire::JsonReader& reader,
+                           std::string_view without) {
   std::string padded;
   padded.reserve(json.size() + wire::JsonReader::kPadding);
   padded = json;
   if (!reader.parse(padded)) return "raw" + std::string(json);
   std::string canonical = "json";
-  append_canonical(canonical, reader.nodes(), 0);
+  append_canonical(canonical, reader.nodes(), 0, without);
   return canonical;
 }
 

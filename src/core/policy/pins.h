@@ -43,7 +43,9 @@ class DefinitionDigest {
   std::string name_, description_, schema_, rest_;
 };
 
-// JSON with members sorted by name and no white space; the text itself when it is not JSON.
-std::string canonical_json(std::string_view json, wire::JsonReader& reader);
+// JSON with members sorted by name and no white space; the text itself when it is not JSON. Members
+// of the outermost object whose names begin with `without`, if anything, are left out.
+std::string canonical_json(std::string_view json, wire::JsonReader& reader,
+                           std::string_view without = {});
 
 }  // namespace capsem::policy

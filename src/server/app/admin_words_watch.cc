@@ -4,20 +4,22 @@ namespace capsem::app {
 namespace {
 
 void add_reviews(std::vector<Word>& words) {
-  words.push_back({.noun = "reviews",
-                   .verb = "list",
-                   .help = "what waits for a person, and what became of it",
-                   .method = "GET",
-                   .path = "/v1/reviews",
-                   .fields = {filter("--status", "status", "PENDING, APPROVED, REJECTED, ..."),
-                              kTenantQuery, kLimit, kCursor},
-                   .columns = {{"ID", "id"},
-                               {"STATUS", "status"},
-                               {"PHASE", "phase"},
-                               {"AGENT", "agent"},
-                               {"MODEL", "model"},
-                               {"ATTACHED", "attached"},
-                               {"EXPIRES", "expires_at"}}});
+  words.push_back(
+      {.noun = "reviews",
+       .verb = "list",
+       .help = "what waits for a person, and what became of it",
+       .method = "GET",
+       .path = "/v1/reviews",
+       .fields = {filter("--status", "status", "PENDING, APPROVED, REJECTED, ..."),
+                  filter("--integration", "integration", "of one integration"),
+                  filter("--run", "run_id", "of one run"), kTenantQuery, kLimit, kCursor},
+       .columns = {{"ID", "id"},
+                   {"STATUS", "status"},
+                   {"PHASE", "phase"},
+                   {"AGENT", "agent"},
+                   {"MODEL", "model"},
+                   {"ATTACHED", "attached"},
+                   {"EXPIRES", "expires_at"}}});
   words.push_back({.noun = "reviews",
                    .verb = "show",
                    .help = "one review with its violations",
@@ -48,7 +50,13 @@ void add_violations(std::vector<Word>& words) {
        .method = "GET",
        .path = "/v1/violations",
        .fields = {filter("--status", "status", "NEW, ACKNOWLEDGED, RESOLVED, DISMISSED"),
-                  filter("--run", "run_id", "of one run"), kTenantQuery, kLimit, kCursor},
+                  filter("--severity", "severity", "critical, high, ..."),
+                  filter("--enforcement", "enforcement", "BLOCK, WARN, ..."),
+                  filter("--integration", "integration", "of one integration"),
+                  filter("--policy", "policy", "of one policy"),
+                  filter("--run", "run_id", "of one run"),
+                  filter("--from", "from", "from this moment on"),
+                  filter("--until", "until", "up to this moment"), kTenantQuery, kLimit, kCursor},
        .columns = {{"ID", "id"},
                    {"STATUS", "status"},
                    {"SEVERITY", "severity"},
@@ -62,17 +70,18 @@ void add_violations(std::vector<Word>& words) {
                    .method = "GET",
                    .path = "/v1/violations/{id}",
                    .positionals = {"id"}});
-  const Field resolution{.flag = "--resolution",
-                         .member = "resolution",
-                         .help = "how it was resolved",
+  const Field resolution{.flag = "--type",
+                         .member = "type",
+                         .help = "how: fixed, policy_changed, accepted, ...",
                          .required = true};
+  const Field reason{
+      .flag = "--reason", .member = "reason", .help = "why; is kept", .required = true};
   words.push_back({.noun = "violations",
                    .verb = "acknowledge",
                    .help = "somebody looks at it",
                    .method = "POST",
                    .path = "/v1/violations/{id}/acknowledge",
-                   .positionals = {"id"},
-                   .fields = {kNote}});
+                   .positionals = {"id"}});
   words.push_back({.noun = "violations",
                    .verb = "resolve",
                    .help = "it is dealt with",
@@ -86,7 +95,7 @@ void add_violations(std::vector<Word>& words) {
                    .method = "POST",
                    .path = "/v1/violations/{id}/dismiss",
                    .positionals = {"id"},
-                   .fields = {kNote}});
+                   .fields = {reason}});
 }
 
 void add_audit(std::vector<Word>& words) {

@@ -58,7 +58,7 @@ LogSink::LogSink(const LogSinkOptions& options, int descriptor, const Clock& clo
 LogSink::~LogSink() {
   deadline_ns_.store(clock_.monotonic_ns() + options_.flush_ms_max * 1'000'000);
   stopping_.store(true);
-  bell_.ring();
+  bell_.ring(store::Bell::Level::Any);
   writer_.join();
   if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
 }
@@ -79,7 +79,7 @@ bool LogSink::wants(const audit::Record& record) const {
 void LogSink::push(std::string line) {
   line += '\n';
   if (queue_.push(std::move(line))) {
-    bell_.ring();
+    bell_.ring(store::Bell::Level::Any);
   } else {
     dropped_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -103,7 +103,7 @@ void LogSink::run() {
     } else if (stopping) {
       return;
     } else {
-      bell_.wait(store::Bell::Sleep::Light, std::chrono::steady_clock::time_point::max(),
+      bell_.wait(store::Bell::Level::Any, std::chrono::steady_clock::time_point::max(),
                  [this] { return !queue_.empty() || stopping_.load(); });
       // Whoever woke us is seldom alone: a short wait makes one write of many lines, and spares the
       // loops the wake-ups.

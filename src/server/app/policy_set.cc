@@ -4,8 +4,11 @@
 
 namespace capsem::app {
 
-Result<PolicySet> compile_policies(std::span<const policy::SourceFile> files) {
-  auto loaded = policy::load_directory(files);
+Result<PolicySet> compile_policies(std::span<const policy::SourceFile> files,
+                                   const store::PolicyInputs* inputs) {
+  std::vector<policy::SourceFile> all(files.begin(), files.end());
+  if (inputs != nullptr) all.insert(all.end(), inputs->files.begin(), inputs->files.end());
+  auto loaded = policy::load_directory(all);
   if (!loaded) return std::unexpected(loaded.error());
   auto snapshot =
       policy::Snapshot::freeze(std::move(loaded->documents), std::move(loaded->revision));
@@ -16,7 +19,8 @@ Result<PolicySet> compile_policies(std::span<const policy::SourceFile> files) {
   }
   return PolicySet{.snapshot = std::move(*snapshot),
                    .enabled = std::move(loaded->enabled),
-                   .warnings = std::move(warnings)};
+                   .warnings = std::move(warnings),
+                   .inputs = inputs != nullptr ? inputs->digest : std::string()};
 }
 
 }  // namespace capsem::app

@@ -32,7 +32,7 @@ ReloadReport reload_once(const ReloadSteps& steps, const ReloadLimits& limits, c
   auto set = steps.load();
   if (!set) return refused(set.error().detail);
   if (late()) return too_late("loading the policies");
-  if (set->snapshot->revision() == limits.revision) {
+  if (set->snapshot->revision() == limits.revision && set->inputs == limits.inputs) {
     return {.outcome = ReloadReport::Outcome::Unchanged};
   }
   if (steps.self_test) {

@@ -23,6 +23,7 @@ struct ReloadSteps {
 
 struct ReloadLimits {
   std::string revision;     // what is in force now: the same again changes nothing
+  std::string inputs{};     // with the same of the database
   std::int64_t ms_max = 0;  // for all steps before the last, looked at between them
 };
 

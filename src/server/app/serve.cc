@@ -1,5 +1,6 @@
 // `capsem serve`: settings and policies in, a gateway out, until a signal says otherwise.
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -21,13 +22,23 @@ namespace {
 
 constexpr int kEnded = SIGUSR2;  // sent to ourselves when the gateway has ended
 
+// The copy that the settings were read from; the environment's own goes when the key is read.
+void wipe_master_key(std::vector<std::pair<std::string, std::string>>& variables,
+                     const std::string& name) {
+  for (auto& [variable, value] : variables) {
+    if (variable == name) OPENSSL_cleanse(value.data(), value.size());
+  }
+}
+
 struct Startup {
   Configuration configuration;
+  std::vector<policy::SourceFile> files;  // policies among them
+  std::unique_ptr<State> state;           // null: there is none
   PolicySet policies;
 };
 
 // The directory is known from flags and environment alone; its capsem.toml then joins them.
-Result<Startup> load(std::vector<FlagValue> flags, bool with_policies) {
+Result<Startup> load(std::vector<FlagValue> flags, bool with_policies, const Clock& clock) {
   ConfigSources sources{.flags = std::move(flags), .environment = environment(), .file = {}};
   auto configuration = configure(sources);
   if (!configuration) return std::unexpected(configuration.error());
@@ -38,11 +49,19 @@ Result<Startup> load(std::vector<FlagValue> flags, bool with_policies) {
   if (sources.file) configuration = configure(sources);
   if (!configuration) return std::unexpected(configuration.error());
 
-  Startup startup{.configuration = std::move(*configuration), .policies = {}};
+  Startup startup{
+      .configuration = std::move(*configuration), .files = {}, .state = nullptr, .policies = {}};
+  const proxy::Settings& settings = startup.configuration.settings;
+  wipe_master_key(sources.environment, settings.vault.master_key_env);
   if (!with_policies) return startup;
-  const auto files = read_policy_files(path, startup.configuration.settings.policy_files);
+  auto files = read_policy_files(path, settings.policy_files);
   if (!files) return std::unexpected(files.error());
-  auto policies = compile_policies(files->files);
+  startup.files = std::move(files->files);
+  auto state = State::open(settings, clock);
+  if (!state) return std::unexpected(state.error());
+  startup.state = std::move(*state);
+  const auto inputs = startup.state ? startup.state->keeper().policies() : nullptr;
+  auto policies = compile_policies(startup.files, inputs.get());
   if (!policies) return std::unexpected(policies.error());
   if (Status kept = policy::self_test(policies->snapshot); !kept) {
     return std::unexpected(kept.error());
@@ -61,10 +80,9 @@ Result<Startup> load(std::vector<FlagValue> flags, bool with_policies) {
 
 // Messages of the program itself go to standard error; records have standard output to themselves
 // once the banner is out.
-void set_up_messages(const proxy::Settings& settings) {
+void set_up_messages() {
   auto logger = spdlog::stderr_color_mt("capsem");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  logger->set_level(spdlog::level::from_str(settings.log_level));
   spdlog::set_default_logger(std::move(logger));
 }
 
@@ -88,6 +106,11 @@ Status confine_program(proxy::Confine how) {
     return {};
   }
   return confine(how);
+}
+
+// To the terminal or the journal of whoever starts the gateway for the first time, never again.
+void print_bootstrap_token(const Secret& token) {
+  fmt::print("Admin token of this first start, shown this once: {}\n", token.reveal());
 }
 
 void serve_until_told(Service& service, const sigset_t& signals) {
@@ -126,7 +149,9 @@ int run_serve(Arguments arguments) {
   if (const auto status = parse_arguments(app, arguments)) return *status;
 
   if (auto kept = keep_to_itself(); !kept) return fail(kept.error());
-  auto startup = load(flags.values(), !print);
+  set_up_messages();
+  const SystemClock clock;
+  auto startup = load(flags.values(), !print, clock);
   if (!startup) return fail(startup.error());
   if (print) {
     for (const auto& w : startup->configuration.warnings) fmt::print(stderr, "warning: {}\n", w);
@@ -135,11 +160,12 @@ int run_serve(Arguments arguments) {
   }
 
   const proxy::Settings& settings = startup->configuration.settings;
-  set_up_messages(settings);
+  spdlog::set_level(spdlog::level::from_str(settings.log_level));
   forget_variables(secret_variables());
   const sigset_t signals = block_signals();
   const std::vector<std::string> enabled = startup->policies.enabled;
-  auto service = Service::start(settings, std::move(startup->policies));
+  auto service = Service::start(settings, std::move(startup->files), std::move(startup->policies),
+                                std::move(startup->state));
   if (!service) return fail(service.error());
   if (auto confined = confine_program(settings.confine); !confined) return fail(confined.error());
   const std::string text = banner(settings, {.port = (*service)->gateway().port(),
@@ -147,6 +173,9 @@ int run_serve(Arguments arguments) {
                                              .enabled = enabled,
                                              .warnings = startup->configuration.warnings});
   std::fputs(text.c_str(), stdout);
+  if (State* state = (*service)->state()) {
+    if (const auto token = state->take_bootstrap_token()) print_bootstrap_token(*token);
+  }
   std::fflush(stdout);
   serve_until_told(**service, signals);
   return 0;

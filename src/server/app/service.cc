@@ -27,38 +27,44 @@ std::string timestamp(std::int64_t wall_ms) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", second);
 }
 
-proxy::AdminReply to_proxy(admin::AdminReply reply) {
-  return {.status = reply.status,
-          .content_type = std::move(reply.content_type),
-          .body = std::move(reply.body),
-          .fields = std::move(reply.fields)};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
-                                                PolicySet policies) {
+                                                std::vector<policy::SourceFile> files,
+                                                PolicySet policies, std::unique_ptr<State> state) {
   std::unique_ptr<Service> service(new Service(settings));
   auto log = LogSink::open({.path = settings.log_file, .every_exchange = settings.access_log},
                            service->clock_);
   if (!log) return std::unexpected(log.error());
   service->log_ = std::move(*log);
+  service->state_ = std::move(state);
+  service->sink_ = std::make_unique<TeeSink>(*service->log_, nullptr);
   service->show(policies);
   service->in_force_ = policies.snapshot;
+  service->inputs_in_force_ = policies.inputs;
+  service->files_in_force_ =
+      std::make_shared<const std::vector<policy::SourceFile>>(std::move(files));
 
   Service* self = service.get();
+  proxy::Further further{
+      .admin =
+          [self](const proxy::AdminRequest& request, proxy::AdminRespond respond) {
+            self->answer_admin(request, std::move(respond));
+          },
+      .judge = proxy::rehearsing_judge(service->clock_)};
+  if (service->state_) further.directory = service->state_->keeper().directory();
   service->gateway_ = std::make_unique<proxy::Gateway>(
-      settings, std::move(policies.snapshot), *service->log_, service->clock_,
-      proxy::Further{.admin =
-                         [self](const proxy::AdminRequest& request, proxy::AdminRespond respond) {
-                           self->answer_admin(request, std::move(respond));
-                         },
-                     .judge = proxy::rehearsing_judge(service->clock_)});
+      settings, std::move(policies.snapshot), *service->sink_, service->clock_, std::move(further));
   service->reloads_ = std::make_unique<ReloadThread>(
       [self](const std::string& cause) { return self->reload_now(cause); });
   if (auto started = service->gateway_->start(); !started) {
     return std::unexpected(started.error());
   }
+  if (service->state_) service->start_state();
+  service->api_ = std::make_unique<admin::Api>(
+      service->admin_options(), service->admin_hooks(),
+      service->state_ ? &service->state_->executor() : nullptr, *service->sink_, service->clock_);
+  service->api_ready_ = service->api_.get();
   if (settings.watch_policies) service->watch();
   return service;
 }
@@ -70,7 +76,9 @@ Service::~Service() {
     gateway_->stop_now();
     gateway_->wait();
   }
+  if (state_) state_->stop();
   reloads_.reset();
+  api_.reset();
 }
 
 void Service::show(const PolicySet& policies) {
@@ -94,30 +102,43 @@ void Service::watch() {
   }
 }
 
-Result<PolicySet> Service::load_policies() const {
-  const auto directory = read_policy_files(settings_.config_dir, settings_.policy_files);
+Result<PolicySet> Service::load_policies() {
+  auto directory = read_policy_files(settings_.config_dir, settings_.policy_files);
   if (!directory) return std::unexpected(directory.error());
   // Gone since the start: a mistake of a deployment, not a wish for fewer policies.
   if (!directory->exists) {
     return gateway_error("unreadable_file", settings_.config_dir + ": does not exist");
   }
-  return compile_policies(directory->files);
+  files_read_ = std::move(directory->files);
+  const auto inputs = state_ ? state_->keeper().policies() : nullptr;
+  return compile_policies(files_read_, inputs.get());
 }
 
 ReloadReport Service::reload_now(const std::string& cause) {
+  files_read_.clear();
   ReloadSteps steps{
       .load = [this] { return load_policies(); },
       .self_test = [](const PolicySet& set) { return policy::self_test(set.snapshot); },
-      .put_in_force = [this](PolicySet set) { put_in_force(std::move(set)); }};
+      .put_in_force =
+          [this](PolicySet set) {
+            put_in_force(std::move(set));
+            const std::scoped_lock lock(view_lock_);
+            files_in_force_ =
+                std::make_shared<const std::vector<policy::SourceFile>>(std::move(files_read_));
+          }};
   if (settings_.forbid_loosening) {
     steps.loosening = [this](const PolicySet& set) { return compare(set); };
   }
-  const ReloadLimits limits{.revision = policy_view().revision,
-                            .ms_max = settings_.policy_reload_ms_max};
+  ReloadLimits limits{.revision = policy_view().revision, .ms_max = settings_.policy_reload_ms_max};
+  {
+    const std::scoped_lock lock(view_lock_);
+    limits.inputs = inputs_in_force_;
+  }
   ReloadReport report = reload_once(steps, limits, clock_);
   report.cause = cause;
   report.at = timestamp(clock_.wall_ms());
   remember(report);
+  if (report.outcome == ReloadReport::Outcome::Refused) take_inputs();
   return report;
 }
 
@@ -141,6 +162,10 @@ Status Service::compare(const PolicySet& policies) const {
 void Service::put_in_force(PolicySet policies) {
   show(policies);
   in_force_ = policies.snapshot;
+  {
+    const std::scoped_lock lock(view_lock_);
+    inputs_in_force_ = std::move(policies.inputs);
+  }
   const auto taken = std::make_shared<std::promise<void>>();
   auto all_have_it = taken->get_future();
   gateway_->set_snapshot(std::move(policies.snapshot), [taken] { taken->set_value(); });
@@ -176,21 +201,6 @@ void Service::remember(const ReloadReport& report) {
   spdlog::error("reload refused ({}), the last good policies stay: revision {}", report.cause,
                 revision);
   for (const std::string& error : report.errors) spdlog::error("reload refused: {}", error);
-}
-
-void Service::answer_admin(const proxy::AdminRequest& request, proxy::AdminRespond respond) {
-  auto reply = admin::admin_reply({.method = request.method,
-                                   .path = request.path,
-                                   .content_type = request.content_type,
-                                   .origin = request.origin,
-                                   .body = request.body},
-                                  {.ready = gateway_->ready(),
-                                   .metrics = [this] { return metrics(); },
-                                   .policies = [this] { return policy_view(); }});
-  if (reply) return respond(to_proxy(std::move(*reply)));
-  reloads_->request("admin API", [this, respond = std::move(respond)](const ReloadReport& report) {
-    respond(to_proxy(admin::reload_reply(report, policy_view())));
-  });
 }
 
 admin::PolicyView Service::policy_view() {

@@ -8,7 +8,7 @@
 namespace capsem::net {
 namespace {
 
-std::vector<Address> look_up(const std::string& host, std::uint16_t port) {
+std::vector<Address> ask_system(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
@@ -29,7 +29,9 @@ std::vector<Address> look_up(const std::string& host, std::uint16_t port) {
 
 }  // namespace
 
-Resolver::Resolver() : thread_([this] { work(); }) {}
+Resolver::Resolver() : Resolver(ask_system) {}
+Resolver::Resolver(LookUp look_up)
+    : look_up_(std::move(look_up)), thread_([this] { work(); }) {}
 
 Resolver::~Resolver() {
   {
@@ -56,7 +58,7 @@ void Resolver::work() {
     Question question = std::move(questions_.front());
     questions_.pop_front();
     lock.unlock();
-    auto addresses = look_up(question.host, question.port);
+    auto addresses = look_up_(question.host, question.port);
     question.loop->post(
         [answer = std::move(question.answer), addresses = std::move(addresses)]() mutable {
           answer(std::move(addresses));

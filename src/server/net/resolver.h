@@ -22,7 +22,11 @@ class Resolver {
   // Empty: the name has no address, or the resolver could not be reached.
   using Answer = std::function<void(std::vector<Address>)>;
 
-  Resolver();
+  // What the thread asks. Blocks; called by one thread at a time.
+  using LookUp = std::function<std::vector<Address>(const std::string& host, std::uint16_t port)>;
+
+  Resolver();                         // asks the system
+  explicit Resolver(LookUp look_up);  // of tests: names that move
   ~Resolver();  // waits for the look-up in progress
 
   // `answer` is called on `loop`, unless the loop ends first.
@@ -38,6 +42,7 @@ class Resolver {
 
   void work();
 
+  const LookUp look_up_;
   std::mutex mutex_;  // guards the two below
   std::deque<Question> questions_;
   bool ending_ = false;

@@ -44,6 +44,16 @@ std::optional<AgentError> agent_error(std::string_view agent) {
   return std::nullopt;
 }
 
+policy::Snapshot::AgentStanding agent_standing(const policy::Snapshot& snapshot,
+                                               const Caller& caller) {
+  using Standing = policy::Snapshot::AgentStanding;
+  const Standing standing = snapshot.agent_standing(caller.user_id, caller.agent);
+  if (standing == Standing::Refused || caller.key == nullptr || caller.key->agents.empty()) {
+    return standing;
+  }
+  return caller.key->agents.any_matches(caller.agent) ? Standing::Bound : Standing::Refused;
+}
+
 std::string_view default_agent(Provider provider) {
   switch (provider) {
     case Provider::OpenAi:

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string_view>
 
+#include "core/policy/snapshot.h"
 #include "server/http/head.h"
+#include "server/proxy/caller.h"
 #include "server/proxy/settings.h"
 
 namespace capsem::proxy {
@@ -25,6 +27,10 @@ std::expected<std::string_view, AgentError> agent_of(const http::RequestHead& he
 
 // What is wrong with an agent's name, wherever it was given; nothing when it can be one.
 std::optional<AgentError> agent_error(std::string_view agent);
+
+// X11: what the policies' key rules and, of a gateway key, its own list say of its agent.
+policy::Snapshot::AgentStanding agent_standing(const policy::Snapshot& snapshot,
+                                               const Caller& caller);
 
 std::string_view default_agent(Provider provider);  // "openai-direct"
 

@@ -1,5 +1,7 @@
 #include "server/proxy/answers.h"
 
+#include <algorithm>
+
 #include "server/http/writer.h"
 
 namespace capsem::proxy {
@@ -15,48 +17,123 @@ codec::ErrorBody error_body_for(codec::ErrorBody setting, const http::RequestHea
                                    head.get("x-stainless-package-version"));
 }
 
-LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view message,
+LocalAnswer error_answer(const ErrorStyle& style, int status, std::string_view message,
                          std::string_view type, std::string_view code) {
   LocalAnswer answer;
   answer.status = status;
-  answer.body = codec::error_body(shape, message, type, code);
+  answer.body = codec::error_body(style.body, {.message = message,
+                                               .type = type,
+                                               .code = code,
+                                               .status = status,
+                                               .request_id = style.request_id});
   answer.code = code;
   return answer;
 }
 
-LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial,
-                          std::string_view run_id, std::string_view explain) {
+namespace {
+
+bool of_integration(codec::ErrorBody body) {
+  return body == codec::ErrorBody::Integration || body == codec::ErrorBody::GeminiIntegration ||
+         body == codec::ErrorBody::AnthropicIntegration;
+}
+
+LocalAnswer unavailable(const ErrorStyle& style, std::string_view message, std::string_view code) {
+  LocalAnswer answer = error_answer(style, 503, message, "server_error", code);
+  answer.fields = "retry-after: 1\r\n";
+  return answer;
+}
+
+// R42 and R43 count; a rule with a code of its own says more than that.
+std::string integration_text(const engine::Denial& denial, std::size_t violations) {
+  const bool held = denial.code == "approval_required";
+  if (denial.status != 403 || (!held && denial.code != "request_blocked")) return denial.message;
+  return (held ? "Request held for review. " : "Request blocked by policy. ") +
+         std::to_string(violations) + " violation(s) detected.";
+}
+
+}  // namespace
+
+std::size_t count_violations(std::span<const policy::Decision> decisions) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    const policy::Decision& decision = decisions[i];
+    if (!decision.enforced ||
+        policy::strictness(decision.verdict) < policy::strictness(policy::Verdict::Log)) {
+      continue;
+    }
+    const bool again =
+        std::ranges::any_of(decisions.first(i), [&decision](const policy::Decision& earlier) {
+          return earlier.enforced && earlier.policy == decision.policy &&
+                 earlier.rule == decision.rule;
+        });
+    if (!again) ++count;
+  }
+  return count;
+}
+
+LocalAnswer overloaded_answer(const ErrorStyle& style) {
+  return unavailable(style, "Server overloaded, retry later", "overloaded");
+}
+
+LocalAnswer audit_answer(const ErrorStyle& style) {
+  return unavailable(style, "The audit cannot be written, retry later", "audit_unavailable");
+}
+
+LocalAnswer draining_answer(const ErrorStyle& style) {
+  LocalAnswer answer = unavailable(style, "The gateway is shutting down", "gateway_draining");
+  answer.outcome = "drained";
+  return answer;
+}
+
+LocalAnswer denial_answer(const ErrorStyle& style, const engine::Denial& denial,
+                          const DenialTold& told) {
   LocalAnswer answer;
   answer.status = denial.status;
   const bool by_policy = denial.type == "policy_violation" || denial.status == 429;
-  answer.body = codec::error_body(shape, {.message = denial.message,
-                                          .detail = denial.detail,
-                                          .type = denial.type,
-                                          .code = denial.code,
-                                          .run_id = by_policy ? run_id : std::string_view(),
-                                          .reason_code = denial.reason_code,
-                                          .explain = explain});
+  const std::string text =
+      of_integration(style.body) ? integration_text(denial, told.violations) : denial.message;
+  answer.body =
+      codec::error_body(style.body, {.message = text,
+                                     .detail = denial.detail,
+                                     .type = denial.type,
+                                     .code = denial.code,
+                                     .run_id = by_policy ? told.run_id : std::string_view(),
+                                     .review_id = told.review_id,
+                                     .status = denial.status,
+                                     .request_id = style.request_id,
+                                     .reason_code = denial.reason_code,
+                                     .explain = told.explain});
   answer.code = denial.code;
   if (denial.status == 403) answer.outcome = "blocked";
   if (denial.status == 429) answer.outcome = "limited";
   if (denial.status >= 500) {
     answer.outcome = denial.code == "limits_unavailable" ? "limited" : "upstream_error";
   }
-  const bool told = denial.fields.find("x-should-retry") != std::string::npos;
-  answer.fields = (told ? "" : "x-should-retry: false\r\n") + denial.fields;
+  const bool says = denial.fields.find("x-should-retry") != std::string::npos;
+  answer.fields = (says ? "" : "x-should-retry: false\r\n") + denial.fields;
+  // Root routes have no place for it in their bodies (X7).
+  if (!told.review_id.empty() && !of_integration(style.body)) {
+    http::append_field(answer.fields, "x-capsem-review", told.review_id);
+  }
   return answer;
 }
 
-LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error) {
+LocalAnswer identity_answer(const ErrorStyle& style, const IdentityError& error) {
+  const codec::ErrorBody shape = style.body;
   switch (error.kind) {
     case IdentityError::Kind::Malformed:
-      return error_answer(shape, 400, "Invalid Authorization header format. Expected: Bearer <key>",
+      return error_answer(style, of_integration(shape) ? 401 : 400,
+                          "Invalid Authorization header format. Expected: Bearer <key>",
                           "invalid_request_error", "malformed_credentials");
     case IdentityError::Kind::Conflicting:
-      return error_answer(shape, 400, "Conflicting credentials in the request",
+      return error_answer(style, 400, "Conflicting credentials in the request",
                           "invalid_request_error", "conflicting_credentials");
     case IdentityError::Kind::Missing:
       break;
+  }
+  if (of_integration(shape)) {
+    return error_answer(style, 401, std::string(error.header) + ": a gateway key is required",
+                        "authentication_error", "missing_credentials");
   }
   // R11: the original's validation error, a list where other errors have a text.
   LocalAnswer answer;
@@ -77,10 +154,10 @@ LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error) 
   return answer;
 }
 
-LocalAnswer agent_refusal(codec::ErrorBody shape, std::string_view agent) {
+LocalAnswer agent_refusal(const ErrorStyle& style, std::string_view agent) {
   std::string message = "Agent '";
   message.append(agent).append("' is not allowed for this key");
-  LocalAnswer answer = error_answer(shape, 403, message, "policy_violation", "agent_not_allowed");
+  LocalAnswer answer = error_answer(style, 403, message, "policy_violation", "agent_not_allowed");
   answer.fields = "x-should-retry: false\r\n";
   answer.outcome = "blocked";
   return answer;
@@ -92,7 +169,8 @@ void append_cors_fields(std::string& out, const http::RequestHead& head) {
   http::append_field(out, "access-control-allow-origin", origin);
   out.append(
       "access-control-allow-credentials: true\r\n"
-      "access-control-expose-headers: x-request-id, x-capsem-explain, request-id, retry-after, "
+      "access-control-expose-headers: x-request-id, x-capsem-explain, x-capsem-review, request-id, "
+      "retry-after, "
       "retry-after-ms, "
       "x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
       "x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "

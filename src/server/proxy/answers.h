@@ -2,13 +2,17 @@
 // (R14), fixed texts.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/random.h"
 #include "core/codec/denial.h"
 #include "core/engine/exchange.h"
+#include "core/policy/decision.h"
 #include "server/http/head.h"
 #include "server/proxy/identity.h"
 
@@ -24,19 +28,41 @@ struct LocalAnswer {
   std::string_view outcome = "refused";  // for the record too: "blocked", "limited", ...
 };
 
+// How the errors of one request look. Root routes name no request in their bodies.
+struct ErrorStyle {
+  codec::ErrorBody body = codec::ErrorBody::Detail;
+  std::string request_id{};
+
+  ErrorStyle(codec::ErrorBody shape = codec::ErrorBody::Detail, std::string id = {})  // NOLINT
+      : body(shape), request_id(std::move(id)) {}
+};
+
 // The setting, the request's X-Capsem-Error-Format (capsem, openai, both) and its SDK decide.
 codec::ErrorBody error_body_for(codec::ErrorBody setting, const http::RequestHead& head);
 
-LocalAnswer error_answer(codec::ErrorBody shape, int status, std::string_view message,
+LocalAnswer error_answer(const ErrorStyle& style, int status, std::string_view message,
                          std::string_view type, std::string_view code);
-// `run_id` and `explain` (a JSON text): empty when there is none to tell. Only what policies say
-// has a run id (R42).
-LocalAnswer denial_answer(codec::ErrorBody shape, const engine::Denial& denial,
-                          std::string_view run_id = {}, std::string_view explain = {});
-LocalAnswer identity_answer(codec::ErrorBody shape, const IdentityError& error);
+// What a denial is told with. Only what policies say has a run id (R42).
+struct DenialTold {
+  std::string_view run_id{};
+  std::string_view explain{};    // a JSON text; empty: nobody asked
+  std::string_view review_id{};  // the review it waits for (R43)
+  std::size_t violations = 0;    // of the exchange, all policies' (R42); for integration routes
+};
+LocalAnswer denial_answer(const ErrorStyle& style, const engine::Denial& denial,
+                          const DenialTold& told = {});
+LocalAnswer identity_answer(const ErrorStyle& style, const IdentityError& error);
+
+// 503s that a later attempt may not meet.
+LocalAnswer overloaded_answer(const ErrorStyle& style);
+LocalAnswer audit_answer(const ErrorStyle& style);  // promise 3: nothing can be recorded
+LocalAnswer draining_answer(const ErrorStyle& style);
+
+// Violated rules that are not a shadow's or a silent one's (R42, R44): what callers are told.
+std::size_t count_violations(std::span<const policy::Decision> decisions);
 
 // X11: the key's configuration does not let it speak for this agent.
-LocalAnswer agent_refusal(codec::ErrorBody shape, std::string_view agent);
+LocalAnswer agent_refusal(const ErrorStyle& style, std::string_view agent);
 
 // Access-Control-* and Vary for an answer to `head`; nothing without an Origin.
 void append_cors_fields(std::string& out, const http::RequestHead& head);

@@ -1,7 +1,6 @@
 #include "server/proxy/forward.h"
 
 #include "core/limit/headers.h"
-
 #include "server/http/writer.h"
 #include "server/proxy/identity.h"
 
@@ -126,8 +125,27 @@ bool forwards_answer_field(const http::Field& field, std::string_view connection
   return true;
 }
 
+namespace {
+
+void append_stored_key(std::string& out, Provider provider, std::string_view path,
+                       const Secret& key) {
+  // Google's own OpenAI dialect wants the key as OpenAI does.
+  const bool bearer =
+      provider == Provider::OpenAi ||
+      (provider == Provider::Gemini && path.find("/openai/") != std::string_view::npos);
+  if (bearer) {
+    out.append("authorization: Bearer ");
+  } else {
+    out.append(provider == Provider::Gemini ? "x-goog-api-key: " : "x-api-key: ");
+  }
+  out.append(key.reveal()).append("\r\n");
+}
+
+}  // namespace
+
 std::string upstream_head(const http::RequestHead& head, const http::Target& target,
-                          Provider provider, const BaseUrl& base, std::int64_t body_bytes) {
+                          Provider provider, const BaseUrl& base, std::int64_t body_bytes,
+                          const Secret* stored_key) {
   std::string out;
   out.reserve(512);
   out.append(head.method).append(" ").append(base.prefix).append(target.raw_path);
@@ -142,8 +160,10 @@ std::string upstream_head(const http::RequestHead& head, const http::Target& tar
     http::append_number(out, base.port);
   }
   out.append("\r\naccept-encoding: identity\r\n");
+  if (stored_key != nullptr) append_stored_key(out, provider, target.path, *stored_key);
   const std::string_view connection = head.get(FieldId::connection);
   for (const http::Field& field : head.fields) {
+    if (stored_key != nullptr && is_credential(field)) continue;
     if (forwards_request_field(field, connection, provider)) {
       http::append_field(out, field.name, field.value);
     }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/secret.h"
 #include "server/http/head.h"
 #include "server/http/path.h"
 #include "server/proxy/settings.h"
@@ -17,9 +18,12 @@ bool forwards_request_field(const http::Field& field, std::string_view connectio
                             Provider provider);
 bool forwards_answer_field(const http::Field& field, std::string_view connection);
 
-// The whole head for the provider. `body_bytes` < 0: a request without a body.
+// The whole head for the provider. `body_bytes` < 0: a request without a body. `stored_key`: goes
+// there in the provider's own field, and no credential of the client's does (R38); null: the
+// client's go as they came.
 std::string upstream_head(const http::RequestHead& head, const http::Target& target,
-                          Provider provider, const BaseUrl& base, std::int64_t body_bytes);
+                          Provider provider, const BaseUrl& base, std::int64_t body_bytes,
+                          const Secret* stored_key = nullptr);
 
 // The provider's end-to-end fields, appended to `out`. True when an x-request-id was among them.
 // `own_limits`: the caller's limits are told by fields of ours; what the provider says of its own

@@ -90,6 +90,8 @@ Status Gateway::Impl::open(bool any_admin_port) {
   shared->admin = further.admin;
   shared->judge = further.judge;
   shared->approvals = further.approvals;
+  shared->remote_counters = further.remote_counters;
+  shared->policies_from_database = further.policies_from_database;
   if (further.pins != nullptr) shared->pins = further.pins;
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
     auto server_tls = net::TlsContext::server(settings.tls_cert, settings.tls_key);

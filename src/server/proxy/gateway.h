@@ -14,8 +14,10 @@
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/limit/deferred.h"
 #include "core/policy/pins.h"
 #include "core/policy/snapshot.h"
+#include "server/net/loop.h"
 #include "server/proxy/metrics.h"
 #include "server/proxy/policy_api.h"
 #include "server/proxy/settings.h"
@@ -51,6 +53,10 @@ using AdminRespond = std::function<void(AdminReply)>;
 // not block and should take well under a millisecond. What takes longer responds later.
 using AdminHandler = std::function<void(const AdminRequest&, AdminRespond)>;
 
+// The limits that several gateways share, as one loop sees them. Called once per loop, before it
+// runs; the result lives as long as the loop and is used by its thread alone.
+using RemoteCounters = std::function<std::unique_ptr<limit::RemoteCounters>(net::Loop& loop)>;
+
 // What a gateway may have besides its policies and its audit. Pointers outlive the gateway; their
 // objects are called from all loops at once.
 struct Further {
@@ -59,6 +65,10 @@ struct Further {
   tenant::Approvals* approvals = nullptr;  // none: what wants approval is refused for good
   policy::PinStore* pins = nullptr;        // none: pins live in memory
   std::shared_ptr<const tenant::Directory> directory{};  // none: no integrations
+  RemoteCounters remote_counters{};                      // none: limits are this process's own
+  // Policies and bindings come from the database, too: a directory that is too old stops root
+  // routes as it stops integrations (promise 16).
+  bool policies_from_database = false;
 };
 
 class Gateway {

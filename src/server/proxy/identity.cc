@@ -60,7 +60,8 @@ std::string_view wanted_header(Provider provider) {
 }  // namespace
 
 std::expected<Identity, IdentityError> identify(const http::RequestHead& head,
-                                                const http::Target& target, Provider provider) {
+                                                const http::Target& target,
+                                                std::optional<Provider> provider) {
   using Kind = IdentityError::Kind;
   std::string_view key;
   bool readable = false;
@@ -80,7 +81,7 @@ std::expected<Identity, IdentityError> identify(const http::RequestHead& head,
       if (!bearer) return std::unexpected(IdentityError{Kind::Malformed, "Authorization"});
       found = *bearer;
     }
-    if (!add(found, reads(provider, form))) {
+    if (!add(found, !provider || reads(*provider, form))) {
       return std::unexpected(IdentityError{Kind::Conflicting, {}});
     }
   }
@@ -88,18 +89,24 @@ std::expected<Identity, IdentityError> identify(const http::RequestHead& head,
   if (target.query.find("key=") != std::string_view::npos) {
     int count = 0;
     from_query = http::query_value(target.query, "key", count);
-    if (count > 1 || (!from_query.empty() && !add(from_query, provider == Provider::Gemini))) {
+    if (count > 1 ||
+        (!from_query.empty() && !add(from_query, !provider || provider == Provider::Gemini))) {
       return std::unexpected(IdentityError{Kind::Conflicting, {}});
     }
   }
   if (key.empty() || !readable) {
-    return std::unexpected(IdentityError{Kind::Missing, wanted_header(provider)});
+    return std::unexpected(
+        IdentityError{Kind::Missing, wanted_header(provider.value_or(Provider::OpenAi))});
   }
   return Identity{Secret(key)};
 }
 
 std::string user_id_of(const Secret& key) {
   return sha256_hex(key.reveal(), 16);
+}
+
+bool is_credential(const http::Field& field) {
+  return form_of(field) != Form::None;
 }
 
 bool foreign_credential(const http::Field& field, Provider provider) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,11 +23,16 @@ struct IdentityError {
   std::string_view header;  // Missing: the one this route wants, as error bodies spell it
 };
 
+// `provider`: whose headers count; nothing: any provider's.
 std::expected<Identity, IdentityError> identify(const http::RequestHead& head,
-                                                const http::Target& target, Provider provider);
+                                                const http::Target& target,
+                                                std::optional<Provider> provider);
 
 // R10: the first 16 hexadecimal digits of the key's SHA-256.
 std::string user_id_of(const Secret& key);
+
+// Is this a header that carries credentials, whoever reads it?
+bool is_credential(const http::Field& field);
 
 // Is this header one of those that carry credentials, but not one `provider` reads? Such a header
 // is not forwarded.

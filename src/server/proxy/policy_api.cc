@@ -95,7 +95,10 @@ class Reader {
       return read_text(node, member.name, member.characters_max, question_.*member.slot);
     }
     if (call() == kEvaluate) {
-      if (node.key == "callbackUrl") return given ? refuse_callback(node) : Status();
+      if (node.key == "callbackUrl") {
+        return given ? read_text(node, "callbackUrl", kCallbackUrlMax, question_.callback_url)
+                     : Status();
+      }
       if (node.key == "targetMetadata") return given ? read_metadata(node) : Status();
     } else {
       if (node.key == "context") return given ? read_context(at) : Status();
@@ -106,14 +109,6 @@ class Reader {
       if (node.key == "stream") return given ? read_stream(node) : Status();
     }
     return client_error("unknown_member", "unknown member '" + std::string(node.key) + "'");
-  }
-
-  static Status refuse_callback(const JsonNode& node) {
-    std::string url;
-    if (auto ok = read_text(node, "callbackUrl", kCallbackUrlMax, url); !ok) return ok;
-    return client_error("callback_unsupported",
-                        "callbackUrl: this gateway calls nobody back; leave it out, the answer is "
-                        "complete");
   }
 
   std::string raw(const JsonNode& node) const {
@@ -297,7 +292,7 @@ void append_violation(std::string& out, const policy::Decision& decision) {
 std::string render_evaluation(const PolicyQuestion& question, const PolicyAnswer& answer) {
   std::string violations = "[";
   for (const policy::Decision& decision : answer.decisions) {
-    if (!decision.enforced || decision.verdict == Verdict::Allow) continue;
+    if (!decision.enforced || decision.granted || decision.verdict == Verdict::Allow) continue;
     if (violations.size() > 1) violations += ',';
     append_violation(violations, decision);
   }
@@ -308,8 +303,10 @@ std::string render_evaluation(const PolicyQuestion& question, const PolicyAnswer
       .text("outcome", outcome.outcome)
       .text("enforcementAction", outcome.enforcement)
       .text("evaluationRunId", question.run_id)
-      .raw("reviewRequestId", "null")
-      .raw("pollUrl", "null")
+      .text_or_null("reviewRequestId", answer.review_id)
+      .text_or_null("pollUrl", answer.review_id.empty()
+                                   ? std::string()
+                                   : std::string(kReviewPrefix) + answer.review_id)
       .raw("violations", violations)
       .end();
   return out + '}';
@@ -322,12 +319,14 @@ Result<PolicyQuestion> read_question(PolicyCall call, const wire::JsonReader& js
 }
 
 policy::Subject subject_of(const PolicyQuestion& question, std::string_view path,
-                           std::string_view user_id, std::string_view agent, bool agent_bound) {
+                           const Caller& caller) {
   constexpr std::string_view kModel = "model/";
   policy::Subject subject;
-  subject.agent = agent;
-  subject.agent_bound = agent_bound;
-  subject.key = user_id;
+  subject.agent = caller.agent;
+  subject.agent_bound = caller.agent_bound;
+  subject.key = caller.user_id;
+  subject.integration = caller.integration_name();
+  subject.integration_id = caller.integration_id();
   subject.action = question.action;
   subject.resource = question.resource;
   subject.model = question.model;
@@ -340,6 +339,27 @@ policy::Subject subject_of(const PolicyQuestion& question, std::string_view path
   subject.stream = question.stream;
   subject.context = question.context;
   return subject;
+}
+
+void release_approvals(PolicyAnswer& answer) {
+  answer.verdict = Verdict::Allow;
+  answer.decided_by.clear();
+  answer.message.clear();
+  answer.code.clear();
+  answer.reason_code.clear();
+  for (policy::Decision& decision : answer.decisions) {
+    if (!decision.enforced) continue;
+    if (decision.verdict == Verdict::Confirm) decision.granted = true;
+    if (decision.granted ||
+        policy::strictness(decision.verdict) <= policy::strictness(answer.verdict)) {
+      continue;
+    }
+    answer.verdict = decision.verdict;
+    answer.decided_by = decision.policy + "/" + decision.rule;
+    answer.message = decision.details;
+    answer.code = decision.code;
+    answer.reason_code = decision.reason_code;
+  }
 }
 
 bool allows(Verdict verdict) {

@@ -23,6 +23,7 @@
 #include "core/policy/snapshot.h"
 #include "core/policy/subject.h"
 #include "core/wire/json.h"
+#include "server/proxy/caller.h"
 #include "server/proxy/routes.h"
 
 namespace capsem::proxy {
@@ -45,6 +46,9 @@ struct PolicyQuestion {
   // Evaluate: kept for the record, never matched.
   std::string target_key, target_metadata, correlation_id, session_id;
 
+  // Evaluate: who is told what becomes of a review. Whether it may be is the caller's to ask.
+  std::string callback_url;
+
   std::string run_id;  // filled in by whoever asks the judge
 };
 
@@ -56,6 +60,7 @@ struct PolicyAnswer {
   std::string message{};      // what callers are told: "Model gpt-4 is not allowed"; may be empty
   std::string code{};         // "model_blocked"
   std::string reason_code{};  // "RULE_MATCH", "NO_RULE_MATCH"; empty: no access rule spoke
+  std::string review_id{};    // Evaluate: the review it waits for (R53)
   std::string explanation{};  // policy-format's explanation, a JSON object; for Explain
 };
 
@@ -66,14 +71,16 @@ using PolicyJudge = std::function<Result<PolicyAnswer>(
     const std::shared_ptr<const policy::Snapshot>& snapshot, engine::Workspace& workspace)>;
 
 // Reads a parsed body. An error names the member: an unknown one, one that is missing, one that is
-// too long or of the wrong kind. callbackUrl is refused: nothing here calls back, and an answer
-// that did not say so would be waited for.
+// too long or of the wrong kind.
 Result<PolicyQuestion> read_question(PolicyCall call, const wire::JsonReader& json);
 
 // What the judge is told besides the question: no provider, so network lists are silent. Views of
 // the question and of the other arguments.
 policy::Subject subject_of(const PolicyQuestion& question, std::string_view path,
-                           std::string_view user_id, std::string_view agent, bool agent_bound);
+                           const Caller& caller);
+
+// A person has said yes: what wanted approval does so no more, and something else may decide.
+void release_approvals(PolicyAnswer& answer);
 
 // May what was asked about go on? Allow, Monitor and Log may.
 bool allows(policy::Verdict verdict);

@@ -1,14 +1,21 @@
-// One question to the check API on its way: the body is read, the judge asked, the answer written.
-// No provider is contacted and no limit charged; a record is left all the same.
+// One question to the check API on its way: the body is read, the judge asked, a reviewer asked if
+// a policy wants one (R53), the answer written. No provider is contacted and no limit charged; a
+// record is left all the same, and is kept before a decision is told (promise 3).
 //
 // Thread: its worker's loop.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/audit/record.h"
 #include "server/proxy/answers.h"
+#include "server/proxy/approval_desk.h"
+#include "server/proxy/caller.h"
+#include "server/proxy/commit.h"
+#include "server/proxy/held_bytes.h"
 #include "server/proxy/policy_api.h"
 #include "server/proxy/routes.h"
 #include "server/proxy/work.h"
@@ -33,26 +40,39 @@ class PolicyCheck final : public Work {
   void end_for_drain() override;
 
  private:
-  void hold(std::uint64_t bytes);
-  LocalAnswer judge();
+  // An answer: what is wrong with the question. Nothing: said_ has what the policies say.
+  std::optional<LocalAnswer> judge();
+  std::optional<LocalAnswer> read_body();
+  std::optional<LocalAnswer> name_agent();
+  void ask_for_approval();
+  void asked(tenant::ApprovalAnswer answer);
+  void tell();
   LocalAnswer error(int status, std::string_view message, std::string_view type,
                     std::string_view code) const;
-  void respond(const LocalAnswer& answer);
-  void finish(int status, std::string_view outcome, std::string_view code);
+  // `decided`: waits for its record.
+  void respond(LocalAnswer answer, bool decided = false);
+  void write(const LocalAnswer& answer);
+  void fill_record(int status, std::string_view outcome, std::string_view code,
+                   std::uint64_t response_bytes);
+  void finish();
 
   Session& session_;
   Worker& worker_;
   const Route route_;
   const http::RequestHead& head_;
   const http::Target& target_;
-  const codec::ErrorBody error_shape_;
+  const ErrorStyle style_;
   const std::int64_t began_wall_ms_;
-  const std::string request_id_;
 
   std::string body_, agent_;
-  std::uint64_t held_ = 0;
+  Caller caller_;  // as the session's, for the agent that the body names
+  HeldBytes held_;
+  Commit commit_;
+  ApprovalDesk desk_;
+  PolicyQuestion question_;
+  PolicyAnswer said_;
   audit::Record record_;  // what the judge said
-  bool finished_ = false;
+  bool settled_ = false, finished_ = false;
 };
 
 }  // namespace capsem::proxy

@@ -219,4 +219,12 @@ Route find_route(std::string_view method, std::string_view path, bool anthropic)
   return unlisted(path, anthropic);
 }
 
+Route find_review_route(std::string_view method, std::string_view path) {
+  Route route;
+  if (!take_prefix(path, kReviewPrefix) || !is_id(path)) return route;
+  if (method != "GET" && method != "HEAD") return wrong_method("GET");
+  route.action = Action::Poll;
+  return route;
+}
+
 }  // namespace capsem::proxy

@@ -91,6 +91,8 @@ struct Shared {
   AdminHandler admin;
   PolicyJudge judge;                       // none: the check API's paths are unknown
   tenant::Approvals* approvals = nullptr;  // none: what wants approval is refused for good
+  RemoteCounters remote_counters;          // none: limits are this process's own
+  bool policies_from_database = false;
 
   std::atomic<bool> draining{false};
 };

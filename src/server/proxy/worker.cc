@@ -22,21 +22,17 @@ Worker::Worker(Shared& shared, std::shared_ptr<const policy::Snapshot> snapshot,
                std::shared_ptr<const tenant::Directory> directory)
     : shared_(shared),
       loop_(shared.clock),
+      mailbox_(std::make_shared<Mailbox>(loop_)),
       workspace_(random_word(), random_word(), shared.settings.json),
       snapshot_(std::move(snapshot)),
-      directory_(std::move(directory)) {
-  for (std::size_t i = 0; i < kProviderCount; ++i) {
-    const BaseUrl& base = shared_.settings.base_urls[i];
-    const Endpoint& dial = shared_.settings.connect_to[i];
-    providers_[i] = std::make_unique<upstream::Provider>(
-        loop_, shared_.resolver, shared_.client_tls,
-        upstream::Target{base.host, base.port, base.tls, dial.host, dial.port},
-        shared_.upstream_limits);
-  }
+      directory_(std::move(directory)),
+      upstreams_(loop_, shared) {
+  if (shared_.remote_counters) remote_counters_ = shared_.remote_counters(loop_);
 }
 
 Worker::~Worker() {
   join();
+  mailbox_->close();
 }
 
 void Worker::listen(int fd) {
@@ -97,6 +93,8 @@ void Worker::set_directory(std::shared_ptr<const tenant::Directory> directory,
                            std::function<void()> taken) {
   loop_.post([this, directory = std::move(directory), taken = std::move(taken)]() mutable {
     directory_ = std::move(directory);
+    ++directory_number_;
+    upstreams_.keep_only(directory_.get());
     taken();
   });
 }
@@ -154,7 +152,7 @@ void Worker::end_everything() {
   std::vector<Session*> sessions;
   for (const auto& [session, owned] : sessions_) sessions.push_back(session);
   for (Session* session : sessions) session->connection().close();
-  for (auto& provider : providers_) provider->close_idle();
+  upstreams_.close_idle();
 }
 
 }  // namespace capsem::proxy

@@ -3,7 +3,7 @@
 // Thread: constructed and destroyed outside, used by its loop's thread in between.
 #pragma once
 
-#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,13 +11,15 @@
 #include <unordered_map>
 
 #include "core/engine/workspace.h"
+#include "core/limit/deferred.h"
 #include "core/policy/snapshot.h"
 #include "server/net/listener.h"
 #include "server/net/loop.h"
+#include "server/proxy/mailbox.h"
 #include "server/proxy/metrics.h"
 #include "server/proxy/shared.h"
+#include "server/proxy/upstreams.h"
 #include "server/tenant/directory.h"
-#include "server/upstream/provider.h"
 
 namespace capsem::proxy {
 
@@ -48,12 +50,15 @@ class Worker final : public net::TimerHandler {
   MetricShard& metrics() { return metrics_; }
   const MetricShard& metrics() const { return metrics_; }
   engine::Workspace& workspace() { return workspace_; }
-  upstream::Provider& provider(Provider which) {
-    return *providers_[static_cast<std::size_t>(which)];
-  }
+  Upstreams& upstreams() { return upstreams_; }
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+  // Null: limits are this process's own.
+  limit::RemoteCounters* remote_counters() { return remote_counters_.get(); }
   const std::shared_ptr<const policy::Snapshot>& snapshot() const { return snapshot_; }
   // Null: there are no integrations.
   const std::shared_ptr<const tenant::Directory>& directory() const { return directory_; }
+  // Another one for each directory: what was looked up in one is of no use in the next.
+  std::uint64_t directory_number() const { return directory_number_; }
   void forget(Session& session, const net::Address& peer, bool admin);
 
  private:
@@ -67,11 +72,14 @@ class Worker final : public net::TimerHandler {
 
   Shared& shared_;
   net::Loop loop_;
+  const std::shared_ptr<Mailbox> mailbox_;
   MetricShard metrics_;
   engine::Workspace workspace_;
   std::shared_ptr<const policy::Snapshot> snapshot_;
   std::shared_ptr<const tenant::Directory> directory_;
-  std::array<std::unique_ptr<upstream::Provider>, kProviderCount> providers_;
+  std::uint64_t directory_number_ = 1;
+  Upstreams upstreams_;
+  std::unique_ptr<limit::RemoteCounters> remote_counters_;
   std::unique_ptr<net::Listener> listener_, admin_listener_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
 

@@ -166,8 +166,8 @@ constexpr const char* kFirst[] = {
       last_digest BYTEA NOT NULL,
       begun_ms BIGINT NOT NULL,
       closed_ms BIGINT,
-      retired_ms BIGINT,                     // its records were removed by retention
-      content_bytes BIGINT NOT NULL,         // kept beside its records
+      retired_ms BIGINT,                     -- its records were removed by retention
+      content_bytes BIGINT NOT NULL,         -- kept beside its records
       UNIQUE (gateway, previous)))",  // a chain does not fork
     R"(CREATE TABLE audit_record (
       segment TEXT NOT NULL,
@@ -323,10 +323,14 @@ std::uint32_t schema_version() {
 Result<std::uint32_t> version_of(Connection& connection) {
   bool known = false;
   const OnRow look = [&](const Row& row) { known = row.number(0) != 0; };
+  // PostgreSQL's to_regclass() may answer from before the lock that migrate() waited for.
   auto found =
       connection.kind() == Kind::Sqlite
           ? connection.run("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", {}, look)
-          : connection.run("SELECT to_regclass('meta') IS NOT NULL", {}, look);
+          : connection.run(
+                "SELECT count(*) FROM pg_catalog.pg_tables"
+                " WHERE schemaname = current_schema() AND tablename = 'meta'",
+                {}, look);
   if (!found) return std::unexpected(std::move(found.error()));
   if (!known) return 0;
 

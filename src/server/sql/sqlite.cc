@@ -167,6 +167,9 @@ Status SqliteConnection::open(const std::string& file) {
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_handler(db, &SqliteConnection::on_busy, this);
   sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  // Of a new file alone, and before anything is written to it: space that retention frees can be
+  // given back.
+  if (Status done = execute("PRAGMA auto_vacuum=INCREMENTAL"); !done) return done;
   if (Status wal = use_wal(); !wal) return wal;
   for (const char* pragma :
        {"PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF",

@@ -51,8 +51,9 @@ class AuditEntry {
   static Result<AuditEntry> read_from(std::string_view bytes);
 
   audit::RecordKind kind = audit::RecordKind::Exchange;
-  std::int64_t time_ms = 0;  // when the exchange ended
-  std::int64_t pushed_ns = 0;
+  std::int64_t time_ms = 0;       // when the exchange ended
+  std::int64_t pushed_ns = 0;     // monotonic
+  std::size_t charged_bytes = 0;  // to the queue's bound
   bool waited_for = false, refused = false;
   bool counts = false;  // `usage` is to be added
   UsageCounts usage;

@@ -129,9 +129,8 @@ void AuditEntry::append_to(std::string& out) const {
   writer.text(line());
   for (std::size_t i = 0; i < kParts; ++i) writer.text(part(i));
   writer.number(counts ? 1 : 0);
-  for (const std::int64_t count :
-       {usage.requests, usage.evaluations, usage.blocked, usage.held, usage.input_tokens,
-        usage.output_tokens, usage.cost_nano}) {
+  for (const std::int64_t count : {usage.requests, usage.evaluations, usage.blocked, usage.held,
+                                   usage.input_tokens, usage.output_tokens, usage.cost_nano}) {
     writer.number(count);
   }
   writer.number(extra ? 1 : 0);

@@ -59,7 +59,7 @@ struct AuditWriterOptions {
 
 // What the content levels need. Pointers outlive the writer.
 struct AuditContentParts {
-  const vault::Vault* vault = nullptr;  // null, or without a key: content is not sealed
+  const vault::Vault* vault = nullptr;  // without a key: not sealed; null: nothing is kept
   // A text with everything personal masked; called on the writer's thread. None: the level
   // "redacted" keeps what "hash" would.
   std::function<std::string(std::string_view)> mask{};

@@ -22,31 +22,31 @@ namespace capsem::store {
 // the two sees the other. Without a sleeper a ring costs one load.
 class Bell {
  public:
-  // What rouses a sleeper: any ring, or urgent ones alone.
-  enum class Sleep : std::uint8_t { None, Light, Deep };
+  // Of a ring: how much it matters. Of a sleep: the least that ends it.
+  enum class Level : std::uint8_t { None, Any, Urgent, Now };
 
-  void ring(bool urgent = true) {
-    const Sleep sleep = sleep_.load(std::memory_order_seq_cst);
-    if (sleep == Sleep::None || (sleep == Sleep::Deep && !urgent)) return;
+  void ring(Level level) {
+    const Level sleep = sleep_.load(std::memory_order_seq_cst);
+    if (sleep == Level::None || level < sleep) return;
     const std::scoped_lock lock(mutex_);
-    sleep_.store(Sleep::None, std::memory_order_seq_cst);
+    sleep_.store(Level::None, std::memory_order_seq_cst);
     rung_.notify_one();
   }
 
-  // Sleeps until it rings, or until `until`; not at all when `has_work` says so.
+  // Until it rings, or until `until`; not at all when `has_work` says so.
   template <class HasWork>
-  void wait(Sleep sleep, std::chrono::steady_clock::time_point until, HasWork has_work) {
+  void wait(Level sleep, std::chrono::steady_clock::time_point until, HasWork has_work) {
     sleep_.store(sleep, std::memory_order_seq_cst);
     if (!has_work()) {
       std::unique_lock lock(mutex_);
-      rung_.wait_until(
-          lock, until, [this] { return sleep_.load(std::memory_order_relaxed) == Sleep::None; });
+      rung_.wait_until(lock, until,
+                       [this] { return sleep_.load(std::memory_order_relaxed) == Level::None; });
     }
-    sleep_.store(Sleep::None, std::memory_order_seq_cst);
+    sleep_.store(Level::None, std::memory_order_seq_cst);
   }
 
  private:
-  std::atomic<Sleep> sleep_{Sleep::None};
+  std::atomic<Level> sleep_{Level::None};
   std::mutex mutex_;
   std::condition_variable rung_;
 };

@@ -6,6 +6,7 @@
 // Thread: const, shared by all loops. Provider keys live as long as some loop holds the directory.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,7 +32,7 @@ inline constexpr std::string_view kDefaultTenant = "default";
 struct Tenant {
   std::string id{}, name{};
   ContentLevel content = ContentLevel::None;
-  std::optional<std::uint64_t> evaluations_per_month{};
+  std::optional<std::uint64_t> evaluations_per_month{};  // enforced by a policy made of it (R48)
 };
 
 struct Integration {
@@ -59,7 +60,10 @@ class Directory {
     std::vector<std::pair<Mac, Key>> keys;  // neither revoked nor replaced and past its overlap
     std::string pepper;
     std::int64_t as_of_ns = 0;  // monotonic: when the database was last known to say this
-    bool sealed = false;        // provider keys were wiped on an operator's word
+    // The same, kept up to date by whoever asks the database, so that nothing has to be built anew
+    // while nothing changes. Null: `as_of_ns` it is.
+    std::shared_ptr<const std::atomic<std::int64_t>> fresh_as_of_ns{};
+    bool sealed = false;  // provider keys were wiped on an operator's word
   };
   explicit Directory(Contents contents);
   Directory(const Directory&) = delete;
@@ -70,7 +74,12 @@ class Directory {
   const Key* find_key(std::string_view token) const;
   const Integration* find_integration(std::string_view id) const;
   const Tenant& tenant(std::string_view id) const;  // the default tenant's settings when unknown
-  std::int64_t as_of_ns() const { return contents_.as_of_ns; }
+  std::int64_t as_of_ns() const {
+    return contents_.fresh_as_of_ns ? contents_.fresh_as_of_ns->load(std::memory_order_relaxed)
+                                    : contents_.as_of_ns;
+  }
+  std::size_t integrations() const { return contents_.integrations.size(); }
+  std::size_t keys() const { return contents_.keys.size(); }
   bool sealed() const { return contents_.sealed; }
 
  private:

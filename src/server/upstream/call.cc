@@ -25,6 +25,8 @@ std::string_view code_of(CallFault fault) {
       return "upstream_closed";
     case CallFault::BadAnswer:
       return "upstream_bad_answer";
+    case CallFault::Forbidden:
+      return "upstream_forbidden";
     case CallFault::Encoding:
       return "upstream_encoding";
   }
@@ -90,6 +92,10 @@ void Call::attach(Connection& connection) {
 
 void Call::no_connection() {
   if (!retry()) fail(CallFault::Connect);
+}
+
+void Call::forbidden() {
+  fail(CallFault::Forbidden);
 }
 
 void Call::on_connection_io(std::uint32_t events) {

@@ -31,6 +31,7 @@ enum class CallFault : std::uint8_t {
   TotalTimeout,
   Closed,     // the provider ended the connection before the answer's end
   BadAnswer,  // not HTTP as it should be
+  Forbidden,  // the name leads to addresses that may not be connected to (T23)
   Encoding,   // compressed in a way that cannot be decoded, or over the caps
 };
 // Stable names for records: "upstream_connect", "upstream_tls", "upstream_timeout", ...
@@ -77,6 +78,7 @@ class Call final : public net::TimerHandler, public net::Retirable {
   // From Provider and Connection.
   void attach(Connection& connection);
   void no_connection();
+  void forbidden();  // no connection, and none is to be tried again
   void on_connection_io(std::uint32_t events);
 
  private:

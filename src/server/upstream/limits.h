@@ -29,6 +29,8 @@ struct Target {
   // Where TCP connects to instead; empty: to host and port. TLS still asks for `host`.
   std::string connect_host{};
   std::uint16_t connect_port = 0;
+  // Connections are made to public addresses alone (T23), whatever the name leads to meanwhile.
+  bool public_only = false;
 
   const std::string& dial_host() const { return connect_host.empty() ? host : connect_host; }
   std::uint16_t dial_port() const { return connect_host.empty() ? port : connect_port; }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "server/net/reach.h"
 #include "server/upstream/call.h"
 
 namespace capsem::upstream {
@@ -74,6 +75,7 @@ void Provider::open(Call& call) {
   }
   if (!fixed && age > kFreshMs) ask_for_addresses();  // meanwhile the last good ones serve
   const net::Address& address = addresses_[next_address_ % addresses_.size()];
+  if (!allowed(address)) return call.forbidden();
   const int fd =
       ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return call.no_connection();
@@ -88,6 +90,10 @@ void Provider::open(Call& call) {
   if (!loop_.watch(fd, *connection)) return call.no_connection();
   connections_.push_back(std::move(connection));
   call.attach(*connections_.back());
+}
+
+bool Provider::allowed(const net::Address& address) const {
+  return !target_.public_only || net::is_public(address);
 }
 
 void Provider::ask_for_addresses() {

@@ -49,6 +49,7 @@ class Provider final : public net::TimerHandler {
   void take_addresses(std::vector<net::Address> addresses);
   void destroy(Connection& connection);
   void serve_waiting();
+  bool allowed(const net::Address& address) const;
 
   static constexpr std::int64_t kFreshMs = 30'000;      // addresses are asked for again after this
   static constexpr std::int64_t kLastGoodMs = 300'000;  // and used this long when that fails

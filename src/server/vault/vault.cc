@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
+#include <mutex>
 #include <new>
 #include <span>
 #include <utility>
@@ -138,12 +140,10 @@ const std::array<unsigned char, kKeyBytes>& process_key() {
   return key;
 }
 
-}  // namespace
-
 // In locked memory with a guard page on either side, read-only once filled, wiped when it goes
 // (T42).
-struct Vault::Impl {
-  explicit Impl(std::span<const Secret> master_keys) {
+struct KeyRing {
+  explicit KeyRing(std::span<const Secret> master_keys) {
     if (sodium_init() < 0) throw std::bad_alloc();
     keys = {static_cast<Keys*>(sodium_allocarray(master_keys.size(), sizeof(Keys))),
             master_keys.size()};
@@ -159,35 +159,56 @@ struct Vault::Impl {
     }
     sodium_mprotect_readonly(keys.data());
   }
-  ~Impl() { sodium_free(keys.data()); }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
+  ~KeyRing() { sodium_free(keys.data()); }
+  KeyRing(const KeyRing&) = delete;
+  KeyRing& operator=(const KeyRing&) = delete;
 
   std::span<Keys> keys;
 };
 
-Vault::Vault(std::vector<Secret> master_keys) {
-  if (!master_keys.empty()) impl_ = std::make_unique<Impl>(master_keys);
+}  // namespace
+
+struct Vault::Impl {
+  // Null: there is no key.
+  std::shared_ptr<const KeyRing> current() const {
+    const std::scoped_lock guard(lock);
+    return ring;
+  }
+
+  mutable std::mutex lock;  // guards `ring`
+  std::shared_ptr<const KeyRing> ring;
+};
+
+Vault::Vault() : impl_(std::make_unique<Impl>()) {}
+Vault::Vault(std::vector<Secret> master_keys) : Vault() {
+  use(std::move(master_keys));
 }
-Vault::Vault() = default;
 Vault::~Vault() = default;
 Vault::Vault(Vault&&) noexcept = default;
 Vault& Vault::operator=(Vault&&) noexcept = default;
 
+void Vault::use(std::vector<Secret> master_keys) {
+  auto ring = master_keys.empty() ? nullptr : std::make_shared<const KeyRing>(master_keys);
+  const std::scoped_lock guard(impl_->lock);
+  impl_->ring.swap(ring);
+}
+
 bool Vault::has_key() const {
-  return impl_ != nullptr;
+  return impl_->current() != nullptr;
 }
 
 std::string Vault::key_id() const {
-  return impl_ ? hex(impl_->keys.front().id) : std::string();
+  const auto ring = impl_->current();
+  return ring ? hex(ring->keys.front().id) : std::string();
 }
 
 Result<std::string> Vault::seal(std::string_view plain, const Place& place) const {
-  if (!impl_) return gateway_error("no_master_key", "there is no master key to seal with");
+  const auto ring = impl_->current();
+  if (!ring) return gateway_error("no_master_key", "there is no master key to seal with");
   if (plain.size() > kPlainBytesMax) {
     return client_error("secret_too_large", "more than can be sealed at once");
   }
-  const Keys& keys = impl_->keys.front();
+  const Keys& keys = ring->keys.front();
   std::string blob(kHeadBytes, '\0');
   blob[0] = static_cast<char>(kVersion);
   std::memcpy(blob.data() + 1, keys.id.data(), kIdBytes);
@@ -202,7 +223,8 @@ Result<std::string> Vault::seal(std::string_view plain, const Place& place) cons
 }
 
 Result<Secret> Vault::open(std::string_view blob, const Place& place) const {
-  if (!impl_) return gateway_error("no_master_key", "there is no master key to open with");
+  const auto ring = impl_->current();
+  if (!ring) return gateway_error("no_master_key", "there is no master key to open with");
   const auto damaged = [] {
     return gateway_error("damaged_secret",
                          "a sealed secret was changed, or sealed for another place");
@@ -211,7 +233,7 @@ Result<Secret> Vault::open(std::string_view blob, const Place& place) const {
     return damaged();
   }
   const Keys* keys = nullptr;
-  for (const Keys& known : impl_->keys) {
+  for (const Keys& known : ring->keys) {
     if (std::memcmp(known.id.data(), blob.data() + 1, kIdBytes) == 0) keys = &known;
   }
   if (keys == nullptr) {
@@ -236,7 +258,9 @@ std::string Vault::key_id_of(std::string_view blob) {
 }
 
 std::string Vault::keyed_digest(std::string_view purpose, std::string_view bytes) const {
-  if (impl_) return digest_under(impl_->keys.front().digesting, purpose, bytes);
+  if (const auto ring = impl_->current()) {
+    return digest_under(ring->keys.front().digesting, purpose, bytes);
+  }
   return digest_under(process_key(), purpose, bytes);
 }
 

@@ -5,7 +5,7 @@
 // blob that is moved to another row does not open (T39). A flipped byte anywhere is an error.
 // What is derived from the master keys is in locked memory (T42).
 //
-// Thread-safe: const calls from any thread.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +48,9 @@ class Vault {
   // No key: nothing can be sealed, and what is sealed cannot be opened.
   Vault();
   explicit Vault(std::vector<Secret> master_keys);
+  // Other keys from now on; none: as a vault without a key. What was derived from the old ones is
+  // wiped when the calls that use it have ended.
+  void use(std::vector<Secret> master_keys);
   ~Vault();
   Vault(Vault&&) noexcept;
   Vault& operator=(Vault&&) noexcept;

@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST_F(LedgerTest, MoneyIsReservedAndSettledAtTheModelsPrice) {
+TEST_P(LedgerTest, MoneyIsReservedAndSettledAtTheModelsPrice) {
   const LimitRule budget = rule("limits", {{Dimension::CostPerDay, 20'000}});  // 0.02 USD
   auto held = take({&budget}, ask_for(4'000, 1'000));
   ASSERT_TRUE(held);
@@ -30,7 +30,7 @@ TEST_F(LedgerTest, MoneyIsReservedAndSettledAtTheModelsPrice) {
   EXPECT_EQ(cheap->settle(usage(1'000, 100'000))->code, "budget_exceeded");
 }
 
-TEST_F(LedgerTest, AnUnknownModelCostsTheHighestPriceAndNoPriceAtAllRefuses) {
+TEST_P(LedgerTest, AnUnknownModelCostsTheHighestPriceAndNoPriceAtAllRefuses) {
   const LimitRule budget = rule("money", {{Dimension::CostPerDay, 1'000'000'000}});
   auto held = take({&budget}, {.model = "brand-new", .input_bytes = 4'000, .max_tokens = 1'000});
   ASSERT_TRUE(held);
@@ -45,7 +45,7 @@ TEST_F(LedgerTest, AnUnknownModelCostsTheHighestPriceAndNoPriceAtAllRefuses) {
   EXPECT_TRUE(take({&free_of_money})) << "only limits on money need prices";
 }
 
-TEST_F(LedgerTest, TheFirstLimitThatRefusesIsToldAndTheLongestWaitR57) {
+TEST_P(LedgerTest, TheFirstLimitThatRefusesIsToldAndTheLongestWaitR57) {
   const LimitRule money = rule("money", {{Dimension::CostPerDay, 1}});
   const LimitRule tokens = rule("tokens", {{Dimension::TokensPerHour, 1}});
   const LimitRule rate = rule("rate", {{Dimension::RequestsPerMinute, 1}});
@@ -61,7 +61,7 @@ TEST_F(LedgerTest, TheFirstLimitThatRefusesIsToldAndTheLongestWaitR57) {
   EXPECT_EQ(refused.error().retry_after_ns, 24 * kHour);
 }
 
-TEST_F(LedgerTest, TheTightestLimitOfEachSortIsShownAsOfNow) {
+TEST_P(LedgerTest, TheTightestLimitOfEachSortIsShownAsOfNow) {
   const LimitRule loose = rule("loose", {{Dimension::RequestsPerMinute, 50},
                                          {Dimension::RequestsPerHour, 50},
                                          {Dimension::EvaluationsPerMonth, 3},
@@ -86,7 +86,7 @@ TEST_F(LedgerTest, TheTightestLimitOfEachSortIsShownAsOfNow) {
   EXPECT_EQ(held->standing().requests->reset_ns, 0);
 }
 
-TEST_F(LedgerTest, WhatCannotBeCountedIsRefused) {
+TEST_P(LedgerTest, WhatCannotBeCountedIsRefused) {
   std::vector<LimitRule> many;
   for (std::size_t i = 0; i <= kChargesMax; ++i) {
     many.push_back(rule(std::to_string(i), {{Dimension::RequestsPerMinute, 1}}));
@@ -101,7 +101,7 @@ TEST_F(LedgerTest, WhatCannotBeCountedIsRefused) {
   EXPECT_TRUE(take(rules));
 }
 
-TEST_F(LedgerTest, TheEvaluationQuotaCostsOneForEachRequestWhateverItsAnswerR48) {
+TEST_P(LedgerTest, TheEvaluationQuotaCostsOneForEachRequestWhateverItsAnswerR48) {
   const LimitRule quota = rule("quota", {{Dimension::EvaluationsPerMonth, 2}}, Per::Integration);
   for (int i = 0; i < 2; ++i) {
     auto held = take({&quota}, {.model = "x"}, i == 0 ? "a" : "b");
@@ -114,7 +114,7 @@ TEST_F(LedgerTest, TheEvaluationQuotaCostsOneForEachRequestWhateverItsAnswerR48)
   EXPECT_THAT(refused.error().message, HasSubstr("2 evaluations per month for integration 'i'"));
 }
 
-TEST_F(LedgerTest, NamesOfTheCallerMayDieBeforeTheHolding) {
+TEST_P(LedgerTest, NamesOfTheCallerMayDieBeforeTheHolding) {
   const LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 10}});
   std::string agent = "short-lived";
   auto held = take({&tokens}, ask_for(4, 1), agent);

@@ -13,6 +13,7 @@
 
 #include "core/limit/ledger.h"
 #include "core/limit/memory_store.h"
+#include "tests/support/fake_counters.h"
 
 namespace capsem::limit {
 
@@ -38,7 +39,10 @@ inline LimitRule rule(std::string id,
   return made;
 }
 
-class LedgerTest : public testing::Test {
+// Every case is run with counters in this process and with shared ones that answer later.
+enum class Counters : std::uint8_t { Here, Shared };
+
+class LedgerTest : public testing::TestWithParam<Counters> {
  protected:
   LedgerTest() {
     EXPECT_TRUE(prices.add("gpt-4o-mini", {150'000, 600'000}));
@@ -66,7 +70,9 @@ class LedgerTest : public testing::Test {
   }
 
   FakeClock clock;
-  MemoryStore store;
+  MemoryStore memory;
+  test::PatientStore shared{clock};
+  CounterStore& store = GetParam() == Counters::Here ? static_cast<CounterStore&>(memory) : shared;
   PriceTable prices;
 };
 

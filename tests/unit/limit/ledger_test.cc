@@ -12,7 +12,7 @@
 namespace capsem::limit {
 namespace {
 
-TEST_F(LedgerTest, TwelveQuickRequestsOnALimitOfTenR62) {
+TEST_P(LedgerTest, TwelveQuickRequestsOnALimitOfTenR62) {
   const LimitRule ten = rule("limits", {{Dimension::RequestsPerMinute, 10}});
   for (int i = 1; i <= 12; ++i) {
     clock.now_ns += kSecond;
@@ -34,7 +34,7 @@ TEST_F(LedgerTest, TwelveQuickRequestsOnALimitOfTenR62) {
   EXPECT_TRUE(take({&ten}, {.model = "gpt-4o"}, "b")) << "another agent's window is another (R65)";
 }
 
-TEST_F(LedgerTest, NoRulesHoldNothing) {
+TEST_P(LedgerTest, NoRulesHoldNothing) {
   auto held = take({});
   ASSERT_TRUE(held);
   EXPECT_FALSE(held->counts_usage());
@@ -42,10 +42,10 @@ TEST_F(LedgerTest, NoRulesHoldNothing) {
   EXPECT_FALSE(held->settle(usage(1'000'000, 1)));
   held->release();
   EXPECT_FALSE(held->standing().requests);
-  EXPECT_EQ(store.keys(), 0U);
+  EXPECT_EQ(memory.keys() + shared.remote.store.keys(), 0U);
 }
 
-TEST_F(LedgerTest, TheEstimateIsReservedAndTheUsageSettlesItR63) {
+TEST_P(LedgerTest, TheEstimateIsReservedAndTheUsageSettlesItR63) {
   LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 10'000}});
   tokens.estimate_output_tokens = 300;
   struct Case {
@@ -78,7 +78,7 @@ TEST_F(LedgerTest, TheEstimateIsReservedAndTheUsageSettlesItR63) {
   }
 }
 
-TEST_F(LedgerTest, ATotalBeyondInputAndOutputCounts) {
+TEST_P(LedgerTest, ATotalBeyondInputAndOutputCounts) {
   const LimitRule both =
       rule("limits", {{Dimension::TokensPerHour, 10'000}, {Dimension::CostPerDay, 100'000'000}});
   auto held = take({&both});
@@ -90,7 +90,7 @@ TEST_F(LedgerTest, ATotalBeyondInputAndOutputCounts) {
   EXPECT_EQ(used(both, Dimension::CostPerDay), 2'500U + 15'000U);
 }
 
-TEST_F(LedgerTest, TheCallThatCrossesIsRefusedAfterwardsAndLaterOnesBeforeR63) {
+TEST_P(LedgerTest, TheCallThatCrossesIsRefusedAfterwardsAndLaterOnesBeforeR63) {
   LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 100}});
   for (const Overrun overrun : {Overrun::Withhold, Overrun::Deliver}) {
     tokens.overrun = overrun;
@@ -111,7 +111,7 @@ TEST_F(LedgerTest, TheCallThatCrossesIsRefusedAfterwardsAndLaterOnesBeforeR63) {
   }
 }
 
-TEST_F(LedgerTest, ExactlyTheLimitDoesNotCrossIt) {
+TEST_P(LedgerTest, ExactlyTheLimitDoesNotCrossIt) {
   const LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 100}});
   auto held = take({&tokens}, ask_for(40, 10));
   ASSERT_TRUE(held);
@@ -119,7 +119,7 @@ TEST_F(LedgerTest, ExactlyTheLimitDoesNotCrossIt) {
   EXPECT_FALSE(take({&tokens}, ask_for(4, 1)));
 }
 
-TEST_F(LedgerTest, OfSeveralLimitsThatWereCrossedOneThatWithholdsIsTold) {
+TEST_P(LedgerTest, OfSeveralLimitsThatWereCrossedOneThatWithholdsIsTold) {
   LimitRule first = rule("first", {{Dimension::TokensPerHour, 100}});
   LimitRule second = rule("second", {{Dimension::TokensPerDay, 100}});
   first.overrun = Overrun::Deliver;
@@ -128,7 +128,7 @@ TEST_F(LedgerTest, OfSeveralLimitsThatWereCrossedOneThatWithholdsIsTold) {
   EXPECT_EQ(held->settle(usage(1, 200))->rule, "second");
 }
 
-TEST_F(LedgerTest, AStreamIsStoppedWhenItsBudgetIsUsedUp) {
+TEST_P(LedgerTest, AStreamIsStoppedWhenItsBudgetIsUsedUp) {
   const LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 100}});
   auto held = take({&tokens}, ask_for(40, 5'000));  // alone: admitted whatever its estimate
   ASSERT_TRUE(held);
@@ -140,7 +140,7 @@ TEST_F(LedgerTest, AStreamIsStoppedWhenItsBudgetIsUsedUp) {
   EXPECT_EQ(used(tokens, Dimension::TokensPerHour), 101U);
 }
 
-TEST_F(LedgerTest, StreamsSideBySideStopBeforeTheyPassTheBudgetTogether) {
+TEST_P(LedgerTest, StreamsSideBySideStopBeforeTheyPassTheBudgetTogether) {
   // Each was admitted with a small estimate, and all of them write without end.
   LimitRule tokens = rule("limits", {{Dimension::TokensPerHour, 1'000}});
   tokens.estimate_output_tokens = 10;
@@ -169,7 +169,7 @@ TEST_F(LedgerTest, StreamsSideBySideStopBeforeTheyPassTheBudgetTogether) {
   EXPECT_EQ(total, 1'000U);
 }
 
-TEST_F(LedgerTest, WhatIsReleasedCostsNothingButTheRequestStaysCountedR57) {
+TEST_P(LedgerTest, WhatIsReleasedCostsNothingButTheRequestStaysCountedR57) {
   const LimitRule limits = rule("limits", {{Dimension::RequestsPerMinute, 5},
                                            {Dimension::ConcurrentRequests, 2},
                                            {Dimension::TokensPerHour, 1'000}});
@@ -194,7 +194,7 @@ TEST_F(LedgerTest, WhatIsReleasedCostsNothingButTheRequestStaysCountedR57) {
   expect_released();
 }
 
-TEST_F(LedgerTest, ARefusedRequestTakesNothingOfAnyLimitR57) {
+TEST_P(LedgerTest, ARefusedRequestTakesNothingOfAnyLimitR57) {
   const LimitRule limits = rule("limits", {{Dimension::RequestsPerMinute, 5},
                                            {Dimension::ConcurrentRequests, 1},
                                            {Dimension::TokensPerHour, 1'000}});
@@ -209,7 +209,7 @@ TEST_F(LedgerTest, ARefusedRequestTakesNothingOfAnyLimitR57) {
   EXPECT_EQ(used(limits, Dimension::TokensPerHour), 2U);
 }
 
-TEST_F(LedgerTest, AClientThatLeftPaysForWhatWasReceived) {
+TEST_P(LedgerTest, AClientThatLeftPaysForWhatWasReceived) {
   const LimitRule limits =
       rule("limits", {{Dimension::ConcurrentRequests, 2}, {Dimension::TokensPerHour, 1'000}});
   // Somebody else's reservation and slot, which none of this may touch.
@@ -263,7 +263,7 @@ TEST_F(LedgerTest, AClientThatLeftPaysForWhatWasReceived) {
   }
 }
 
-TEST_F(LedgerTest, AMovedHoldingIsHeldOnce) {
+TEST_P(LedgerTest, AMovedHoldingIsHeldOnce) {
   const LimitRule limits =
       rule("limits", {{Dimension::ConcurrentRequests, 5}, {Dimension::TokensPerHour, 1'000}});
   {
@@ -281,7 +281,7 @@ TEST_F(LedgerTest, AMovedHoldingIsHeldOnce) {
   EXPECT_EQ(used(limits, Dimension::ConcurrentRequests), 0U);
 }
 
-TEST_F(LedgerTest, ASlotIsHeldUntilTheExchangeEndsNotUntilItsUsageIsKnown) {
+TEST_P(LedgerTest, ASlotIsHeldUntilTheExchangeEndsNotUntilItsUsageIsKnown) {
   const LimitRule limits =
       rule("limits", {{Dimension::ConcurrentRequests, 1}, {Dimension::TokensPerHour, 1'000}});
   auto held = take({&limits}, ask_for(4, 1));
@@ -291,6 +291,11 @@ TEST_F(LedgerTest, ASlotIsHeldUntilTheExchangeEndsNotUntilItsUsageIsKnown) {
   held = Holding();
   EXPECT_TRUE(take({&limits}, ask_for(4, 1)));
 }
+
+INSTANTIATE_TEST_SUITE_P(, LedgerTest, testing::Values(Counters::Here, Counters::Shared),
+                         [](const auto& made) {
+                           return made.param == Counters::Here ? "Here" : "Shared";
+                         });
 
 }  // namespace
 }  // namespace capsem::limit

@@ -106,7 +106,7 @@ access access name=access priority=-20 agents[] keys[] integrations[] models[] m
 lists lists name=lists priority=-20 agents[] keys[] integrations[] models[] mode=0 state=1 output=0 scope=0 on=63
   models allow[gpt-*] deny[gpt-3*] tools allow[] deny[file_*] network configured=false enabled=false tls=true allow[api.openai.com] deny[*.malware.net] on_tool_block=1
 limit limits name=limits priority=-20 agents[] keys[] integrations[] models[] mode=0 state=1 output=0 scope=0 on=63
-  per=2 requests=1/2/3 tokens=4/5/6 concurrent=7 cost=250000/12500000/100000000 withhold=false estimate=512
+  per=2 requests=1/2/3 tokens=4/5/6 concurrent=7 cost=250000/12500000/100000000 withhold=false estimate=512 down=2
 content content name=content priority=-20 agents[] keys[] integrations[] models[] mode=0 state=1 output=0 scope=0 on=41
   first=true CONFIRM
   long name=Long answers CRITICAL message=too long all[usage.output_tokens gte[1000]|file_types not_in[image/png]|key_id exists[]]

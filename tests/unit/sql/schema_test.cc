@@ -20,7 +20,8 @@ class Schema : public BothDatabases {
   void add_record() {
     EXPECT_DONE(
         run("INSERT INTO audit_segment (id, gateway, previous, first_digest, records, bytes,"
-            " last_digest, begun_ms) VALUES ('s', 'g', '', '', 1, 1, '', 1)"));
+            " last_digest, begun_ms, content_bytes)"
+            " VALUES ('s', 'g', '', '', 1, 1, '', 1, 0)"));
     EXPECT_DONE(
         run("INSERT INTO audit_record (segment, seq, kind, time_ms, run_id, tenant_id, line,"
             " digest) VALUES ('s', 1, 'exchange', 1, 'r', 't', '{}', '')"));

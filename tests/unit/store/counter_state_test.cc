@@ -73,7 +73,9 @@ TEST(CounterState, NothingLeavesEarlyAndNothingMuchLater) {
       EXPECT_GE(read->amounts[i].at_ns, amounts[i].at_ns);
       EXPECT_LE(read->amounts[i].at_ns, amounts[i].at_ns + 3 * kMs);
       EXPECT_LE(read->amounts[i].at_ns, later_ns);
-      if (i > 0) EXPECT_GE(read->amounts[i].at_ns, read->amounts[i - 1].at_ns);
+      if (i > 0) {
+        EXPECT_GE(read->amounts[i].at_ns, read->amounts[i - 1].at_ns);
+      }
     }
   }
 }
@@ -107,7 +109,9 @@ TEST(CounterState, DamagedBytesAreRefusedOrReadAsAWindowAndNeverMore) {
     EXPECT_LE(read->amounts.size(), limit::kEntriesMax);
     for (std::size_t i = 0; i < read->amounts.size(); ++i) {
       EXPECT_LE(read->amounts[i].at_ns, now.monotonic_ns);
-      if (i > 0) EXPECT_GE(read->amounts[i].at_ns, read->amounts[i - 1].at_ns);
+      if (i > 0) {
+        EXPECT_GE(read->amounts[i].at_ns, read->amounts[i - 1].at_ns);
+      }
     }
   }
 }

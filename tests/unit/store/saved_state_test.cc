@@ -39,7 +39,9 @@ class SavedState : public sql::BothDatabases {
  protected:
   void SetUp() override {
     BothDatabases::SetUp();
-    if (connection_) EXPECT_DONE(sql::migrate(*connection_));
+    if (connection_) {
+      EXPECT_DONE(sql::migrate(*connection_));
+    }
   }
   limit::Outcome take(MemoryStore& store, std::string_view key, std::uint64_t max,
                       std::uint64_t amount = 1) const {
@@ -59,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Both, SavedState, testing::Values(sql::Kind::Sqlite, sq
 // R48: neither a stop nor a crash makes a day's budget new.
 TEST_P(SavedState, ARestartGivesNobodyANewBudget) {
   using namespace std::string_view_literals;
-  const std::string_view keys[] = {"day|key|alice", "day|odd\0name\xFF", "day|odd\0name\xFE"};
+  const std::string_view keys[] = {"day|key|alice"sv, "day|odd\0name\xFF"sv, "day|odd\0name\xFE"sv};
   MemoryStore before;
   SavedCounters saves(before, clock_, "one");
   for (const std::string_view key : keys) {
@@ -158,16 +160,16 @@ TEST_P(SavedState, AToolThatWasSeenIsKnownAfterARestart) {
   using namespace std::string_view_literals;
   SavedPins before(clock_);
   EXPECT_EQ(before.look("p", "t", "one"), PinState::New);
-  EXPECT_EQ(before.look("p", "odd\0\xFF", "one"), PinState::New);
-  EXPECT_EQ(before.look("p", "odd\0\xFE", "two"), PinState::New);
+  EXPECT_EQ(before.look("p", "odd\0\xFF"sv, "one"), PinState::New);
+  EXPECT_EQ(before.look("p", "odd\0\xFE"sv, "two"), PinState::New);
   before.accept("p", "t", "two");
   EXPECT_DONE(before.save(*connection_));
   SavedPins after(clock_);
   EXPECT_DONE(after.load(*connection_));
   EXPECT_EQ(after.look("p", "t", "two"), PinState::Unchanged);
   EXPECT_EQ(after.look("p", "t", "one"), PinState::Changed);
-  EXPECT_EQ(after.look("p", "odd\0\xFF", "one"), PinState::Unchanged);
-  EXPECT_EQ(after.look("p", "odd\0\xFE", "two"), PinState::Unchanged);
+  EXPECT_EQ(after.look("p", "odd\0\xFF"sv, "one"), PinState::Unchanged);
+  EXPECT_EQ(after.look("p", "odd\0\xFE"sv, "two"), PinState::Unchanged);
   EXPECT_EQ(after.look("q", "t", "one"), PinState::New);
 }
 

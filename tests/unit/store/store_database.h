@@ -2,6 +2,7 @@
 // stands still.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -22,7 +23,11 @@ class StillClock final : public Clock {
     now_ns += ms * 1'000'000;
     now_ms += ms;
   }
-  std::int64_t now_ns = 1'000'000'000, now_ms = 1'795'000'000'000;
+  void set(const StillClock& other) {
+    now_ns = other.now_ns.load();
+    now_ms = other.now_ms.load();
+  }
+  std::atomic<std::int64_t> now_ns = 1'000'000'000, now_ms = 1'795'000'000'000;
 };
 
 class StoreDatabase : public sql::BothDatabases {

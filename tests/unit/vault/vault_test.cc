@@ -164,6 +164,24 @@ TEST(Vault, ErrorsTellNothingOfTheSecret) {
   EXPECT_EQ(opened.error().detail.find("sk-"), std::string::npos);
 }
 
+TEST(Vault, OtherKeysWhileItIsUsed) {
+  Vault vault = vault_of('a');
+  const auto blob = vault.seal(kPlain, kPlace);
+  ASSERT_TRUE(blob);
+  vault.use({});
+  EXPECT_FALSE(vault.has_key());
+  EXPECT_EQ(code_of(vault.open(*blob, kPlace)), "no_master_key");
+  std::vector<Secret> keys;
+  keys.push_back(key_of('b'));
+  vault.use(std::move(keys));
+  EXPECT_EQ(code_of(vault.open(*blob, kPlace)), "unknown_master_key");
+  keys.clear();
+  keys.push_back(key_of('b'));
+  keys.push_back(key_of('a'));
+  vault.use(std::move(keys));
+  EXPECT_EQ(code_of(vault.open(*blob, kPlace)), "opened");
+}
+
 TEST(Vault, MovesKeepTheKeys) {
   Vault vault = vault_of('a');
   const auto blob = vault.seal(kPlain, kPlace);
