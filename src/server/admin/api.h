@@ -78,7 +78,7 @@ struct Hooks {
 struct Options {
   std::vector<std::string> allowed_origins{};  // beside the listener's own (T32)
   LoginLimits logins{};
-  std::string base_url;  // of the gateway's own listener, for proxy URLs: "http://127.0.0.1:8000"
+  std::string base_url{};  // of the gateway's own listener, for proxy URLs: "http://127.0.0.1:8000"
 };
 
 using Respond = std::function<void(AdminReply)>;

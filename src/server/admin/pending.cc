@@ -63,7 +63,7 @@ Pending::Pending(const AdminRequest& request, std::function<void(AdminReply)> re
 
 Pending::~Pending() {
   OPENSSL_cleanse(body_.data(), body_.size());
-  in_flight_->fetch_sub(1);
+  if (!answered_) in_flight_->fetch_sub(1);
 }
 
 Status Pending::read_body() {
@@ -84,7 +84,9 @@ Status Pending::read_body() {
 }
 
 void Pending::respond(AdminReply reply) {
-  if (!answered_.exchange(true)) respond_(std::move(reply));
+  if (answered_.exchange(true)) return;
+  in_flight_->fetch_sub(1);
+  respond_(std::move(reply));
 }
 
 }  // namespace capsem::admin

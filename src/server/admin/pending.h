@@ -24,7 +24,7 @@ Result<Parameters> read_parameters(std::string_view query, const Route& route);
 
 class Pending {
  public:
-  // `in_flight` is lowered when the request has been answered or forgotten.
+  // `in_flight` is raised by one until the request has been answered or forgotten.
   Pending(const AdminRequest& request, std::function<void(AdminReply)> respond,
           std::shared_ptr<std::atomic<std::size_t>> in_flight);
   ~Pending();  // wipes the body: it may hold a provider's key

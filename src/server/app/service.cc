@@ -52,7 +52,13 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
             self->answer_admin(request, std::move(respond));
           },
       .judge = proxy::rehearsing_judge(service->clock_)};
-  if (service->state_) further.directory = service->state_->keeper().directory();
+  if (service->state_) {
+    auto reviewing = Reviewing::start(settings, *service->state_, service->clock_);
+    if (!reviewing) return std::unexpected(reviewing.error());
+    service->reviewing_ = std::move(*reviewing);
+    further.approvals = &service->reviewing_->approvals();
+    further.directory = service->state_->keeper().directory();
+  }
   service->gateway_ = std::make_unique<proxy::Gateway>(
       settings, std::move(policies.snapshot), *service->sink_, service->clock_, std::move(further));
   service->reloads_ = std::make_unique<ReloadThread>(
@@ -64,6 +70,7 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
   service->api_ = std::make_unique<admin::Api>(
       service->admin_options(), service->admin_hooks(),
       service->state_ ? &service->state_->executor() : nullptr, *service->sink_, service->clock_);
+  if (service->reviewing_) service->reviewing_->add_routes(service->api_->router());
   service->api_ready_ = service->api_.get();
   if (settings.watch_policies) service->watch();
   return service;
@@ -76,6 +83,7 @@ Service::~Service() {
     gateway_->stop_now();
     gateway_->wait();
   }
+  if (reviewing_) reviewing_->stop();
   if (state_) state_->stop();
   reloads_.reset();
   api_.reset();

@@ -17,6 +17,7 @@
 #include "server/app/log_sink.h"
 #include "server/app/policy_set.h"
 #include "server/app/reload_thread.h"
+#include "server/app/reviewing.h"
 #include "server/app/state.h"
 #include "server/app/system_clock.h"
 #include "server/app/tee_sink.h"
@@ -75,6 +76,7 @@ class Service {
   SystemClock clock_;
   std::unique_ptr<LogSink> log_;
   std::unique_ptr<State> state_;
+  std::unique_ptr<Reviewing> reviewing_;  // with state_
   std::unique_ptr<TeeSink> sink_;
 
   // Of the reload thread, once start() is done.

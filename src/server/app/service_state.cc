@@ -118,7 +118,7 @@ Result<std::vector<std::string>> Service::check_policy(sql::Connection& connecti
 
 admin::Facts Service::facts() {
   const admin::PolicyView view = policy_view();
-  admin::Facts facts{.version = program_version(), .policy_revision = view.revision};
+  admin::Facts facts{.version = std::string(program_version()), .policy_revision = view.revision};
   facts.policies = view.policies.size();
   facts.audit_available = sink_->available();
   if (!state_) return facts;

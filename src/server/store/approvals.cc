@@ -61,7 +61,7 @@ struct StoredApprovals::Impl : std::enable_shared_from_this<Impl> {
   // answers it, once, when there is no connection or it takes too long.
   void run(std::function<bool()> answered, std::function<void()> give_up,
            std::function<void(sql::Connection&)> work) {
-    expect(give_up);
+    if (!expect(give_up)) return give_up();
     const bool queued =
         executor.submit([self = shared_from_this(), answered = std::move(answered), give_up,
                          work = std::move(work)](Result<sql::Connection*> connection) {
@@ -136,10 +136,13 @@ struct StoredApprovals::Impl : std::enable_shared_from_this<Impl> {
 
   // ---- The thread ----
 
-  void expect(std::function<void()> give_up) {
+  // False: nobody would be told any more.
+  bool expect(std::function<void()> give_up) {
     const std::lock_guard lock(mutex);
+    if (stopping) return false;
     waiting.emplace_back(clock.monotonic_ns() + options.answer_ms_max * kNsPerMs,
                          std::move(give_up));
+    return true;
   }
 
   void poke() {
@@ -229,6 +232,10 @@ StoredApprovals::StoredApprovals(ApprovalOptions options, sql::Executor& executo
 }
 
 StoredApprovals::~StoredApprovals() {
+  impl_->stop();
+}
+
+void StoredApprovals::stop() {
   impl_->stop();
 }
 

@@ -52,6 +52,9 @@ class StoredApprovals final : public tenant::Approvals {
   // still waiting when this ends gets Unavailable.
   StoredApprovals(ApprovalOptions options, sql::Executor& executor, const Clock& clock);
   ~StoredApprovals() override;
+  // Ends its thread and answers whoever waits; asked afterwards, it answers Unavailable. decide()
+  // and what follows go on.
+  void stop();
 
   void ask(tenant::ApprovalQuestion question,
            std::function<void(tenant::ApprovalAnswer)> answer) override;

@@ -141,6 +141,36 @@ std::string review_event(std::string_view event, const Review& review) {
   return line.take();
 }
 
+std::string preview_json(std::span<const audit::KeptText> texts, audit::ContentLevel level,
+                         const std::function<std::string(std::string_view)>& mask,
+                         std::size_t bytes_max) {
+  const bool masked = level == audit::ContentLevel::Redacted;
+  if (texts.empty() || (masked ? !mask : level != audit::ContentLevel::Full)) return {};
+  audit::JsonLine line(bytes_max);
+  std::size_t left = bytes_max;
+  line.open_array();
+  for (const audit::KeptText& text : texts) {
+    if (left == 0) break;
+    line.open_object();
+    line.text("point", to_string(text.point));
+    line.text("phase", phase_word(text.phase));
+    if (!text.tool.empty()) line.text("tool", text.tool);
+    // Masked whole, then cut: half of an address is still an address.
+    const std::string shown = masked ? mask(text.text) : text.text;
+    std::size_t size = std::min(shown.size(), left);
+    while (size < shown.size() && size > 0 &&
+           (static_cast<unsigned char>(shown[size]) & 0xC0) == 0x80) {
+      --size;
+    }
+    left = size < shown.size() ? 0 : left - size;
+    line.text("text", std::string_view(shown).substr(0, size));
+    if (size < shown.size()) line.boolean("cut", true);
+    line.close_object();
+  }
+  line.close_array();
+  return line.take();
+}
+
 std::string answer_head_json(const tenant::KeptAnswer& answer) {
   audit::JsonLine line(kTextBytesMax);
   line.open_object();

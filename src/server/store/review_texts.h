@@ -2,12 +2,14 @@
 // (R49), and the bodies of webhooks. None holds content.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/audit/record.h"
 #include "core/policy/decision.h"
 #include "server/store/reviews.h"
 #include "server/tenant/approvals.h"
@@ -29,6 +31,13 @@ std::string poll_error(std::string_view message, std::string_view type, std::str
 
 // {"event":"review.decided","data":{...}}
 std::string review_event(std::string_view event, const Review& review);
+
+// What a reviewer may see of the texts: [{"point","phase","tool","text"}], of at most `bytes_max`
+// bytes together; masked at Redacted, which needs `mask`. Empty at the other levels: digests tell a
+// reviewer nothing.
+std::string preview_json(std::span<const audit::KeptText> texts, audit::ContentLevel level,
+                         const std::function<std::string(std::string_view)>& mask,
+                         std::size_t bytes_max);
 
 // What has to be known of a kept answer besides its body, and back. An answer that is unreadable
 // reads as status 0.

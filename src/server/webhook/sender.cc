@@ -32,12 +32,17 @@ Sender::Sender(SenderOptions options, Poster poster, sql::Executor& executor, co
       tidied_ns_(clock.monotonic_ns()) {}
 
 Sender::~Sender() {
+  stop();
+}
+
+void Sender::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void Sender::start() {

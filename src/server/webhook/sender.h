@@ -42,10 +42,11 @@ class Sender {
   // The executor and the clock outlive the sender; the executor's database has its schema.
   static Result<std::unique_ptr<Sender>> make(SenderOptions options, sql::Executor& executor,
                                               const Clock& clock);
-  ~Sender();
+  ~Sender();  // stop()
 
   void start();  // the threads
   void poke();   // something was queued. Any thread
+  void stop();   // ends the threads; poke() then does nothing
 
   // One round, on the calling thread, for tests and for the threads: queues violations, claims one
   // delivery that is due and attempts it. False: there was none.

@@ -69,8 +69,8 @@ TEST_P(Approvals, AReviewIsPolledByWhoOwnsItAndByNobodyElse) {  // R49, T21
   EXPECT_EQ(status, 200);
   EXPECT_EQ(body,
             R"({"data":{"id":")" + id +
-                R"(","status":"PENDING","created_at":"2026-11-18T18:26:40.000Z",)"
-                R"("expires_at":"2026-11-18T18:41:40.000Z","run_id":"run-1","violations":)"
+                R"(","status":"PENDING","created_at":"2026-11-18T11:06:40.000Z",)"
+                R"("expires_at":"2026-11-18T11:21:40.000Z","run_id":"run-1","violations":)"
                 R"([{"id":"0123456789ab","policy":"earnings","rule":"q4","severity":"HIGH",)"
                 R"("message":"Mentions unreleased results","enforcement":"APPROVAL_REQUIRED",)"
                 R"("phase":"input"}]}})");
