@@ -184,7 +184,7 @@ struct LimitPolicy {
   // While the store that gateways share is down. Unset: budgets (tokens, cost) are closed, the
   // others local.
   enum class OnStoreDown : std::uint8_t { Closed, Local, Open };
-  std::optional<OnStoreDown> on_store_down;
+  std::optional<OnStoreDown> on_store_down{};
 };
 
 enum class Severity : std::uint8_t { Low, Medium, High, Critical };
