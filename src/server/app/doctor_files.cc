@@ -224,7 +224,7 @@ void check_descriptors(const proxy::Settings& settings, Checks& checks) {
     return;
   }
   checks.push_back({Grade::Warn, "open files",
-                    fmt::format("limit {}: less than http.connections_max ({}) may need ({})",
+                    fmt::format("limit {}, while http.connections_max = {} may need {}",
                                 limit.rlim_cur, settings.http.connections_max, wanted),
                     fmt::format("LimitNOFILE={} (systemd), ulimit -n {} (shell)", 65'536, 65'536)});
 }

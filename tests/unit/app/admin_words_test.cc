@@ -146,6 +146,27 @@ TEST(AdminOutput, ObjectsAreShownMemberByMember) {
   EXPECT_EQ(shown->next, "");
 }
 
+TEST(AdminOutput, ColumnsThatNoRowHasAreLeftOut) {
+  const auto shown = show_answer(
+      word("usage", "list"),
+      R"({"data":[{"model":"m","requests":2,"evaluations":1},{"model":"o","requests":10,"evaluations":0}]})");
+  ASSERT_TRUE(shown) << shown.error().detail;
+  EXPECT_EQ(shown->text,
+            "MODEL  REQUESTS  EVALUATIONS\n"
+            "m      2         1\n"
+            "o      10        0\n");
+  EXPECT_EQ(show_answer(word("tokens", "list"), R"({"data":[],"next":null})")->text,
+            "ID  NAME  ROLE  TOKEN  TENANT  REVOKED\n");
+}
+
+TEST(AdminOutput, AnAuditThatIsBrokenIsAFailure) {
+  const Word& verify = word("audit", "verify");
+  EXPECT_TRUE(show_answer(verify, R"({"data":{"sound":true}})")->holds);
+  EXPECT_FALSE(show_answer(verify, R"({"data":{"sound":false}})")->holds);
+  EXPECT_FALSE(show_answer(verify, R"({"data":{}})")->holds);
+  EXPECT_TRUE(show_answer(word("status", "show"), R"({"data":{}})")->holds);
+}
+
 TEST(AdminOutput, ErrorsAreSentences) {
   EXPECT_EQ(show_errors(404, R"({"errors":[{"message":"no such key","code":"not_found"}]})"),
             "no such key (not_found)");
