@@ -173,7 +173,11 @@ void Relay::found(std::optional<ApprovalAnswer> answer) {
     released.push_back({std::move(policy), std::move(rule)});
   }
   exchange_->release_rules(std::move(released));
-  decide_request();
+  if (step_ != Step::Deny) return decide_request();
+  std::string nothing;
+  step_ = exchange_->grant(nothing);  // the same: whoever let the answer be made let the request go
+  if (step_ != Step::Continue) return deny();
+  go_to_provider();
 }
 
 void Relay::decide_request() {
@@ -211,6 +215,10 @@ void Relay::asked(event::Phase phase, ApprovalAnswer answer) {
     case Kind::Held:
       return deny();
     case Kind::Granted:
+      // Another gateway's review of an answer, which this one had not heard of.
+      if (phase == event::Phase::Request && (answer.answer || !answer.released.empty())) {
+        return found(std::move(answer));
+      }
       break;
     case Kind::Rejected: {
       engine::Denial denial{.message = "Request rejected by a reviewer",
