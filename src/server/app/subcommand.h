@@ -16,6 +16,7 @@ struct Subcommand {
 
 int run_serve(Arguments arguments);
 int run_admin(Arguments arguments);
+int run_audit(Arguments arguments);
 int run_scan(Arguments arguments);
 int run_coverage(Arguments arguments);
 int run_policy(Arguments arguments);
