@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "server/app/process_stats.h"
 #include "server/proxy/metrics.h"
 #include "server/redis/client.h"
+#include "server/store/audit_writer.h"
 
 namespace capsem::app {
 
@@ -16,6 +18,7 @@ namespace capsem::app {
 struct ProgramStats {
   std::string version{}, revision{};  // of the program, of the policies
   std::uint64_t records_written = 0, records_dropped = 0;
+  std::optional<store::AuditStats> audit{};  // nothing: there is none
   std::uint64_t reloads = 0, reloads_unchanged = 0, reloads_failed = 0;
   bool policies_current = true;  // the last reload was not refused
   ProcessStats process{};

@@ -10,6 +10,7 @@
 
 #include "core/policy/diff.h"
 #include "core/policy/self_test.h"
+#include "server/app/auditing.h"
 #include "server/app/disk.h"
 #include "server/app/metrics.h"
 #include "server/app/policy_list.h"
@@ -38,7 +39,12 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
   if (!log) return std::unexpected(log.error());
   service->log_ = std::move(*log);
   service->state_ = std::move(state);
-  service->sink_ = std::make_unique<TeeSink>(*service->log_, nullptr);
+  if (service->state_) {
+    auto audit = start_audit(settings, *service->state_, service->clock_);
+    if (!audit) return std::unexpected(audit.error());
+    service->audit_ = std::move(*audit);
+  }
+  service->sink_ = std::make_unique<TeeSink>(*service->log_, service->audit_.get());
   service->show(policies);
   service->in_force_ = policies.snapshot;
   service->inputs_in_force_ = policies.inputs;
@@ -235,6 +241,7 @@ std::string Service::metrics() {
   }
   stats.records_written = log_->written();
   stats.records_dropped = log_->dropped();
+  if (audit_) stats.audit = audit_->stats();
   stats.reloads = reloads_done_.load();
   stats.reloads_unchanged = reloads_unchanged_.load();
   stats.reloads_failed = reloads_failed_.load();

@@ -78,7 +78,8 @@ class Service {
   SystemClock clock_;
   std::unique_ptr<LogSink> log_;
   std::unique_ptr<State> state_;
-  std::unique_ptr<Reviewing> reviewing_;  // with state_
+  std::unique_ptr<Reviewing> reviewing_;       // with state_
+  std::unique_ptr<store::AuditWriter> audit_;  // null: the log alone
   std::unique_ptr<TeeSink> sink_;
   std::unique_ptr<RedisLink> redis_;  // null: there is none
 
