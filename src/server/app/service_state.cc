@@ -34,6 +34,7 @@ void Service::start_state() {
   state_->keeper().start(
       {.directory = [this](auto directory) { return take_directory(std::move(directory)); },
        .policies = [this] { return inputs_in_force(); }});
+  reviewing_->on_change([this] { stores_->tell("reviews"); });
 }
 
 bool Service::take_directory(std::shared_ptr<const tenant::Directory> directory) {
@@ -78,7 +79,10 @@ void Service::take_inputs() {
 
 void Service::publish(admin::Changed what, std::function<void(bool)> done) {
   if (what == admin::Changed::Nothing) return done(true);
-  state_->keeper().poke(std::move(done));
+  state_->keeper().poke([this, done = std::move(done)](bool in_force) {
+    stores_->tell("directory");
+    done(in_force);
+  });
 }
 
 // Everything as it would be with the candidate in its place.
@@ -118,7 +122,9 @@ Result<std::vector<std::string>> Service::check_policy(sql::Connection& connecti
 
 admin::Facts Service::facts() {
   const admin::PolicyView view = policy_view();
-  admin::Facts facts{.version = std::string(program_version()), .policy_revision = view.revision};
+  admin::Facts facts;
+  facts.version = program_version();
+  facts.policy_revision = view.revision;
   facts.policies = view.policies.size();
   facts.audit_available = sink_->available();
   if (!state_) return facts;

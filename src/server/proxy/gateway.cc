@@ -91,6 +91,7 @@ Status Gateway::Impl::open(bool any_admin_port) {
   shared->judge = further.judge;
   shared->approvals = further.approvals;
   shared->remote_counters = further.remote_counters;
+  if (further.counters) further.counters(shared->counters);
   shared->policies_from_database = further.policies_from_database;
   if (further.pins != nullptr) shared->pins = further.pins;
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
