@@ -64,6 +64,13 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
     further.policies_from_database = true;
   }
   service->stores_->equip(further);
+  auto redis = RedisLink::open(settings, service->clock_);
+  if (!redis) return std::unexpected(redis.error());
+  service->redis_ = std::move(*redis);
+  if (service->redis_) service->redis_->join(further);
+  if (service->redis_ && service->reviewing_) {
+    service->reviewing_->on_change([self] { self->redis_->reviews_changed(); });
+  }
   service->gateway_ = std::make_unique<proxy::Gateway>(
       settings, std::move(policies.snapshot), *service->sink_, service->clock_, std::move(further));
   service->reloads_ = std::make_unique<ReloadThread>(
@@ -72,13 +79,8 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
     return std::unexpected(started.error());
   }
   if (service->state_) service->start_state();
-  service->stores_->begin(
-      [self] {
-        if (self->state_) self->state_->keeper().poke();
-      },
-      [self] {
-        if (self->reviewing_) self->reviewing_->poke();
-      });
+  service->stores_->begin();
+  if (service->redis_) service->start_redis();
   service->api_ = std::make_unique<admin::Api>(
       service->admin_options(), service->admin_hooks(),
       service->state_ ? &service->state_->executor() : nullptr, *service->sink_, service->clock_);
@@ -95,6 +97,7 @@ Service::~Service() {
     gateway_->stop_now();
     gateway_->wait();
   }
+  if (redis_) redis_->stop();
   if (reviewing_) reviewing_->stop();
   if (state_) state_->stop();
   if (stores_) stores_->stop();
@@ -257,6 +260,7 @@ std::string Service::metrics() {
     stats.has_audit = true;
     stats.audit = writer->stats();
   }
+  if (redis_) stats.redis = &redis_->stats();
   return render_metrics(gateway_->metrics(), stats);
 }
 

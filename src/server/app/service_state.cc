@@ -34,7 +34,18 @@ void Service::start_state() {
   state_->keeper().start(
       {.directory = [this](auto directory) { return take_directory(std::move(directory)); },
        .policies = [this] { return inputs_in_force(); }});
-  reviewing_->on_change([this] { stores_->tell("reviews"); });
+}
+
+// What another gateway has changed is looked for at once, rather than at the next poll.
+void Service::start_redis() {
+  redis_->start({.directory =
+                     [this] {
+                       if (state_) state_->keeper().poke();
+                     },
+                 .reviews =
+                     [this] {
+                       if (reviewing_) reviewing_->poke();
+                     }});
 }
 
 bool Service::take_directory(std::shared_ptr<const tenant::Directory> directory) {
@@ -79,10 +90,8 @@ void Service::take_inputs() {
 
 void Service::publish(admin::Changed what, std::function<void(bool)> done) {
   if (what == admin::Changed::Nothing) return done(true);
-  state_->keeper().poke([this, done = std::move(done)](bool in_force) {
-    stores_->tell("directory");
-    done(in_force);
-  });
+  if (redis_) redis_->directory_changed();
+  state_->keeper().poke(std::move(done));
 }
 
 // Everything as it would be with the candidate in its place.
@@ -127,6 +136,7 @@ admin::Facts Service::facts() {
   facts.policy_revision = view.revision;
   facts.policies = view.policies.size();
   facts.audit_available = sink_->available();
+  if (redis_) facts.redis = redis_->up() ? "up" : "down";
   if (!state_) return facts;
   facts.database = sql::describe(state_->target());
   facts.database_healthy = state_->keeper().healthy();
@@ -169,6 +179,7 @@ admin::Hooks Service::admin_hooks() {
     return {};
   };
   hooks.unseal = [this] { return state_->unseal(); };
+  hooks.connect = [this] { return sql::open(state_->target()); };
   return hooks;
 }
 

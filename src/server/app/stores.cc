@@ -1,17 +1,13 @@
 #include "server/app/stores.h"
 
 #include <fmt/format.h>
-#include <openssl/rand.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <array>
-#include <string_view>
+#include <random>
 #include <utility>
 #include <vector>
-
-#include "server/redis/url.h"
-#include "server/store/meta.h"
 
 namespace capsem::app {
 namespace {
@@ -52,17 +48,7 @@ Result<std::unique_ptr<Stores>> Stores::start(const proxy::Settings& settings, S
       }
     }
     if (Status done = stores->load_pins(*state); !done) return std::unexpected(done.error());
-  }
-  if (settings.store.redis_url.empty()) return stores;
-  auto target = redis::parse_url(settings.store.redis_url);
-  if (!target) return std::unexpected(target.error());
-  redis::RedisOptions options;
-  options.client.call_ms = settings.store.redis_call_ms;
-  options.client.breaker_errors = settings.store.redis_breaker_errors;
-  options.name = store::new_id();
-  stores->redis_ = std::make_unique<redis::Redis>(std::move(*target), std::move(options), clock);
-  if (stores->pins_) {
-    stores->shared_pins_ = std::make_unique<redis::SharedPins>(*stores->pins_, *stores->redis_);
+    stores->load_counters(settings.http.limit_keys_max);
   }
   return stores;
 }
@@ -108,22 +94,18 @@ Status Stores::load_pins(State& state) {
 }
 
 void Stores::equip(proxy::Further& further) {
-  if (shared_pins_) {
-    further.pins = shared_pins_.get();
-  } else if (pins_) {
-    further.pins = pins_.get();
-  }
-  if (redis_) {
-    further.remote_counters = [this](net::Loop& loop) { return redis_->counters_for(loop); };
-  }
+  if (pins_) further.pins = pins_.get();
   if (has_database_) {
-    further.counters = [this](limit::MemoryStore& counters) { take_counters(counters); };
+    further.counters = memory_counters_.get();
   }
 }
 
 // What cannot be read is counted anew: no reason not to serve, but one to say so.
-void Stores::take_counters(limit::MemoryStore& counters) {
-  counters_ = std::make_unique<store::SavedCounters>(counters, clock_, gateway_);
+void Stores::load_counters(std::size_t keys_max) {
+  std::random_device random;
+  memory_counters_ = std::make_unique<limit::MemoryStore>(limit::MemoryStoreOptions{
+      .keys_max = keys_max, .hash_seed = std::uint64_t{random()} << 32 | random()});
+  counters_ = std::make_unique<store::SavedCounters>(*memory_counters_, clock_, gateway_);
   Status done = gateway_error("store_gone", "");
   if (auto connection = sql::open(target_)) {
     const auto loaded = counters_->load(**connection);
@@ -132,34 +114,18 @@ void Stores::take_counters(limit::MemoryStore& counters) {
   if (!done) spdlog::error("limits of an hour and more begin anew: their counters cannot be read");
 }
 
-void Stores::begin(std::function<void()> poke_directory, std::function<void()> poke_reviews) {
-  if (has_database_) {
-    std::vector<store::Saved> what;
-    what.push_back({.name = "tool pins", .save = [this](sql::Connection& connection) {
-                      return pins_->save(connection);
-                    }});
-    if (counters_) {
-      what.push_back({.name = "counters", .save = [this](sql::Connection& connection) {
-                        return counters_->save(connection);
-                      }});
-    }
-    saver_ = std::make_unique<store::Saver>(target_, std::move(what));
-  }
-  if (!redis_) return;
-  redis_->listen([directory = std::move(poke_directory), reviews = std::move(poke_reviews)](
-                     std::string_view topic, std::string_view) {
-    if (topic == "directory") directory();
-    if (topic == "reviews") reviews();
-  });
-  redis_->start();
-}
-
-void Stores::tell(const char* topic) {
-  if (redis_) redis_->tell(topic);
+void Stores::begin() {
+  if (!has_database_) return;
+  std::vector<store::Saved> what;
+  what.push_back({.name = "tool pins",
+                  .save = [this](sql::Connection& connection) { return pins_->save(connection); }});
+  what.push_back({.name = "counters", .save = [this](sql::Connection& connection) {
+                    return counters_->save(connection);
+                  }});
+  saver_ = std::make_unique<store::Saver>(target_, std::move(what));
 }
 
 void Stores::stop() {
-  if (redis_) redis_->stop();
   saver_.reset();
 }
 

@@ -14,8 +14,8 @@
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/limit/deferred.h"
 #include "core/limit/memory_store.h"
+#include "core/limit/deferred.h"
 #include "core/policy/pins.h"
 #include "core/policy/snapshot.h"
 #include "server/net/loop.h"
@@ -65,10 +65,9 @@ struct Further {
   PolicyJudge judge{};                     // none: no check API
   tenant::Approvals* approvals = nullptr;  // none: what wants approval is refused for good
   policy::PinStore* pins = nullptr;        // none: pins live in memory
+  limit::MemoryStore* counters = nullptr;  // none: what this process counts ends with it
   std::shared_ptr<const tenant::Directory> directory{};  // none: no integrations
   RemoteCounters remote_counters{};                      // none: limits are this process's own
-  // Given the limits' counters, which live as long as the gateway, before anything is counted.
-  std::function<void(limit::MemoryStore&)> counters{};
   // Policies and bindings come from the database, too: a directory that is too old stops root
   // routes as it stops integrations (promise 16).
   bool policies_from_database = false;
