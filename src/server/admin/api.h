@@ -43,6 +43,7 @@ struct PolicyFile {
 // For GET /v1/status.
 struct Facts {
   std::string version, gateway, policy_revision, database;
+  std::string redis;  // "up", "down", or empty: there is none
   std::size_t policies = 0;
   bool database_healthy = false, audit_available = false, sealed = false, has_master_key = false;
   std::int64_t directory_age_ms = 0;  // since the database was last known to say what is in force
