@@ -72,9 +72,9 @@ void Relay::begin_exchange() {
   const auto& snapshot = worker_.snapshot();
   const policy::KeyRule* key = snapshot->key_rule(caller_.user_id);
   explains_ = key != nullptr && key->explain && asks_to_explain(head_);
-  limit::CounterStore* counters = &shared.counters;
+  limit::CounterStore* counters = shared.counters;
   if (limit::RemoteCounters* remote = worker_.remote_counters()) {
-    counters_.emplace(*remote, shared.counters, shared.settings.store.replicas,
+    counters_.emplace(*remote, *shared.counters, shared.settings.store.replicas,
                       [self = std::weak_ptr<Relay*>(self_)] {
                         if (const auto relay = self.lock()) (*relay)->limits_ready();
                       });
