@@ -170,7 +170,7 @@ int ask(const Word& word, const Common& common, const Given& given) {
     std::fflush(stdout);
     fmt::print(stderr, "capsem admin: there is more: --cursor {}\n", shown->next);
   }
-  return 0;
+  return shown->holds ? 0 : 1;
 }
 
 void add_common(CLI::App& app, Common& common) {
