@@ -82,6 +82,15 @@ test-integration: build ## The real program, real sockets, the official SDKs
 	    --junitxml=build/reports/integration.xml tests/integration $(ARGS); \
 	else echo "no tests/integration yet"; fi
 
+.PHONY: package
+package: $(if $(findstring --,$(ARGS)),setup,build) ## A Debian package and its bill of materials: build/package (ARGS=--any-cpu: for every x86-64)
+	$(call say,package)
+	@JOBS=$(JOBS) scripts/package $(ARGS)
+
+.PHONY: check-package
+check-package: ## Install the package into a clean Debian 12 and run it there (root, network)
+	@scripts/check-package $(ARGS)
+
 .PHONY: bench
 bench: ## The gateway beside nginx and a direct connection, in one run
 	@scripts/setup --bench

@@ -86,7 +86,8 @@ using Respond = std::function<void(AdminReply)>;
 
 class Api {
  public:
-  // All three outlive the API; `executor` may be nullptr. The executor ends before the API does.
+  // All three outlive the API; `executor` may be nullptr. Once the API has ended no hook is called;
+  // who answers later (publish, reload) has ended before it.
   Api(Options options, Hooks hooks, sql::Executor* executor, audit::Sink& audit,
       const Clock& clock);
   ~Api();

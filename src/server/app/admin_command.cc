@@ -170,7 +170,7 @@ int ask(const Word& word, const Common& common, const Given& given) {
     std::fflush(stdout);
     fmt::print(stderr, "capsem admin: there is more: --cursor {}\n", shown->next);
   }
-  return 0;
+  return shown->holds ? 0 : 1;
 }
 
 void add_common(CLI::App& app, Common& common) {
@@ -194,7 +194,8 @@ class RowFlags {
     for (const Field& field : word.fields) {
       if (!field.flag.starts_with("-")) continue;
       if (field.kind == Kind::Flag) {
-        add(app.add_flag(std::string(field.flag), std::string(field.help)), field.flag);
+        add(app.add_flag(std::string(field.flag))->description(std::string(field.help)),
+            field.flag);
         continue;
       }
       auto* option =

@@ -22,10 +22,8 @@ inline constexpr Field kQuota{.flag = "--evaluations-per-month",
                               .member = "evaluations_per_month",
                               .help = "evaluated requests a month; more: 429",
                               .kind = Kind::Number};
-inline constexpr Field kExpires{.flag = "--expires-in-s",
-                                .member = "expires_in_s",
-                                .help = "seconds from now; without: never",
-                                .kind = Kind::Number};
+inline constexpr Field kExpires{
+    .flag = "--expires-at", .member = "expires_at", .help = "2030-01-31T00:00:00Z; without: never"};
 
 inline Field filter(std::string_view flag, std::string_view member, std::string_view help) {
   return {.flag = flag, .member = member, .help = help, .in = In::Query};

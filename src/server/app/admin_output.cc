@@ -75,8 +75,24 @@ const JsonNode* member(const Document& document, const JsonNode& row, std::strin
   return member(document, *found, name.substr(dot + 1));
 }
 
-std::string table(const Document& document, const std::vector<Column>& columns,
-                  const JsonNode& rows) {
+// Those that some row has: what rows have may depend on what was asked for.
+std::vector<Column> used_columns(const Document& document, const std::vector<Column>& columns,
+                                 const JsonNode& rows) {
+  const auto lines = document.inside(rows);
+  if (lines.empty()) return columns;
+  std::vector<Column> used;
+  for (const Column& column : columns) {
+    const bool any = std::ranges::any_of(lines, [&](const JsonNode* row) {
+      return member(document, *row, column.member) != nullptr;
+    });
+    if (any) used.push_back(column);
+  }
+  return used;
+}
+
+std::string table(const Document& document, const std::vector<Column>& all, const JsonNode& rows) {
+  const std::vector<Column> columns = used_columns(document, all, rows);
+  if (columns.empty()) return {};
   std::vector<std::vector<std::string>> lines(1);
   for (const Column& column : columns) lines[0].emplace_back(column.title);
   for (const JsonNode* row : document.inside(rows)) {
@@ -176,6 +192,10 @@ Result<Shown> show_answer(const Word& word, std::string_view body) {
   }
   if (const JsonNode* next = document.find(*document.root(), "next")) {
     if (next->kind == JsonKind::String) shown.next = printable(next->text);
+  }
+  if (!word.must_hold.empty()) {
+    const JsonNode* holds = member(document, *data, word.must_hold);
+    shown.holds = holds != nullptr && holds->kind == JsonKind::True;
   }
   if (word.shown_once.empty()) return shown;
   if (const JsonNode* once = member(document, *data, word.shown_once)) {

@@ -13,6 +13,7 @@ struct Shown {
   std::string text;        // for standard output
   std::string shown_once;  // the token or key that nobody can ask for again; "" when there is none
   std::string next;        // the cursor of the next page; "" on the last one
+  bool holds = true;       // false: the word's must_hold is false
 };
 
 // An answer's body, {"data":...,"next":...}: lists as the word's table, all else member by member.

@@ -59,6 +59,7 @@ struct Word {
   SecretField secret{};
   std::vector<Column> columns{};  // of lists; empty: every answer is shown member by member
   std::string_view shown_once{};  // the member that nobody can ask for again
+  std::string_view must_hold{};   // the member that is true when all is well
 };
 
 const std::vector<Word>& admin_words();

@@ -63,7 +63,7 @@ void add_tokens(std::vector<Word>& words) {
                                {"ROLE", "role"},
                                {"TOKEN", "prefix"},
                                {"TENANT", "tenant"},
-                               {"STATE", "state"}}});
+                               {"REVOKED", "revoked_at"}}});
   words.push_back({.noun = "tokens",
                    .verb = "create",
                    .help = "a token for one person or program; shown once",

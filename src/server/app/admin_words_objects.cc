@@ -11,6 +11,28 @@ constexpr SecretField kValue{.stdin_flag = "--value-stdin",
                              .member = "value",
                              .required = true};
 
+// What a gateway key may be used for (R36).
+std::vector<Field> with_restrictions(std::vector<Field> fields) {
+  fields.push_back({.flag = "--agents",
+                    .member = "agents",
+                    .help = "globs of agents that may use the key",
+                    .kind = Kind::List});
+  fields.push_back({.flag = "--models",
+                    .member = "models",
+                    .help = "globs of models it may ask",
+                    .kind = Kind::List});
+  fields.push_back({.flag = "--policies",
+                    .member = "policies",
+                    .help = "ids of policies beside the integration's",
+                    .kind = Kind::List});
+  fields.push_back({.flag = "--limits",
+                    .member = "limits",
+                    .help = "requests_per_minute=10,tokens_per_day=100000,...",
+                    .kind = Kind::Amounts});
+  fields.push_back(kExpires);
+  return fields;
+}
+
 void add_integrations(std::vector<Word>& words) {
   const Field base_url{.flag = "--base-url",
                        .member = "base_url",
@@ -38,16 +60,18 @@ void add_integrations(std::vector<Word>& words) {
                    .help = "a proxy URL for one provider key, and the first gateway key",
                    .method = "POST",
                    .path = "/v1/integrations",
-                   .fields = {kName,
-                              {.flag = "--provider",
-                               .member = "provider",
-                               .help = "openai, gemini or anthropic",
-                               .required = true},
-                              secret,
-                              base_url,
-                              allow_private,
-                              kQuota,
-                              kTenantField},
+                   .fields = with_restrictions(
+                       {kName,
+                        {.flag = "--provider",
+                         .member = "provider",
+                         .help = "openai, gemini or anthropic",
+                         .required = true},
+                        secret,
+                        base_url,
+                        allow_private,
+                        kQuota,
+                        kTenantField,
+                        {.flag = "--key-name", .member = "key_name", .help = "of the first key"}}),
                    .secret = kProviderKey,
                    .shown_once = "key"});
   words.push_back({.noun = "integrations",
@@ -66,6 +90,7 @@ void add_integrations(std::vector<Word>& words) {
                               {.flag = "--state", .member = "state", .help = "active, disabled"},
                               secret,
                               base_url,
+                              allow_private,
                               kQuota}});
   words.push_back({.noun = "integrations",
                    .verb = "delete",
@@ -88,31 +113,15 @@ void add_keys(std::vector<Word>& words) {
                                {"KEY", "prefix"},
                                {"STATE", "state"},
                                {"EXPIRES", "expires_at"}}});
-  words.push_back({.noun = "keys",
-                   .verb = "create",
-                   .help = "a gateway key; shown once",
-                   .method = "POST",
-                   .path = "/v1/integrations/{integration}/keys",
-                   .positionals = {"integration"},
-                   .fields = {kName,
-                              {.flag = "--agents",
-                               .member = "agents",
-                               .help = "globs of agents that may use it",
-                               .kind = Kind::List},
-                              {.flag = "--models",
-                               .member = "models",
-                               .help = "globs of models it may ask",
-                               .kind = Kind::List},
-                              {.flag = "--policies",
-                               .member = "policies",
-                               .help = "ids of policies beside the integration's",
-                               .kind = Kind::List},
-                              {.flag = "--limits",
-                               .member = "limits",
-                               .help = "requests_per_minute=10,tokens_per_day=100000,...",
-                               .kind = Kind::Amounts},
-                              kExpires},
-                   .shown_once = "key"});
+  words.push_back(
+      {.noun = "keys",
+       .verb = "create",
+       .help = "a gateway key; shown once",
+       .method = "POST",
+       .path = "/v1/integrations/{integration}/keys",
+       .positionals = {"integration"},
+       .fields = with_restrictions({{.flag = "--name", .member = "name", .help = "for people"}}),
+       .shown_once = "key"});
   words.push_back({.noun = "keys",
                    .verb = "show",
                    .help = "one key, without the key",
@@ -127,9 +136,8 @@ void add_keys(std::vector<Word>& words) {
                    .positionals = {"id"},
                    .fields = {{.flag = "--overlap-s",
                                .member = "overlap_s",
-                               .help = "seconds the old one works on",
-                               .kind = Kind::Number,
-                               .required = true}},
+                               .help = "seconds the old one works on; without: none",
+                               .kind = Kind::Number}},
                    .shown_once = "key"});
   words.push_back({.noun = "keys",
                    .verb = "revoke",
@@ -179,13 +187,15 @@ void add_secrets(std::vector<Word>& words) {
 }
 
 void add_bindings(std::vector<Word>& words) {
-  words.push_back({.noun = "bindings",
-                   .verb = "list",
-                   .help = "which policies act where",
-                   .method = "GET",
-                   .path = "/v1/bindings",
-                   .fields = {kTenantQuery, kLimit, kCursor},
-                   .columns = {{"POLICY", "policy"}, {"TARGET", "target"}, {"TENANT", "tenant"}}});
+  words.push_back(
+      {.noun = "bindings",
+       .verb = "list",
+       .help = "which policies act where",
+       .method = "GET",
+       .path = "/v1/bindings",
+       .fields = {filter("--policy", "policy", "of this policy or glob"),
+                  filter("--target", "target", "of this target"), kTenantQuery, kLimit, kCursor},
+       .columns = {{"POLICY", "policy"}, {"TARGET", "target"}, {"TENANT", "tenant"}}});
   const std::vector<Field> fields = {
       {.flag = "--policy",
        .member = "policy",
@@ -228,8 +238,8 @@ void add_policies(std::vector<Word>& words) {
                    .path = "/v1/policies/files",
                    .fields = {kTenantQuery, kLimit, kCursor},
                    .columns = {{"FILE", "file"},
-                               {"LATEST", "latest_revision"},
-                               {"ACTIVE", "active_revision"},
+                               {"REVISIONS", "revisions"},
+                               {"ACTIVE", "active.revision"},
                                {"TENANT", "tenant"}}});
   words.push_back({.noun = "policies",
                    .verb = "upload",
@@ -246,7 +256,7 @@ void add_policies(std::vector<Word>& words) {
                                .help = "its name in the gateway; without: that of the file",
                                .in = In::Path},
                               kNote,
-                              kTenantField}});
+                              kTenantQuery}});
   const Field revision{.flag = "--revision",
                        .member = "revision",
                        .help = "which one",
@@ -260,7 +270,7 @@ void add_policies(std::vector<Word>& words) {
                      .method = "POST",
                      .path = "/v1/policies/files/{file}/activate",
                      .positionals = {"file"},
-                     .fields = {revision, kTenantField}});
+                     .fields = {revision, kTenantQuery}});
   }
   words.push_back({.noun = "policies",
                    .verb = "deactivate",
@@ -268,7 +278,7 @@ void add_policies(std::vector<Word>& words) {
                    .method = "POST",
                    .path = "/v1/policies/files/{file}/deactivate",
                    .positionals = {"file"},
-                   .fields = {kTenantField}});
+                   .fields = {kTenantQuery}});
   words.push_back({.noun = "policies",
                    .verb = "revisions",
                    .help = "who uploaded what when",

@@ -4,20 +4,22 @@ namespace capsem::app {
 namespace {
 
 void add_reviews(std::vector<Word>& words) {
-  words.push_back({.noun = "reviews",
-                   .verb = "list",
-                   .help = "what waits for a person, and what became of it",
-                   .method = "GET",
-                   .path = "/v1/reviews",
-                   .fields = {filter("--status", "status", "PENDING, APPROVED, REJECTED, ..."),
-                              kTenantQuery, kLimit, kCursor},
-                   .columns = {{"ID", "id"},
-                               {"STATUS", "status"},
-                               {"PHASE", "phase"},
-                               {"AGENT", "agent"},
-                               {"MODEL", "model"},
-                               {"ATTACHED", "attached"},
-                               {"EXPIRES", "expires_at"}}});
+  words.push_back(
+      {.noun = "reviews",
+       .verb = "list",
+       .help = "what waits for a person, and what became of it",
+       .method = "GET",
+       .path = "/v1/reviews",
+       .fields = {filter("--status", "status", "PENDING, APPROVED, REJECTED, ..."),
+                  filter("--integration", "integration", "of one integration"),
+                  filter("--run", "run_id", "of one run"), kTenantQuery, kLimit, kCursor},
+       .columns = {{"ID", "id"},
+                   {"STATUS", "status"},
+                   {"PHASE", "phase"},
+                   {"AGENT", "agent"},
+                   {"MODEL", "model"},
+                   {"ATTACHED", "attached"},
+                   {"EXPIRES", "expires_at"}}});
   words.push_back({.noun = "reviews",
                    .verb = "show",
                    .help = "one review with its violations",
@@ -48,7 +50,13 @@ void add_violations(std::vector<Word>& words) {
        .method = "GET",
        .path = "/v1/violations",
        .fields = {filter("--status", "status", "NEW, ACKNOWLEDGED, RESOLVED, DISMISSED"),
-                  filter("--run", "run_id", "of one run"), kTenantQuery, kLimit, kCursor},
+                  filter("--severity", "severity", "critical, high, ..."),
+                  filter("--enforcement", "enforcement", "BLOCK, WARN, ..."),
+                  filter("--integration", "integration", "of one integration"),
+                  filter("--policy", "policy", "of one policy"),
+                  filter("--run", "run_id", "of one run"),
+                  filter("--from", "from", "from this moment on"),
+                  filter("--until", "until", "up to this moment"), kTenantQuery, kLimit, kCursor},
        .columns = {{"ID", "id"},
                    {"STATUS", "status"},
                    {"SEVERITY", "severity"},
@@ -62,17 +70,18 @@ void add_violations(std::vector<Word>& words) {
                    .method = "GET",
                    .path = "/v1/violations/{id}",
                    .positionals = {"id"}});
-  const Field resolution{.flag = "--resolution",
-                         .member = "resolution",
-                         .help = "how it was resolved",
+  const Field resolution{.flag = "--type",
+                         .member = "type",
+                         .help = "how: fixed, policy_changed, accepted, ...",
                          .required = true};
+  const Field reason{
+      .flag = "--reason", .member = "reason", .help = "why; is kept", .required = true};
   words.push_back({.noun = "violations",
                    .verb = "acknowledge",
                    .help = "somebody looks at it",
                    .method = "POST",
                    .path = "/v1/violations/{id}/acknowledge",
-                   .positionals = {"id"},
-                   .fields = {kNote}});
+                   .positionals = {"id"}});
   words.push_back({.noun = "violations",
                    .verb = "resolve",
                    .help = "it is dealt with",
@@ -86,28 +95,40 @@ void add_violations(std::vector<Word>& words) {
                    .method = "POST",
                    .path = "/v1/violations/{id}/dismiss",
                    .positionals = {"id"},
-                   .fields = {kNote}});
+                   .fields = {reason}});
+}
+
+// What exchanges can be chosen by.
+std::vector<Field> exchange_filters(std::vector<Field> fields) {
+  fields.insert(
+      fields.end(),
+      {filter("--from", "from", "2026-01-31T00:00:00Z: from this moment on"),
+       filter("--until", "until", "up to this moment"),
+       filter("--integration", "integration", "through one integration"),
+       filter("--caller", "caller", "by one key's id or user id"),
+       filter("--agent", "agent", "by one agent"), filter("--model", "model", "of one"),
+       filter("--provider", "provider", "openai, gemini or anthropic"),
+       filter("--verdict", "verdict", "ALLOW, LOG, CONFIRM, BLOCK"),
+       filter("--outcome", "outcome", "complete, blocked, ..."), kTenantQuery, kLimit, kCursor});
+  return fields;
 }
 
 void add_audit(std::vector<Word>& words) {
-  words.push_back(
-      {.noun = "runs",
-       .verb = "list",
-       .help = "evaluated exchanges, newest first",
-       .method = "GET",
-       .path = "/v1/runs",
-       .fields = {filter("--integration", "integration", "of one integration"),
-                  filter("--verdict", "verdict", "ALLOW, LOG, CONFIRM, BLOCK"),
-                  filter("--since", "since", "from this moment on"),
-                  filter("--until", "until", "up to this moment"), kTenantQuery, kLimit, kCursor},
-       .columns = {{"RUN", "run_id"},
-                   {"TIME", "time"},
-                   {"MODEL", "model"},
-                   {"VERDICT", "verdict"},
-                   {"STATUS", "status"}}});
+  words.push_back({.noun = "runs",
+                   .verb = "list",
+                   .help = "evaluated exchanges, newest first",
+                   .method = "GET",
+                   .path = "/v1/runs",
+                   .fields = exchange_filters({}),
+                   .columns = {{"TIME", "time"},
+                               {"RUN", "record.run_id"},
+                               {"MODEL", "record.model"},
+                               {"VERDICT", "record.verdict"},
+                               {"STATUS", "record.status"},
+                               {"TENANT", "tenant"}}});
   words.push_back({.noun = "runs",
                    .verb = "show",
-                   .help = "one run: its record, violations and review",
+                   .help = "one run: its records",
                    .method = "GET",
                    .path = "/v1/runs/{id}",
                    .positionals = {"id"}});
@@ -117,42 +138,48 @@ void add_audit(std::vector<Word>& words) {
                    .method = "GET",
                    .path = "/v1/runs/{id}/content",
                    .positionals = {"id"}});
-  words.push_back({.noun = "records",
-                   .verb = "list",
-                   .help = "raw records of the audit",
-                   .method = "GET",
-                   .path = "/v1/records",
-                   .fields = {filter("--since", "since", "from this moment on"),
-                              filter("--until", "until", "up to this moment"),
-                              filter("--kind", "kind", "exchange, opening, admin"), kTenantQuery,
-                              kLimit, kCursor},
-                   .columns = {{"SEGMENT", "segment"},
-                               {"SEQ", "seq"},
-                               {"KIND", "kind"},
-                               {"TIME", "time"},
-                               {"RUN", "run_id"}}});
+  words.push_back(
+      {.noun = "records",
+       .verb = "list",
+       .help = "raw records of the audit",
+       .method = "GET",
+       .path = "/v1/records",
+       .fields = exchange_filters({filter("--kind", "kind", "exchange, opening, admin")}),
+       .columns = {{"SEGMENT", "segment"},
+                   {"SEQ", "seq"},
+                   {"KIND", "kind"},
+                   {"TIME", "time"},
+                   {"RUN", "record.run_id"}}});
   words.push_back({.noun = "audit",
                    .verb = "verify",
-                   .help = "is the chain of records whole?",
+                   .help = "is the chain of records whole? exit status 1 when it is not",
                    .method = "GET",
-                   .path = "/v1/audit/verify"});
+                   .path = "/v1/audit/verify",
+                   .fields = {filter("--anchor", "anchor", "a head's digest noted earlier")},
+                   .must_hold = "sound"});
   words.push_back(
       {.noun = "usage",
        .verb = "list",
-       .help = "requests, tokens and cost by day, integration, caller and model",
+       .help = "requests, tokens and cost",
        .method = "GET",
        .path = "/v1/usage",
-       .fields = {filter("--since", "since", "from this day on"),
-                  filter("--until", "until", "up to this day"), kTenantQuery, kLimit, kCursor},
+       .fields = {filter("--by", "by", "day,integration,caller,model: rows of these [day]"),
+                  filter("--from", "from", "2026-01-31: from this day on"),
+                  filter("--until", "until", "up to this day"),
+                  filter("--integration", "integration", "of one integration"),
+                  filter("--caller", "caller", "of one caller"),
+                  filter("--model", "model", "of one model"), kTenantQuery},
        .columns = {{"DAY", "day"},
-                   {"INTEGRATION", "integration_id"},
+                   {"INTEGRATION", "integration"},
                    {"CALLER", "caller"},
                    {"MODEL", "model"},
                    {"REQUESTS", "requests"},
+                   {"EVALUATIONS", "evaluations"},
                    {"BLOCKED", "blocked"},
                    {"HELD", "held"},
                    {"INPUT", "input_tokens"},
-                   {"OUTPUT", "output_tokens"}}});
+                   {"OUTPUT", "output_tokens"},
+                   {"NANO-USD", "cost_nano"}}});
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "server/app/command_line.h"
 #include "server/app/confine.h"
 #include "server/app/disk.h"
+#include "server/app/environment.h"
 #include "server/app/service.h"
 
 namespace capsem::app {
@@ -21,33 +22,12 @@ namespace {
 
 constexpr int kEnded = SIGUSR2;  // sent to ourselves when the gateway has ended
 
-std::vector<std::pair<std::string, std::string>> environment() {
-  std::vector<std::pair<std::string, std::string>> variables;
-  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const auto equals = text.find('=');
-    if (equals == std::string_view::npos) continue;
-    variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return variables;
-}
-
 // The copy that the settings were read from; the environment's own goes when the key is read.
 void wipe_master_key(std::vector<std::pair<std::string, std::string>>& variables,
                      const std::string& name) {
   for (auto& [variable, value] : variables) {
     if (variable == name) OPENSSL_cleanse(value.data(), value.size());
   }
-}
-
-std::vector<std::string> secret_variables() {
-  std::vector<std::string> names;
-  for (const Setting& setting : settings_table()) {
-    if (!setting.secret) continue;
-    names.push_back(env_name(setting));
-    if (!setting.env.empty()) names.emplace_back(setting.env);
-  }
-  return names;
 }
 
 struct Startup {

@@ -177,6 +177,7 @@ admin::Hooks Service::admin_hooks() {
     return {};
   };
   hooks.unseal = [this] { return state_->unseal(); };
+  hooks.connect = [this] { return sql::open(state_->target()); };
   return hooks;
 }
 

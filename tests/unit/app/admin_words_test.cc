@@ -88,7 +88,7 @@ TEST(AdminWords, MistakesNameTheFlag) {
     const char* says;
   } cases[] = {
       {"keys", "rotate", given({{"id", "k"}, {"--overlap-s", "1h"}}), "--overlap-s: must be"},
-      {"keys", "rotate", given({{"id", "k"}}), "--overlap-s: is missing"},
+      {"secrets", "create", given({{"--provider", "openai"}}, "sk"), "--name: is missing"},
       {"keys", "revoke", given({}), "id: is missing"},
       {"keys", "create", given({{"integration", "i"}, {"--name", "n"}, {"--limits", "x"}}),
        "--limits: must be NAME=NUMBER"},
@@ -144,6 +144,27 @@ TEST(AdminOutput, ObjectsAreShownMemberByMember) {
             "  requests_per_minute: 10\nsource:\n  one\n  two\nlist:\n  -\n    x: 1\n");
   EXPECT_EQ(shown->shown_once, "ag_live_abc");
   EXPECT_EQ(shown->next, "");
+}
+
+TEST(AdminOutput, ColumnsThatNoRowHasAreLeftOut) {
+  const auto shown = show_answer(
+      word("usage", "list"),
+      R"({"data":[{"model":"m","requests":2,"evaluations":1},{"model":"o","requests":10,"evaluations":0}]})");
+  ASSERT_TRUE(shown) << shown.error().detail;
+  EXPECT_EQ(shown->text,
+            "MODEL  REQUESTS  EVALUATIONS\n"
+            "m      2         1\n"
+            "o      10        0\n");
+  EXPECT_EQ(show_answer(word("tokens", "list"), R"({"data":[],"next":null})")->text,
+            "ID  NAME  ROLE  TOKEN  TENANT  REVOKED\n");
+}
+
+TEST(AdminOutput, AnAuditThatIsBrokenIsAFailure) {
+  const Word& verify = word("audit", "verify");
+  EXPECT_TRUE(show_answer(verify, R"({"data":{"sound":true}})")->holds);
+  EXPECT_FALSE(show_answer(verify, R"({"data":{"sound":false}})")->holds);
+  EXPECT_FALSE(show_answer(verify, R"({"data":{}})")->holds);
+  EXPECT_TRUE(show_answer(word("status", "show"), R"({"data":{}})")->holds);
 }
 
 TEST(AdminOutput, ErrorsAreSentences) {

@@ -56,13 +56,11 @@ TEST(Agent, HasAtMost128PrintableAsciiCharacters) {
 }
 
 TEST(SubjectOf, SaysWhoWhatAndWhereToR72) {
-  Settings settings;
-  settings.base_urls[1] = {false, "gemini.internal", 8080, ""};
-  settings.connect_to[1] = {"10.0.0.9", 443};
+  const BaseUrl base{false, "gemini.internal", 8080, ""};
   const std::string path = "/v1beta/models/gemini-2.5-pro:streamGenerateContent";
   const Route route = find_route("POST", path, false);
   const auto subject = subject_of(
-      route, path, {.user_id = "0123456789abcdef", .agent = "a-1", .agent_bound = true}, settings);
+      route, path, {.user_id = "0123456789abcdef", .agent = "a-1", .agent_bound = true}, base);
   EXPECT_EQ(subject.agent, "a-1");
   EXPECT_TRUE(subject.agent_bound);
   EXPECT_EQ(subject.key, "0123456789abcdef");
@@ -79,10 +77,10 @@ TEST(SubjectOf, SaysWhoWhatAndWhereToR72) {
 
 TEST(SubjectOf, WhatTheBodySaysIsLeftToTheEngine) {
   const std::string path = "/v1/chat/completions";
-  const Settings settings;
+  const BaseUrl base{true, "api.openai.com", 443, ""};
   const Route route = find_route("POST", path, false);
   const auto subject =
-      subject_of(route, path, {.user_id = "k", .agent = "openai-direct"}, settings);
+      subject_of(route, path, {.user_id = "k", .agent = "openai-direct"}, base);
   EXPECT_EQ(subject.model, "");
   EXPECT_FALSE(subject.stream);
   EXPECT_FALSE(subject.agent_bound);

@@ -83,15 +83,15 @@ TEST(Answers, R56_ADenialHasItsOwnDetailStatusAndFieldsX8) {
                              .code = "rate_limit_exceeded",
                              .detail = "D",
                              .fields = "retry-after: 30\r\n"};
-  const LocalAnswer answer = denial_answer(ErrorBody::Detail, limit, "run");
+  const LocalAnswer answer = denial_answer(ErrorBody::Detail, limit, {.run_id = "run"});
   EXPECT_EQ(answer.status, 429);
   EXPECT_EQ(answer.body, R"({"detail":"D"})");
   EXPECT_EQ(answer.fields, "x-should-retry: false\r\nretry-after: 30\r\n");
   EXPECT_EQ(answer.outcome, "limited");
   EXPECT_EQ(answer.code, "rate_limit_exceeded");
-  EXPECT_NE(denial_answer(ErrorBody::OpenAi, limit, "run").body.find(R"("run_id":"run")"),
+  EXPECT_NE(denial_answer(ErrorBody::OpenAi, limit, {.run_id = "run"}).body.find(R"("run_id":"run")"),
             std::string::npos);
-  const LocalAnswer explained = denial_answer(ErrorBody::Detail, limit, "run", "{}");
+  const LocalAnswer explained = denial_answer(ErrorBody::Detail, limit, {.run_id = "run", .explain = "{}"});
   EXPECT_EQ(explained.body, R"({"detail":"D","explain":{}})");
 }
 
@@ -106,7 +106,7 @@ TEST(Answers, R42_OnlyWhatPoliciesSayHasARunId) {
                         Case{400, "invalid_request_error", "refused", false},
                         Case{502, "server_error", "upstream_error", false}}) {
     const engine::Denial denial{.status = c.status, .message = "M", .type = c.type, .code = "code"};
-    const LocalAnswer answer = denial_answer(codec::ErrorBody::Unified, denial, "run");
+    const LocalAnswer answer = denial_answer(codec::ErrorBody::Unified, denial, {.run_id = "run"});
     EXPECT_EQ(answer.outcome, c.outcome);
     EXPECT_EQ(answer.body.find("run_id") != std::string::npos, c.run_id) << c.status;
     EXPECT_NE(answer.body.find(R"("detail":"M")"), std::string::npos);

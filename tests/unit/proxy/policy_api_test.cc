@@ -100,11 +100,11 @@ TEST(PolicyApi, R53_R83_LengthsAreLimited) {
   }
 }
 
-TEST(PolicyApi, R53_ACallbackIsRefusedSinceNobodyWouldCall) {
+TEST(PolicyApi, R53_ACallbackIsReadAndHasItsLength) {
   const auto body = [](std::size_t length) {
     return R"({"input":"x","callbackUrl":)" + in_quotes(std::string(length, 'u')) + "}";
   };
-  EXPECT_THAT(refusal(PolicyCall::Evaluate, body(1'024)), HasSubstr("callback_unsupported|"));
+  EXPECT_EQ(refusal(PolicyCall::Evaluate, body(1'024)), "");
   EXPECT_EQ(refusal(PolicyCall::Evaluate, body(1'025)),
             "invalid_member|callbackUrl: longer than 1024 characters");
 }
@@ -186,7 +186,7 @@ TEST(PolicyApi, TheSubjectIsWhatIsAskedAboutAndNoProvider) {
   question.action = "embedding.generate";
   question.resource = "model/text-embedding-3-small";
   question.context = {{"tier", "gold"}};
-  auto subject = subject_of(question, "/v1/policy/enforce", "0123", "premium-1", true);
+  auto subject = subject_of(question, "/v1/policy/enforce", {.user_id = "0123", .agent = "premium-1", .agent_bound = true});
   EXPECT_EQ(subject.action, "embedding.generate");
   EXPECT_EQ(subject.resource, "model/text-embedding-3-small");
   EXPECT_EQ(subject.model, "text-embedding-3-small");
@@ -198,17 +198,17 @@ TEST(PolicyApi, TheSubjectIsWhatIsAskedAboutAndNoProvider) {
 
   PolicyQuestion chat;
   chat.model = "gpt-4";
-  subject = subject_of(chat, "/v1/policy/evaluate", "0123", "a", false);
+  subject = subject_of(chat, "/v1/policy/evaluate", {.user_id = "0123", .agent = "a"});
   EXPECT_EQ(subject.action, "llm.generate");
   EXPECT_EQ(subject.resource, "");
 
   PolicyQuestion text;
   text.prompt = "p";
-  EXPECT_EQ(subject_of(text, "/v1/evaluate", "0123", "a", false).action, "");
+  EXPECT_EQ(subject_of(text, "/v1/evaluate", {.user_id = "0123", .agent = "a"}).action, "");
   PolicyQuestion tool;
   tool.action = "tool.call";
   tool.resource = "tool/file_delete";
-  EXPECT_EQ(subject_of(tool, "/v1/policy/enforce", "0123", "a", false).model, "");
+  EXPECT_EQ(subject_of(tool, "/v1/policy/enforce", {.user_id = "0123", .agent = "a"}).model, "");
 }
 
 TEST(PolicyApi, R83_EnforceSaysAllowedAndItsStatus) {

@@ -60,7 +60,7 @@ class Judge : public testing::Test {
   }
 
   PolicyAnswer ask(const PolicyQuestion& question) {
-    const policy::Subject subject = subject_of(question, "/v1/policy/enforce", "user", "a", false);
+    const policy::Subject subject = subject_of(question, "/v1/policy/enforce", {.user_id = "user", .agent = "a"});
     auto answer = rehearsing_judge(clock_)(question, subject, snapshot_, workspace_);
     EXPECT_TRUE(answer);
     return std::move(*answer);

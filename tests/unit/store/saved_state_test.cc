@@ -1,4 +1,6 @@
 // Counters and tool pins that survive a restart (R48, T18), with both databases.
+#include "server/store/saved_state.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -35,7 +37,7 @@ class TestClock final : public Clock {
   }
 };
 
-class SavedState : public sql::BothDatabases {
+class WhatOutlives : public sql::BothDatabases {
  protected:
   void SetUp() override {
     BothDatabases::SetUp();
@@ -55,11 +57,12 @@ class SavedState : public sql::BothDatabases {
 
   TestClock clock_;
 };
-INSTANTIATE_TEST_SUITE_P(Both, SavedState, testing::Values(sql::Kind::Sqlite, sql::Kind::Postgres),
+INSTANTIATE_TEST_SUITE_P(Both, WhatOutlives,
+                         testing::Values(sql::Kind::Sqlite, sql::Kind::Postgres),
                          sql::name_of_kind);
 
 // R48: neither a stop nor a crash makes a day's budget new.
-TEST_P(SavedState, ARestartGivesNobodyANewBudget) {
+TEST_P(WhatOutlives, ARestartGivesNobodyANewBudget) {
   using namespace std::string_view_literals;
   const std::string_view keys[] = {"day|key|alice"sv, "day|odd\0name\xFF"sv, "day|odd\0name\xFE"sv};
   MemoryStore before;
@@ -85,7 +88,7 @@ TEST_P(SavedState, ARestartGivesNobodyANewBudget) {
   for (const std::string_view key : keys) EXPECT_EQ(take(after, key, 10), limit::Outcome::Taken);
 }
 
-TEST_P(SavedState, EachGatewayHasCountersOfItsOwn) {
+TEST_P(WhatOutlives, EachGatewayHasCountersOfItsOwn) {
   MemoryStore one;
   MemoryStore two;
   SavedCounters saves(one, clock_, "one");
@@ -98,7 +101,7 @@ TEST_P(SavedState, EachGatewayHasCountersOfItsOwn) {
   EXPECT_EQ(counters(), 2);
 }
 
-TEST_P(SavedState, ManyCountersAreSavedAndOnlyTheChangedOnesAgain) {
+TEST_P(WhatOutlives, ManyCountersAreSavedAndOnlyTheChangedOnesAgain) {
   MemoryStore store;
   SavedCounters saves(store, clock_, "one");
   for (int i = 0; i < 1'000; ++i) take(store, "k" + std::to_string(i), 10);
@@ -110,7 +113,7 @@ TEST_P(SavedState, ManyCountersAreSavedAndOnlyTheChangedOnesAgain) {
   EXPECT_EQ(counters(), 1);
 }
 
-TEST_P(SavedState, WhatIsOverIsNeitherLoadedNorKept) {
+TEST_P(WhatOutlives, WhatIsOverIsNeitherLoadedNorKept) {
   MemoryStore store;
   SavedCounters saves(store, clock_, "one");
   take(store, "old", 10);
@@ -128,7 +131,7 @@ TEST_P(SavedState, WhatIsOverIsNeitherLoadedNorKept) {
   EXPECT_EQ(count(*connection_, "SELECT count(*) FROM counter WHERE until_ms > 0"), 1);
 }
 
-TEST_P(SavedState, ADamagedRowIsLeftOut) {
+TEST_P(WhatOutlives, ADamagedRowIsLeftOut) {
   EXPECT_DONE(connection_->run(
       "INSERT INTO counter (gateway, name, state, until_ms) VALUES ('one', $1, $2, 5)",
       {sql::Blob{"k"}, sql::Blob{"\x07"}}));
@@ -138,7 +141,7 @@ TEST_P(SavedState, ADamagedRowIsLeftOut) {
   EXPECT_EQ(store.keys(), 0u);
 }
 
-TEST_P(SavedState, CountersThatCouldNotBeSavedAreSavedLater) {
+TEST_P(WhatOutlives, CountersThatCouldNotBeSavedAreSavedLater) {
   MemoryStore store;
   SavedCounters saves(store, clock_, "one");
   for (int i = 0; i < 600; ++i) take(store, "k" + std::to_string(i), 10);
@@ -156,7 +159,7 @@ TEST_P(SavedState, CountersThatCouldNotBeSavedAreSavedLater) {
 }
 
 // T18
-TEST_P(SavedState, AToolThatWasSeenIsKnownAfterARestart) {
+TEST_P(WhatOutlives, AToolThatWasSeenIsKnownAfterARestart) {
   using namespace std::string_view_literals;
   SavedPins before(clock_);
   EXPECT_EQ(before.look("p", "t", "one"), PinState::New);
@@ -173,7 +176,7 @@ TEST_P(SavedState, AToolThatWasSeenIsKnownAfterARestart) {
   EXPECT_EQ(after.look("q", "t", "one"), PinState::New);
 }
 
-TEST_P(SavedState, OfTwoGatewaysTheFirstToSaveIsRightUntilAPersonSaysOtherwise) {
+TEST_P(WhatOutlives, OfTwoGatewaysTheFirstToSaveIsRightUntilAPersonSaysOtherwise) {
   SavedPins one(clock_);
   SavedPins two(clock_);
   one.look("p", "t", "one");
@@ -189,7 +192,7 @@ TEST_P(SavedState, OfTwoGatewaysTheFirstToSaveIsRightUntilAPersonSaysOtherwise) 
   EXPECT_EQ(after.look("p", "t", "two"), PinState::Unchanged);
 }
 
-TEST_P(SavedState, PinsThatCouldNotBeSavedAreSavedLater) {
+TEST_P(WhatOutlives, PinsThatCouldNotBeSavedAreSavedLater) {
   SavedPins pins_here(clock_);
   pins_here.look("p", "a", "one");
   EXPECT_DONE(connection_->run("ALTER TABLE tool_pin RENAME TO away"));
@@ -201,7 +204,7 @@ TEST_P(SavedState, PinsThatCouldNotBeSavedAreSavedLater) {
   EXPECT_EQ(count(*connection_, "SELECT count(*) FROM tool_pin WHERE digest = 'two'"), 1);
 }
 
-TEST_P(SavedState, MemoryAndTableOfPinsAreBounded) {
+TEST_P(WhatOutlives, MemoryAndTableOfPinsAreBounded) {
   SavedPins pins_here(clock_, {.rows_max = 100, .waiting_max = 60});
   for (int round = 0; round < 4; ++round) {
     for (int i = 0; i < 61; ++i) {
@@ -220,7 +223,19 @@ TEST_P(SavedState, MemoryAndTableOfPinsAreBounded) {
   EXPECT_EQ(after.look("p0", "t0", "d"), PinState::New);
 }
 
-TEST_P(SavedState, TheSaverSavesNowAndThenAndALastTime) {
+TEST_P(WhatOutlives, OneObjectKeepsItAll) {
+  for (int run = 1; run <= 3; ++run) {
+    auto saved = SavedState::open(target_, clock_, {.gateway = "one"});
+    ASSERT_TRUE(saved);
+    EXPECT_EQ((*saved)->pins().look("p", "t", "d"), run == 1 ? PinState::New : PinState::Unchanged);
+    EXPECT_EQ(take((*saved)->counters(), "k", 2),
+              run <= 2 ? limit::Outcome::Taken : limit::Outcome::Refused);
+    saved->reset();  // saves
+    clock_.pass(kSecond);
+  }
+}
+
+TEST_P(WhatOutlives, TheSaverSavesNowAndThenAndALastTime) {
   std::atomic<int> often{0};
   std::atomic<int> seldom{0};
   std::promise<void> thrice;
@@ -246,7 +261,7 @@ TEST_P(SavedState, TheSaverSavesNowAndThenAndALastTime) {
   EXPECT_EQ(seldom, 1);
 }
 
-TEST(SavedStateWithoutDatabase, TheSaverTriesAgain) {
+TEST(WhatOutlivesWithoutDatabase, TheSaverTriesAgain) {
   const sql::Folder folder;
   sql::Target target;
   target.location = folder.path("later/deeper/capsem.db");
