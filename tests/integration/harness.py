@@ -186,16 +186,18 @@ class Gateway(Program):
     A system call that its confinement does not know ends it, and so the test (reliability.md 3.11).
     """
 
-    def __init__(self, upstream: str, policies=None, settings="", args=(), env=None, tls=False):
+    def __init__(self, upstream: str, policies=None, settings="", args=(), env=None, tls=False,
+                 data=None):
         self.folder = tempfile.TemporaryDirectory(prefix="capsem-test-")
         folder = pathlib.Path(self.folder.name)
-        self.config, self.data = folder / "config", folder / "data"
+        self.config, self.data = folder / "config", data or folder / "data"
         self.config.mkdir()
-        self.data.mkdir()
+        self.data.mkdir(exist_ok=True)
         for name, text in (POLICIES if policies is None else policies).items():
             (self.config / name).write_text(text)
         if settings:
             (self.config / "capsem.toml").write_text(settings)
+        self._admin_token = None
         self.port, self.admin_port = free_port(), free_port()
         urls = [a for p in ("openai", "gemini", "anthropic") for a in (f"--{p}-base-url", upstream)]
         super().__init__([capsem_binary(), "serve", "--port", self.port, "--admin-port",
@@ -217,6 +219,27 @@ class Gateway(Program):
             except httpx.HTTPError:
                 return None
         wait_until(ready, 10)
+
+    @property
+    def admin_token(self) -> str:
+        """The token that the first start on this data directory printed."""
+        if self._admin_token is None:
+            self._admin_token = self.wait_for(r"shown this once: (ag_admin_\w+)").group(1)
+        return self._admin_token
+
+    def admin(self, method: str, path: str, json=None, token=None, **options) -> httpx.Response:
+        """Asks the admin API with `token`, the bootstrap token if none is given, none at all if "".
+        A write always says that it is JSON, without `json` it has no body."""
+        headers = dict(options.pop("headers", {}))
+        token = self.admin_token if token is None else token
+        if token:
+            headers.setdefault("authorization", f"Bearer {token}")
+        if method not in ("GET", "HEAD", "DELETE"):
+            headers.setdefault("content-type", "application/json")
+        if json is not None:
+            options["json"] = json
+        return httpx.request(method, self.admin_url + path, headers=headers,
+                             **{"timeout": 20, **options})
 
     def stop(self, seconds=10) -> int:
         self.http.close()

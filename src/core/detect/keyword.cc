@@ -104,7 +104,7 @@ struct Outer {
 
 class KeywordDetector final : public Detector {
  public:
-  explicit KeywordDetector(std::span<const Keyword> keywords) {
+  KeywordDetector(std::span<const Keyword> keywords, Contents contents) : contents_(contents) {
     for (const auto& k : keywords) {
       if (k.text.empty() || k.text.find('\0') != std::string::npos) continue;  // cannot match
       Entry entry{k.text, k.rule, {}};
@@ -118,8 +118,15 @@ class KeywordDetector final : public Detector {
     build_trie();
     link();
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-      filter_.add(entries_[i].text, static_cast<unsigned>(i));
+      // Neighbours share a group: where they begin alike, the filter lets less through.
+      filter_.add(entries_[i].text, static_cast<unsigned>(i * 8 / entries_.size()));
     }
+  }
+  ~KeywordDetector() override {
+    if (contents_ == Contents::Public) return;
+    for (Entry& entry : entries_) wipe(entry.text.data(), entry.text.size());
+    wipe(next_.data(), next_.size());
+    wipe(class_.data(), class_.size());
   }
 
   std::unique_ptr<Scratch> make_scratch() const override { return std::make_unique<Scratch>(); }
@@ -147,6 +154,13 @@ class KeywordDetector final : public Detector {
   }
 
  private:
+  template <class T>
+  static void wipe(T* data, std::size_t size) {
+    // volatile: the compiler must not drop stores to memory that is about to be freed.
+    volatile T* p = data;
+    for (std::size_t i = 0; i < size; ++i) p[i] = 0;
+  }
+
   struct Entry {
     std::string text;
     RuleId rule;
@@ -270,6 +284,7 @@ class KeywordDetector final : public Detector {
   static constexpr std::uint32_t kNone = ~0U;
 
   // Constant after construction.
+  const Contents contents_;
   std::vector<Entry> entries_;
   StartFilter filter_;
   std::array<std::uint8_t, 256> class_{};  // 0: in no keyword
@@ -285,8 +300,9 @@ class KeywordDetector final : public Detector {
 
 }  // namespace
 
-std::unique_ptr<const Detector> make_keyword_detector(std::span<const Keyword> keywords) {
-  return std::make_unique<KeywordDetector>(keywords);
+std::unique_ptr<const Detector> make_keyword_detector(std::span<const Keyword> keywords,
+                                                      Contents contents) {
+  return std::make_unique<KeywordDetector>(keywords, contents);
 }
 
 }  // namespace capsem::detect

@@ -21,6 +21,8 @@ namespace capsem::policy {
 
 inline constexpr const char* kRootTarget = "root";
 inline constexpr const char* kEveryTarget = "*";
+// Whose uploaded files every tenant may bind.
+inline constexpr const char* kCommonTenant = "default";
 
 struct BoundPolicy {
   std::string policy;  // an id, or a glob of ids

@@ -31,20 +31,27 @@ Result<BoundTo> BoundTo::compile(const Binding& binding) {
     auto compiled = GlobList::compile(*patterns);
     if (!compiled) return std::unexpected(compiled.error());
     *list = std::move(*compiled);
-    bound.everybody_ = bound.everybody_ && list->empty();
+    if (list != &bound.integrations_) bound.everybody_ = bound.everybody_ && list->empty();
   }
   return bound;
 }
 
+namespace {
+
+bool admits(const GlobList& list, std::string_view name) {
+  return list.empty() || (!name.empty() && list.any_matches(name));
+}
+
+}  // namespace
+
 bool BoundTo::applies(const Subject& subject) const {
-  if (everybody_) return true;
-  const auto admits = [](const GlobList& list, std::string_view name) {
-    return list.empty() || (!name.empty() && list.any_matches(name));
-  };
-  return admits(agents_, subject.agent) && admits(keys_, subject.key) &&
-         (admits(integrations_, subject.integration) ||
-          admits(integrations_, subject.integration_id)) &&
-         admits(models_, subject.model);
+  return applies_here(subject) && (admits(integrations_, subject.integration) ||
+                                   admits(integrations_, subject.integration_id));
+}
+
+bool BoundTo::applies_here(const Subject& subject) const {
+  return everybody_ || (admits(agents_, subject.agent) && admits(keys_, subject.key) &&
+                        admits(models_, subject.model));
 }
 
 }  // namespace capsem::policy

@@ -29,10 +29,12 @@ class BoundTo {
   static Result<BoundTo> compile(const Binding& binding);
   // An empty list is everybody; a list that is not empty wants a name to match.
   bool applies(const Subject& subject) const;
+  // The same where something else has settled whether it acts on this integration.
+  bool applies_here(const Subject& subject) const;
 
  private:
   GlobList agents_, keys_, integrations_, models_;
-  bool everybody_ = true;
+  bool everybody_ = true;  // integrations aside
 };
 
 }  // namespace capsem::policy

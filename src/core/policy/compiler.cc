@@ -31,12 +31,22 @@ Error of_policy(const Head& head, const Error& error) {
   return {Fault::Gateway, "invalid_policy", fmt::format("{}: {}", head.name, error.detail)};
 }
 
+// Without prices nobody knows what a key may still spend: it may spend nothing. (A file with such a
+// limit is refused; a key is made while other files are in force.)
+Policy closed_for(const Head& head) {
+  ListsPolicy lists{.head = head, .models = NameLists{}, .tools = {}, .network = {}};
+  lists.models->deny.push_back({"*", {}});
+  return lists;
+}
+
 }  // namespace
 
 Status Snapshot::Compiler::run(std::unique_ptr<const detect::Detector> further) {
   if (Status done = collect(); !done) return done;
+  if (Status done = place(); !done) return done;
   add_keyword_detector();
   add_pii_detector();
+  add_own_key_detector();
   if (Status done = compile_prices(); !done) return done;
   for (Compiled& policy : snapshot_.policies_) {
     if (Status done = compile(policy); !done) {
@@ -51,6 +61,17 @@ Status Snapshot::Compiler::run(std::unique_ptr<const detect::Detector> further) 
   return compile_keys();
 }
 
+// A limit of cost that nothing can be held to.
+bool Snapshot::Compiler::unpriced(const Policy& policy) const {
+  const auto* limit = std::get_if<LimitPolicy>(&policy);
+  if (limit == nullptr || (limit->cost_micros_per_hour == 0 && limit->cost_micros_per_day == 0 &&
+                           limit->cost_micros_per_month == 0)) {
+    return false;
+  }
+  return std::ranges::all_of(snapshot_.documents_,
+                             [](const Document& document) { return document.prices.empty(); });
+}
+
 // First what the detectors have to look for, over all policies; then each policy on its own.
 Status Snapshot::Compiler::collect() {
   for (const Document& document : snapshot_.documents_) {
@@ -60,26 +81,45 @@ Status Snapshot::Compiler::collect() {
       if (snapshot_.policies_.size() == kPoliciesMax) {
         return gateway_error("invalid_policy", fmt::format("more than {} policies", kPoliciesMax));
       }
-      Compiled policy{.source = &source, .head = &head, .bound = {}, .detectors = 0, .rules = {}};
-      auto bound = BoundTo::compile(head.bind);
-      if (!bound) return std::unexpected(of_policy(head, bound.error()));
-      policy.bound = std::move(*bound);
-      if (const auto* keyword = std::get_if<KeywordPolicy>(&source)) {
-        KeywordRules rules;
-        if (Status done = collect_keywords(*keyword, rules); !done) return done;
-        policy.rules = std::move(rules);
-      }
-      collect_entities(source);
-      const auto index = static_cast<std::uint32_t>(snapshot_.policies_.size());
-      if (head.bind.agents.empty()) snapshot_.unbound_.push_back(index);
-      for (const std::string& agent : head.bind.agents) {
-        if (Status done = snapshot_.by_agent_.add(agent, index); !done) {
-          return std::unexpected(of_policy(head, done.error()));
-        }
-      }
-      snapshot_.policies_.push_back(std::move(policy));
+      if (Status done = collect_one(source, false); !done) return done;
     }
   }
+  snapshot_.made_.reserve(assignments_.made.size() + 1);
+  for (const MadePolicy& made : assignments_.made) {
+    snapshot_.made_.push_back(unpriced(made.policy) ? closed_for(head_of(made.policy))
+                                                    : made.policy);
+  }
+  if (!assignments_.own_keys.empty()) {
+    OwnKeysPolicy own{.head = {.id = "capsem/vault", .name = "vault"}, .names = {}};
+    for (const auto& key : assignments_.own_keys) own.names.push_back(key->name);
+    snapshot_.made_.emplace_back(std::move(own));
+  }
+  made_begin_ = static_cast<std::uint32_t>(snapshot_.policies_.size());
+  for (const Policy& source : snapshot_.made_) {
+    if (Status done = collect_one(source, true); !done) return done;
+  }
+  return {};
+}
+
+Status Snapshot::Compiler::collect_one(const Policy& source, bool made) {
+  const Head& head = head_of(source);
+  Compiled policy{.source = &source,
+                  .head = &head,
+                  .bound = {},
+                  .made = made,
+                  .bound_somewhere = true,
+                  .detectors = 0,
+                  .rules = {}};
+  auto bound = BoundTo::compile(head.bind);
+  if (!bound) return std::unexpected(of_policy(head, bound.error()));
+  policy.bound = std::move(*bound);
+  if (const auto* keyword = std::get_if<KeywordPolicy>(&source)) {
+    KeywordRules rules;
+    if (Status done = collect_keywords(*keyword, rules); !done) return done;
+    policy.rules = std::move(rules);
+  }
+  collect_entities(source);
+  snapshot_.policies_.push_back(std::move(policy));
   return {};
 }
 

@@ -13,11 +13,25 @@ namespace capsem::policy {
 
 class Snapshot::Compiler {
  public:
-  explicit Compiler(Snapshot& snapshot) : snapshot_(snapshot) {}
+  Compiler(Snapshot& snapshot, const Assignments& assignments)
+      : snapshot_(snapshot), assignments_(assignments) {}
   Status run(std::unique_ptr<const detect::Detector> further);
 
  private:
   Status collect();
+  Status collect_one(const Policy& source, bool made);
+  // Where policies act: by their own words, and by what is assigned.
+  Status place();
+  Status place_by_own_words(std::uint32_t index);
+  Status place_bindings();
+  Status place_keys();
+  Status place_at(std::uint32_t index, const std::string& target);
+  // Files that everybody may bind, and those uploaded by this tenant or for all.
+  bool may_name(const std::string& tenant, const Compiled& policy) const;
+  bool is_uploaded(const Compiled& policy) const;
+  bool unpriced(const Policy& policy) const;
+  Status on_root(std::uint32_t index);
+  void add_own_key_detector();
   Status compile(Compiled& policy);
   Status collect_keywords(const KeywordPolicy& policy, KeywordRules& rules);
   void collect_entities(const Policy& policy);
@@ -30,6 +44,8 @@ class Snapshot::Compiler {
   void take_defaults();
 
   Snapshot& snapshot_;
+  const Assignments& assignments_;
+  std::uint32_t made_begin_ = 0;  // the first policy that is in no file
   // One rule per word, letter case aside, however many policies name it.
   std::unordered_map<std::string, detect::RuleId> words_;
   std::vector<std::string> spellings_;

@@ -299,6 +299,8 @@ class Writer {
     if (policy.on_change != Verdict::Log) line("on_change", word_of(policy.on_change));
   }
 
+  void write_own(const OwnKeysPolicy&) {}  // in no file
+
   void write_own(const FlowPolicy& policy) {
     std::vector<std::string> words;
     for (std::size_t i = 0; i < policy.entities.size(); ++i) {

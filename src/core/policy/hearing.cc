@@ -61,9 +61,7 @@ void Hearing::open(const Subject& subject, Trace* trace) {
   resource_ = subject.resource;
   if (resource_.empty()) resource_.append("model/").append(subject.model);
   trace_ = trace;
-  snapshot_->each_for_agent(subject.agent, [&](const Compiled& policy) {
-    if (policy.bound.applies(subject)) take_force(policy);
-  });
+  snapshot_->each_in_force(subject, [&](const Compiled& policy) { take_force(policy); });
   const detect::DetectorMask further = snapshot_->further_detectors();
   for (auto& mask : masks_) mask |= further;
   if (further != 0) holds_ = ~std::uint32_t{0};
@@ -73,6 +71,7 @@ void Hearing::open(const Subject& subject, Trace* trace) {
 void Hearing::take_force(const Compiled& policy) {
   const Head& head = *policy.head;
   in_force_.push_back(&policy);
+  judged_by_files_ |= !policy.made;
   for (std::size_t i = 0; policy.detectors != 0 && i < event::kPointCount; ++i) {
     const auto point = static_cast<Point>(i);
     if (rules_of<FlowRules>(policy) != nullptr

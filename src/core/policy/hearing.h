@@ -37,6 +37,10 @@ class Hearing {
   const Subject& subject() const { return *subject_; }
   const Snapshot& snapshot() const { return *snapshot_; }
 
+  // Some policy of a file is in force: an integration that none is bound to is judged by what is
+  // made of its keys and quotas alone.
+  bool judged_by_files() const { return judged_by_files_; }
+
   // ---- What has to be looked at and kept ----
 
   // The detectors whose findings a policy in force uses at this point.
@@ -124,10 +128,11 @@ class Hearing {
   std::vector<const limit::LimitRule*> limits_, shadow_limits_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
   std::uint32_t holds_ = 0;
-  bool judges_content_ = false, judges_answers_ = false, judges_calls_ = false,
-       wants_arguments_ = false, wants_prompt_text_ = false, wants_turn_text_ = false,
-       wants_answer_text_ = false, wants_result_text_ = false, needs_whole_answer_ = false,
-       pins_tools_ = false, follows_values_ = false, replaces_calls_ = false;
+  bool judged_by_files_ = false, judges_content_ = false, judges_answers_ = false,
+       judges_calls_ = false, wants_arguments_ = false, wants_prompt_text_ = false,
+       wants_turn_text_ = false, wants_answer_text_ = false, wants_result_text_ = false,
+       needs_whole_answer_ = false, pins_tools_ = false, follows_values_ = false,
+       replaces_calls_ = false;
   Tainted tainted_;
 };
 

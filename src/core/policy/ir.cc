@@ -58,7 +58,7 @@ Head& head_of(Policy& policy) {
 
 std::string_view type_of(const Policy& policy) {
   constexpr std::array<std::string_view, std::variant_size_v<Policy>> kTypes = {
-      "keyword", "pii", "access", "lists", "limit", "content", "pins", "flow"};
+      "keyword", "pii", "access", "lists", "limit", "content", "pins", "flow", "own_keys"};
   return kTypes[policy.index()];
 }
 

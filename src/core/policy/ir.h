@@ -222,8 +222,15 @@ struct FlowPolicy {
   std::vector<ListEntry> hosts_allow;  // domains: the call may hold URLs of these hosts alone
 };
 
+// The gateway's own stored provider keys, found in what others say. In no file: made of what is
+// stored; the keys themselves are not in here.
+struct OwnKeysPolicy {
+  Head head;
+  std::vector<std::string> names;
+};
+
 using Policy = std::variant<KeywordPolicy, PiiPolicy, AccessPolicy, ListsPolicy, LimitPolicy,
-                            ContentPolicy, PinPolicy, FlowPolicy>;
+                            ContentPolicy, PinPolicy, FlowPolicy, OwnKeysPolicy>;
 const Head& head_of(const Policy& policy);
 Head& head_of(Policy& policy);
 std::string_view type_of(const Policy& policy);  // "keyword", "pii", "access", ...

@@ -171,20 +171,46 @@ bool counts(const Head& head, const Unit& unit, const Hit& hit) {
   return head.scope == TurnScope::All || hit.message >= unit.turn_begin;
 }
 
-std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const KeywordRules& rules,
-                                      const Unit& unit, IdSource& ids) {
-  const Hit* first = nullptr;
-  std::size_t keyword = 0;
+namespace {
+
+struct FirstHit {
+  const Hit* hit = nullptr;  // null: none
+  std::size_t rule = 0;      // its index in the rules
+};
+
+FirstHit first_hit(const Head& head, const KeywordRules& rules, const Unit& unit) {
+  FirstHit first;
   for (const Hit& hit : unit.hits) {
     const auto rule = std::ranges::find(rules, hit.rule);
-    if (rule == rules.end() || !counts(policy.head, unit, hit)) continue;
-    if (first != nullptr &&
-        std::tie(first->order, first->begin) <= std::tie(hit.order, hit.begin)) {
+    if (rule == rules.end() || !counts(head, unit, hit)) continue;
+    if (first.hit != nullptr &&
+        std::tie(first.hit->order, first.hit->begin) <= std::tie(hit.order, hit.begin)) {
       continue;
     }
-    first = &hit;
-    keyword = static_cast<std::size_t>(rule - rules.begin());
+    first = {&hit, static_cast<std::size_t>(rule - rules.begin())};
   }
+  return first;
+}
+
+}  // namespace
+
+std::optional<Decision> judge_own_keys(const OwnKeysPolicy& policy, const KeywordRules& rules,
+                                       const Unit& unit, IdSource& ids) {
+  const auto [first, key] = first_hit(policy.head, rules, unit);
+  if (first == nullptr) return std::nullopt;
+  Decision decision = decision_on(unit, policy.head, ids);
+  decision.rule = policy.names[key];
+  decision.code = "stored_key";
+  decision.verdict = Verdict::Block;
+  decision.reason = Reason::Leakage;
+  decision.details = fmt::format("Stored key '{}' detected in {}", policy.names[key],
+                                 keyword_place(unit.point, first->part));
+  return decision;
+}
+
+std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const KeywordRules& rules,
+                                      const Unit& unit, IdSource& ids) {
+  const auto [first, keyword] = first_hit(policy.head, rules, unit);
   if (first == nullptr) return std::nullopt;
 
   Decision decision = decision_on(unit, policy.head, ids);

@@ -21,6 +21,10 @@ using EntityRules = std::array<detect::RuleId, detect::kEntityTypeCount>;
 std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const KeywordRules& rules,
                                       const Unit& unit, IdSource& ids);
 
+// rules[i] is that of names[i].
+std::optional<Decision> judge_own_keys(const OwnKeysPolicy& policy, const KeywordRules& rules,
+                                       const Unit& unit, IdSource& ids);
+
 // Counts hits per entity type. A type's hits in repeating texts (Hit::repeat) count only if it has
 // no other hit; then the repeating field with the most hits is taken, since each field that
 // repeats an answer is one copy of it.

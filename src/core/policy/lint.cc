@@ -318,6 +318,7 @@ class Linter {
   }
 
   void check(const PinPolicy&) {}
+  void check(const OwnKeysPolicy&) {}
 
   void check(const FlowPolicy& policy) {
     for (const ListEntry& entry : policy.tools_allow) {

@@ -22,7 +22,9 @@ namespace capsem::policy {
 // What is played. Owns its texts.
 struct Scenario {
   // Who.
-  std::string agent, key, integration;
+  std::string agent, key;
+  std::string integration, integration_id{};  // no id: the name stands for it, too
+  std::string tested_file{};                  // Subject::tested_file
   bool agent_bound = false;
   // What: a request of `action` on a model, or on any other resource. None at all: only the texts
   // are judged.

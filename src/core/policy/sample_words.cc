@@ -207,6 +207,7 @@ class Collector {
 
   void of(const LimitPolicy&) {}
   void of(const PinPolicy&) {}
+  void of(const OwnKeysPolicy&) {}
 
   void of(const ContentPolicy& policy) {
     for (const ContentRule& rule : policy.rules) {

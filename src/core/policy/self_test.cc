@@ -38,7 +38,10 @@ Result<std::vector<TestResult>> run_tests(const std::shared_ptr<const Snapshot>&
   for (const Document& document : snapshot->documents()) {
     for (const PolicyTest& test : document.tests) {
       if (!rehearsal) rehearsal.emplace(snapshot);
-      auto rehearsed = rehearsal->play(scenario_of(test));
+      Scenario scenario = scenario_of(test);
+      // An uploaded file is tried as if it were bound wherever its tests look.
+      if (snapshot->is_uploaded(test.origin.file)) scenario.tested_file = test.origin.file;
+      auto rehearsed = rehearsal->play(scenario);
       if (!rehearsed) return std::unexpected(rehearsed.error());
       std::vector<std::string> failures = failures_in(test, *rehearsed);
       results.push_back(

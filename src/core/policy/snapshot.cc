@@ -17,10 +17,51 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::freeze(
   std::shared_ptr<Snapshot> snapshot(new Snapshot);
   snapshot->documents_ = std::move(documents);
   snapshot->revision_ = std::move(revision);
-  if (Status done = Compiler(*snapshot).run(std::move(further)); !done) {
+  if (Status done = Compiler(*snapshot, {}).run(std::move(further)); !done) {
     return std::unexpected(done.error());
   }
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+Result<std::shared_ptr<const Snapshot>> Snapshot::freeze(std::vector<Document> documents,
+                                                         std::string revision,
+                                                         const Assignments& assignments) {
+  std::shared_ptr<Snapshot> snapshot(new Snapshot);
+  snapshot->documents_ = std::move(documents);
+  snapshot->revision_ = std::move(revision);
+  if (Status done = Compiler(*snapshot, assignments).run(nullptr); !done) {
+    return std::unexpected(done.error());
+  }
+  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+Snapshot::Indexes Snapshot::candidates(const Subject& subject, bool root) const {
+  Indexes found;
+  const auto take = [&](std::uint32_t i) {
+    if (policies_[i].bound.applies_here(subject)) found.push_back(i);
+  };
+  const auto take_named = [&](const ByName<Indexes>& index, std::string_view name) {
+    const auto entry = name.empty() ? index.end() : index.find(name);
+    if (entry != index.end()) std::ranges::for_each(entry->second, take);
+  };
+  if (root) {
+    std::ranges::for_each(unbound_, take);
+    by_agent_.each_match(subject.agent, take);
+  } else {
+    for (const std::uint32_t i : by_own_words_) {
+      if (policies_[i].bound.applies(subject)) found.push_back(i);
+    }
+    std::ranges::for_each(everywhere_, take);
+    take_named(by_integration_, subject.integration_id);
+    take_named(by_key_, subject.key);
+  }
+  for (std::uint32_t i = 0; !subject.tested_file.empty() && i < policies_.size(); ++i) {
+    if (policies_[i].head->origin.file == subject.tested_file) take(i);
+  }
+  std::ranges::sort(found);
+  const auto doubles = std::ranges::unique(found);
+  found.erase(doubles.begin(), doubles.end());
+  return found;
 }
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::freeze(
@@ -39,6 +80,9 @@ const KeyRule* Snapshot::key_rule(std::string_view key) const {
 
 Snapshot::AgentStanding Snapshot::agent_standing(std::string_view key,
                                                  std::string_view agent) const {
+  if (const auto held = key_agents_.find(key); held != key_agents_.end()) {
+    return held->second.any_matches(agent) ? AgentStanding::Bound : AgentStanding::Refused;
+  }
   for (const CompiledKeyRule& rule : keys_) {
     if (!rule.key.matches(key)) continue;
     if (rule.agents.empty()) return AgentStanding::Asserted;
@@ -53,6 +97,8 @@ std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, I
     decision = judge_keyword(*keyword, std::get<KeywordRules>(policy.rules), unit, ids);
   } else if (const auto* pii = std::get_if<PiiPolicy>(policy.source)) {
     decision = judge_pii(*pii, std::get<EntityRules>(policy.rules), unit, ids);
+  } else if (const auto* own = std::get_if<OwnKeysPolicy>(policy.source)) {
+    decision = judge_own_keys(*own, std::get<KeywordRules>(policy.rules), unit, ids);
   }
   if (decision) apply_head(*policy.head, *decision);
   return decision;

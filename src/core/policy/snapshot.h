@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "core/limit/prices.h"
 #include "core/limit/rule.h"
 #include "core/policy/access_rules.h"
+#include "core/policy/assignments.h"
 #include "core/policy/binding.h"
 #include "core/policy/content_rules.h"
 #include "core/policy/decision.h"
@@ -35,6 +38,8 @@ struct Compiled {
   const Policy* source = nullptr;
   const Head* head = nullptr;
   BoundTo bound;
+  bool made = false;            // of an assignment; stands in no file
+  bool bound_somewhere = true;  // false: an uploaded one that is bound to nothing, acts nowhere
   detect::DetectorMask detectors = 0;  // whose findings it uses
   // In the order of Policy's alternatives; pins need nothing compiled.
   std::variant<KeywordRules, EntityRules, AccessRules, ListRules, limit::LimitRule, ContentRules,
@@ -52,6 +57,10 @@ class Snapshot {
   static Result<std::shared_ptr<const Snapshot>> freeze(
       std::vector<Document> documents, std::string revision,
       std::unique_ptr<const detect::Detector> further = nullptr);
+  // With what a database assigns. Keeps no stored key but in its detector.
+  static Result<std::shared_ptr<const Snapshot>> freeze(std::vector<Document> documents,
+                                                        std::string revision,
+                                                        const Assignments& assignments);
   // One document that holds these policies.
   static Result<std::shared_ptr<const Snapshot>> freeze(
       std::vector<Policy> policies, std::string revision,
@@ -63,8 +72,21 @@ class Snapshot {
   // The active ones, in their order.
   std::span<const Compiled> policies() const { return policies_; }
 
-  // Calls f(policy) for those whose agents may be `agent`, in their order; what else they are bound
-  // to is the caller's to ask.
+  // Calls f(policy) for those in force for this subject, in their order (assignments.h: where a
+  // policy acts).
+  template <class F>
+  void each_in_force(const Subject& subject, F&& f) const {
+    const bool root = subject.integration.empty() && subject.integration_id.empty();
+    if (root && subject.tested_file.empty()) {
+      each_for_agent(subject.agent, [&](const Compiled& policy) {
+        if (policy.bound.applies_here(subject)) f(policy);
+      });
+      return;
+    }
+    for (const std::uint32_t i : candidates(subject, root)) f(policies_[i]);
+  }
+  // Of the root routes: calls f(policy) for those whose agents may be `agent`, in their order; what
+  // else they are bound to is the caller's to ask.
   template <class F>
   void each_for_agent(std::string_view agent, F&& f) const {
     std::vector<std::uint32_t> bound;
@@ -84,6 +106,9 @@ class Snapshot {
     }
     up_to(~std::uint32_t{0});
   }
+
+  // A file whose policies act only where they are bound.
+  bool is_uploaded(std::string_view file) const { return uploaded_.contains(file); }
 
   // The detectors whose findings some policy uses at this point. 0: no policy looks there.
   detect::DetectorMask detectors_at(event::Point point) const {
@@ -127,9 +152,27 @@ class Snapshot {
   detect::Catalog catalog_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
   detect::DetectorMask further_ = 0;
-  std::vector<bool> follows_;           // by rule id
-  PatternIndex by_agent_;               // of policies bound to agents
-  std::vector<std::uint32_t> unbound_;  // the others
+  std::vector<bool> follows_;  // by rule id
+  // Where policies act, as indexes of policies_.
+  using Indexes = std::vector<std::uint32_t>;
+  PatternIndex by_agent_;  // on root routes: policies bound to agents
+  Indexes unbound_;        // on root routes: the others
+  Indexes by_own_words_;   // on integrations that their own list names
+  Indexes everywhere_;     // on all integrations
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>()(name);
+    }
+  };
+  template <class T>
+  using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
+  ByName<Indexes> by_integration_, by_key_;  // ids
+  std::vector<Policy> made_;                 // what is in no document
+  ByName<GlobList> key_agents_;
+  std::set<std::string, std::less<>> uploaded_;  // names of files
+
+  Indexes candidates(const Subject& subject, bool root) const;
   struct CompiledKeyRule {
     const KeyRule* source;
     Glob key;

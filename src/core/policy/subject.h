@@ -16,6 +16,8 @@ struct Subject {
   std::string_view agent{}, key{};
   // Through which integration, by its name and by its id; empty on root routes.
   std::string_view integration{}, integration_id{};
+  // A file's own tests: its policies are in force wherever they are bound to.
+  std::string_view tested_file{};
   bool agent_bound = false;
 
   // What. `action` is "llm.generate" or "embedding.generate" (R72), or whatever a caller of the

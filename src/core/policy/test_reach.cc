@@ -27,16 +27,16 @@ class Reach {
     const Subject subject{.agent = scenario.agent,
                           .key = scenario.key,
                           .integration = scenario.integration,
+                          .integration_id = scenario.integration,
                           .model = scenario.model};
-    for (const Compiled& policy : snapshot_.policies()) {
-      if (!policy.bound.applies(subject)) continue;
+    snapshot_.each_in_force(subject, [&](const Compiled& policy) {
       if (const auto* lists = std::get_if<ListsPolicy>(policy.source)) {
         note(*lists, std::get<ListRules>(policy.rules), scenario);
       }
       if (std::holds_alternative<LimitPolicy>(*policy.source)) {
         mark("limit", policy.head->name, to_string(policy.head->origin));
       }
-    }
+    });
   }
 
   std::vector<ReachedRule> take() { return std::move(rules_); }

@@ -74,6 +74,8 @@ Api::~Api() {
     impl_->executor = nullptr;
   }
   impl_->background.stop();
+  const std::scoped_lock lock(impl_->step_lock);
+  impl_->closed = true;
 }
 
 Router& Api::router() {
@@ -168,6 +170,8 @@ void Api::Impl::next(const Request& request, Step step) {
     const std::scoped_lock lock(executor_lock);
     taken = executor != nullptr && executor->submit([self = shared_from_this(), request,
                                                      step](Result<sql::Connection*> connection) {
+      const std::scoped_lock open(self->step_lock);
+      if (self->closed) return request->respond(busy(503, "busy", "Stopping", 1));
       (self.get()->*step)(request, std::move(connection));
     });
   }

@@ -43,6 +43,7 @@ struct PolicyFile {
 // For GET /v1/status.
 struct Facts {
   std::string version, gateway, policy_revision, database;
+  std::string redis;  // "up", "down", or empty: there is none
   std::size_t policies = 0;
   bool database_healthy = false, audit_available = false, sealed = false, has_master_key = false;
   std::int64_t directory_age_ms = 0;  // since the database was last known to say what is in force
@@ -85,7 +86,8 @@ using Respond = std::function<void(AdminReply)>;
 
 class Api {
  public:
-  // All three outlive the API; `executor` may be nullptr. The executor ends before the API does.
+  // All three outlive the API; `executor` may be nullptr. Once the API has ended no hook is called;
+  // who answers later (publish, reload) has ended before it.
   Api(Options options, Hooks hooks, sql::Executor* executor, audit::Sink& audit,
       const Clock& clock);
   ~Api();

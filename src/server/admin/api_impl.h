@@ -48,6 +48,11 @@ struct Api::Impl : std::enable_shared_from_this<Api::Impl> {
   std::mutex executor_lock;  // guards executor: the API may end before requests that are on the way
   sql::Executor* executor;
 
+  // Held by the executor's thread during each step; `closed`: the API has ended, so hooks may not
+  // be called any more.
+  std::mutex step_lock;
+  bool closed = false;
+
   std::mutex logins_lock;  // guards failed_logins
   FailedLogins failed_logins;
 

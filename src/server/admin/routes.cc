@@ -3,7 +3,7 @@
 namespace capsem::admin {
 
 void add_own_routes(Router& router, const Options& options, const Hooks& hooks,
-                    [[maybe_unused]] Background& background) {
+                    Background& background) {
   add_status_routes(router, hooks);
   add_tenant_routes(router);
   add_integration_routes(router, options, hooks);
@@ -12,6 +12,7 @@ void add_own_routes(Router& router, const Options& options, const Hooks& hooks,
   add_binding_routes(router, hooks);
   add_policy_routes(router, hooks);
   add_token_routes(router);
+  add_audit_routes(router, hooks, background);
   add_vault_routes(router, hooks);
 }
 

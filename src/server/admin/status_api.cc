@@ -38,6 +38,7 @@ AdminReply status(Call& call, const Hooks& hooks) {
                             .number("integrations", static_cast<std::int64_t>(facts.integrations))
                             .number("keys", static_cast<std::int64_t>(facts.keys))
                             .take())
+      .text_or_null("redis", facts.redis)
       .raw("audit", Shown().flag("available", facts.audit_available).take())
       .raw("vault",
            Shown().flag("sealed", facts.sealed).flag("has_master_key", facts.has_master_key).take())

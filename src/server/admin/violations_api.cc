@@ -1,5 +1,7 @@
 #include "server/admin/violations_api.h"
 
+#include <algorithm>
+
 #include "server/admin/fields.h"
 #include "server/admin/show.h"
 #include "server/store/violations.h"
@@ -35,6 +37,15 @@ std::string show(const Violation& row) {
       .take();
 }
 
+// Policies spell severities in lower case.
+std::string upper(std::string_view word) {
+  std::string text(word);
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return text;
+}
+
 Status read_times(const Call& call, store::ViolationFilter& filter) {
   const auto read = [&](std::string_view name, std::int64_t& into) -> Status {
     const auto text = call.query(name);
@@ -56,9 +67,9 @@ AdminReply list(Call& call) {
   if (!page) return error_reply(page.error());
   store::ViolationFilter filter;
   filter.tenant = call.tenant_filter();
-  filter.status = call.query("status").value_or("");
-  filter.severity = call.query("severity").value_or("");
-  filter.enforcement = call.query("enforcement").value_or("");
+  filter.status = upper(call.query("status").value_or(""));
+  filter.severity = upper(call.query("severity").value_or(""));
+  filter.enforcement = upper(call.query("enforcement").value_or(""));
   filter.integration = call.query("integration").value_or("");
   filter.policy = call.query("policy").value_or("");
   filter.run_id = call.query("run_id").value_or("");

@@ -193,11 +193,30 @@ void program(MetricsText& text, const ProgramStats& stats) {
   text.sample(std::uint64_t{stats.policies_current ? 1U : 0U});
 }
 
+void redis_calls(MetricsText& text, const redis::Stats& stats) {
+  text.family("capsem_redis_up", "gauge",
+              "1: every connection to Redis answers; 0: limits go by their on_store_down");
+  text.sample(std::uint64_t{stats.clients_up.load() == stats.clients.load() ? 1U : 0U});
+  text.family("capsem_redis_connections", "gauge", "Connections to Redis that answer");
+  text.sample(std::uint64_t{stats.clients_up.load()});
+  text.family("capsem_redis_calls_total", "counter",
+              "Commands sent, or wanted while Redis was down");
+  text.sample(stats.calls.load());
+  text.family("capsem_redis_failures_total", "counter", "Commands without a good answer");
+  text.sample(stats.failures.load());
+  text.family("capsem_redis_timeouts_total", "counter", "Commands not answered in redis_call_ms");
+  text.sample(stats.timeouts.load());
+  text.family("capsem_redis_breaks_total", "counter",
+              "Connections that were lost, or given up after redis_breaker_errors");
+  text.sample(stats.breaks.load());
+}
+
 }  // namespace
 
 std::string render_metrics(Shards shards, const ProgramStats& stats) {
   MetricsText text;
   program(text, stats);
+  if (stats.redis != nullptr) redis_calls(text, *stats.redis);
   providers(text, shards);
   inspection(text, shards);
   for (const PlainRow& row : kPlain) {

@@ -8,6 +8,7 @@
 
 #include "server/app/process_stats.h"
 #include "server/proxy/metrics.h"
+#include "server/redis/client.h"
 
 namespace capsem::app {
 
@@ -18,6 +19,7 @@ struct ProgramStats {
   std::uint64_t reloads = 0, reloads_unchanged = 0, reloads_failed = 0;
   bool policies_current = true;  // the last reload was not refused
   ProcessStats process{};
+  const redis::Stats* redis = nullptr;  // null: there is none
 };
 
 // Shards are read while their loops write them: each number is exact, their sums may be a few

@@ -5,6 +5,7 @@
 #include "server/admin/reviews_api.h"
 #include "server/admin/violations_api.h"
 #include "server/store/audit_writer.h"
+#include "server/store/outbox.h"
 #include "server/store/review_texts.h"
 #include "server/webhook/signature.h"
 
@@ -33,6 +34,15 @@ Result<std::unique_ptr<webhook::Sender>> make_sender(const proxy::Settings& sett
   options.attempts_max = given.attempts_max;
   options.poll_ms = settings.store.poll_ms;
   return webhook::Sender::make(std::move(options), state.executor(), clock);
+}
+
+// Violations of a time in which nobody is told are not told later. That it fails changes little: it
+// is done with every start.
+void forget_violations(State& state, const Clock& clock) {
+  state.executor().submit([&clock](Result<sql::Connection*> connection) {
+    if (!connection) return;
+    static_cast<void>(store::begin_telling_violations(**connection, false, clock.wall_ms()));
+  });
 }
 
 }  // namespace
@@ -66,7 +76,11 @@ Result<std::unique_ptr<Reviewing>> Reviewing::start(const proxy::Settings& setti
     if (self->sender_) self->sender_->poke();
     if (self->tell_others_) self->tell_others_();
   };
-  if (made->sender_) made->sender_->start();
+  if (made->sender_) {
+    made->sender_->start();
+  } else {
+    forget_violations(state, clock);
+  }
   made->approvals_ =
       std::make_unique<store::StoredApprovals>(std::move(options), state.executor(), clock);
   return made;

@@ -59,6 +59,13 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
     further.approvals = &service->reviewing_->approvals();
     further.directory = service->state_->keeper().directory();
   }
+  auto redis = RedisLink::open(settings, service->clock_);
+  if (!redis) return std::unexpected(redis.error());
+  service->redis_ = std::move(*redis);
+  if (service->redis_) service->redis_->join(further);
+  if (service->redis_ && service->reviewing_) {
+    service->reviewing_->on_change([self] { self->redis_->reviews_changed(); });
+  }
   service->gateway_ = std::make_unique<proxy::Gateway>(
       settings, std::move(policies.snapshot), *service->sink_, service->clock_, std::move(further));
   service->reloads_ = std::make_unique<ReloadThread>(
@@ -67,6 +74,7 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
     return std::unexpected(started.error());
   }
   if (service->state_) service->start_state();
+  if (service->redis_) service->start_redis();
   service->api_ = std::make_unique<admin::Api>(
       service->admin_options(), service->admin_hooks(),
       service->state_ ? &service->state_->executor() : nullptr, *service->sink_, service->clock_);
@@ -83,6 +91,7 @@ Service::~Service() {
     gateway_->stop_now();
     gateway_->wait();
   }
+  if (redis_) redis_->stop();
   if (reviewing_) reviewing_->stop();
   if (state_) state_->stop();
   reloads_.reset();
@@ -230,6 +239,7 @@ std::string Service::metrics() {
   stats.reloads_unchanged = reloads_unchanged_.load();
   stats.reloads_failed = reloads_failed_.load();
   stats.process = read_process_stats();
+  if (redis_) stats.redis = &redis_->stats();
   return render_metrics(gateway_->metrics(), stats);
 }
 

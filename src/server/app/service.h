@@ -16,6 +16,7 @@
 #include "server/app/config_watcher.h"
 #include "server/app/log_sink.h"
 #include "server/app/policy_set.h"
+#include "server/app/redis_link.h"
 #include "server/app/reload_thread.h"
 #include "server/app/reviewing.h"
 #include "server/app/state.h"
@@ -60,6 +61,7 @@ class Service {
   bool inputs_in_force();
 
   void start_state();
+  void start_redis();
   admin::Hooks admin_hooks();
   admin::Options admin_options() const;
   void publish(admin::Changed what, std::function<void(bool)> done);
@@ -78,6 +80,7 @@ class Service {
   std::unique_ptr<State> state_;
   std::unique_ptr<Reviewing> reviewing_;  // with state_
   std::unique_ptr<TeeSink> sink_;
+  std::unique_ptr<RedisLink> redis_;  // null: there is none
 
   // Of the reload thread, once start() is done.
   std::shared_ptr<const policy::Snapshot> in_force_;

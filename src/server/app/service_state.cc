@@ -36,6 +36,18 @@ void Service::start_state() {
        .policies = [this] { return inputs_in_force(); }});
 }
 
+// What another gateway has changed is looked for at once, rather than at the next poll.
+void Service::start_redis() {
+  redis_->start({.directory =
+                     [this] {
+                       if (state_) state_->keeper().poke();
+                     },
+                 .reviews =
+                     [this] {
+                       if (reviewing_) reviewing_->poke();
+                     }});
+}
+
 bool Service::take_directory(std::shared_ptr<const tenant::Directory> directory) {
   const auto taken = std::make_shared<std::promise<void>>();
   auto all_have_it = taken->get_future();
@@ -78,6 +90,7 @@ void Service::take_inputs() {
 
 void Service::publish(admin::Changed what, std::function<void(bool)> done) {
   if (what == admin::Changed::Nothing) return done(true);
+  if (redis_) redis_->directory_changed();
   state_->keeper().poke(std::move(done));
 }
 
@@ -121,6 +134,7 @@ admin::Facts Service::facts() {
   admin::Facts facts{.version = std::string(program_version()), .policy_revision = view.revision};
   facts.policies = view.policies.size();
   facts.audit_available = sink_->available();
+  if (redis_) facts.redis = redis_->up() ? "up" : "down";
   if (!state_) return facts;
   facts.database = sql::describe(state_->target());
   facts.database_healthy = state_->keeper().healthy();
@@ -163,6 +177,7 @@ admin::Hooks Service::admin_hooks() {
     return {};
   };
   hooks.unseal = [this] { return state_->unseal(); };
+  hooks.connect = [this] { return sql::open(state_->target()); };
   return hooks;
 }
 

@@ -16,6 +16,8 @@ struct Subcommand {
 
 int run_serve(Arguments arguments);
 int run_admin(Arguments arguments);
+int run_backup(Arguments arguments);
+int run_restore(Arguments arguments);
 int run_doctor(Arguments arguments);
 int run_scan(Arguments arguments);
 int run_coverage(Arguments arguments);

@@ -93,6 +93,7 @@ Status Gateway::Impl::open(bool any_admin_port) {
   shared->remote_counters = further.remote_counters;
   shared->policies_from_database = further.policies_from_database;
   if (further.pins != nullptr) shared->pins = further.pins;
+  if (further.counters != nullptr) shared->counters = further.counters;
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
     auto server_tls = net::TlsContext::server(settings.tls_cert, settings.tls_key);
     if (!server_tls) return std::unexpected(server_tls.error());

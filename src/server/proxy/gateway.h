@@ -14,6 +14,7 @@
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/limit/memory_store.h"
 #include "core/limit/deferred.h"
 #include "core/policy/pins.h"
 #include "core/policy/snapshot.h"
@@ -64,6 +65,7 @@ struct Further {
   PolicyJudge judge{};                     // none: no check API
   tenant::Approvals* approvals = nullptr;  // none: what wants approval is refused for good
   policy::PinStore* pins = nullptr;        // none: pins live in memory
+  limit::MemoryStore* counters = nullptr;  // none: what this process counts ends with it
   std::shared_ptr<const tenant::Directory> directory{};  // none: no integrations
   RemoteCounters remote_counters{};                      // none: limits are this process's own
   // Policies and bindings come from the database, too: a directory that is too old stops root

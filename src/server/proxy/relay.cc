@@ -72,9 +72,9 @@ void Relay::begin_exchange() {
   const auto& snapshot = worker_.snapshot();
   const policy::KeyRule* key = snapshot->key_rule(caller_.user_id);
   explains_ = key != nullptr && key->explain && asks_to_explain(head_);
-  limit::CounterStore* counters = &shared.counters;
+  limit::CounterStore* counters = shared.counters;
   if (limit::RemoteCounters* remote = worker_.remote_counters()) {
-    counters_.emplace(*remote, shared.counters, shared.settings.store.replicas,
+    counters_.emplace(*remote, *shared.counters, shared.settings.store.replicas,
                       [self = std::weak_ptr<Relay*>(self_)] {
                         if (const auto relay = self.lock()) (*relay)->limits_ready();
                       });
@@ -173,7 +173,11 @@ void Relay::found(std::optional<ApprovalAnswer> answer) {
     released.push_back({std::move(policy), std::move(rule)});
   }
   exchange_->release_rules(std::move(released));
-  decide_request();
+  if (step_ != Step::Deny) return decide_request();
+  std::string nothing;
+  step_ = exchange_->grant(nothing);  // the same: whoever let the answer be made let the request go
+  if (step_ != Step::Continue) return deny();
+  go_to_provider();
 }
 
 void Relay::decide_request() {
@@ -211,6 +215,10 @@ void Relay::asked(event::Phase phase, ApprovalAnswer answer) {
     case Kind::Held:
       return deny();
     case Kind::Granted:
+      // Another gateway's review of an answer, which this one had not heard of.
+      if (phase == event::Phase::Request && (answer.answer || !answer.released.empty())) {
+        return found(std::move(answer));
+      }
       break;
     case Kind::Rejected: {
       engine::Denial denial{.message = "Request rejected by a reviewer",

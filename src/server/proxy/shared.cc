@@ -86,6 +86,6 @@ Shared::Shared(Settings settings_in, audit::Sink& audit_in, const Clock& clock_i
       admin_gate(64, 0),
       ledger(settings.http.buffered_bytes_max),
       in_flight(total_in_flight(settings), settings.http.in_flight_per_key_max),
-      counters({.keys_max = settings.http.limit_keys_max, .hash_seed = random_seed()}) {}
+      own_counters({.keys_max = settings.http.limit_keys_max, .hash_seed = random_seed()}) {}
 
 }  // namespace capsem::proxy

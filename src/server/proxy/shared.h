@@ -85,7 +85,8 @@ struct Shared {
   net::ConnectionGate admin_gate;  // its own: clients cannot shut the operator out
   MemoryLedger ledger;
   InFlight in_flight;
-  limit::MemoryStore counters;
+  limit::MemoryStore own_counters;
+  limit::MemoryStore* counters = &own_counters;
   store::MemoryPins memory_pins;
   policy::PinStore* pins = &memory_pins;
   AdminHandler admin;

@@ -387,22 +387,31 @@ Result<std::unique_ptr<Connection>> open_postgres(const Target& target) {
   return connection;
 }
 
-std::string describe_postgres(const std::string& location) {
+Result<PostgresPlace> place_of_postgres(const std::string& location) {
   const Options options = parse(location);
-  if (!options) return "?";
-  std::string host = option(options, "host");
-  if (host.empty()) host = option(options, "hostaddr");
-  if (host.empty()) host = "localhost";
-  std::string port = option(options, "port");
-  if (port.empty()) port = "5432";
-  std::string name = option(options, "dbname");
-  if (name.empty()) name = option(options, "user");
-  return host + ":" + port + "/" + name;
+  if (!options) {
+    return gateway_error("store_invalid", "the address of the PostgreSQL database cannot be read");
+  }
+  PostgresPlace place{.host = option(options, "host"),
+                      .port = option(options, "port"),
+                      .user = option(options, "user"),
+                      .database = option(options, "dbname")};
+  if (place.host.empty()) place.host = option(options, "hostaddr");
+  if (place.host.empty()) place.host = "localhost";
+  if (place.port.empty()) place.port = "5432";
+  if (place.database.empty()) place.database = place.user;
+  return place;
+}
+
+std::string describe_postgres(const std::string& location) {
+  const auto place = place_of_postgres(location);
+  return place ? place->host + ":" + place->port + "/" + place->database : "?";
 }
 
 Status check_postgres(const std::string& location) {
-  if (parse(location)) return {};
-  return gateway_error("store_invalid", "the address of the PostgreSQL database cannot be read");
+  auto place = place_of_postgres(location);
+  if (!place) return std::unexpected(std::move(place.error()));
+  return {};
 }
 
 }  // namespace capsem::sql

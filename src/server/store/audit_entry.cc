@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/policy/decision.h"
+#include "server/tenant/directory.h"
 
 namespace capsem::store {
 namespace {
@@ -133,7 +134,8 @@ AuditEntry::AuditEntry(const audit::Record& record, std::string line)
       time_ms(record.started_wall_ms + record.duration_us / 1'000),
       bytes_(std::move(line)),
       line_size_(static_cast<std::uint32_t>(bytes_.size())) {
-  const std::string_view tenant = record.tenant.empty() ? "default" : record.tenant;
+  const std::string_view tenant =
+      record.tenant.empty() ? tenant::kDefaultTenant : std::string_view(record.tenant);
   const std::string_view caller = record.key_id.empty() ? record.user_id : record.key_id;
   append_parts({bounded(record.run_id, kNameBytesMax), bounded(tenant, kNameBytesMax),
                 bounded(record.integration, kNameBytesMax), bounded(caller, kNameBytesMax),

@@ -192,7 +192,8 @@ class Reader {
     tenant::Mac mac{};
     auto agents = from_json_list(row.text(6)), models = from_json_list(row.text(7)),
          policies = from_json_list(row.text(8));
-    LimitPolicy limits{.head = head_of_made("key/" + id + "/limits", "key " + name)};
+    LimitPolicy limits;
+    limits.head = head_of_made("key/" + id + "/limits", "key " + name);
     bool limited = false;
     auto globs = policy::GlobList::compile(agents.value_or(std::vector<std::string>()));
     const bool sound = row.blob(5).size() == mac.size() && agents && models && policies && globs &&
@@ -274,7 +275,8 @@ class Reader {
 
   static policy::Policy quota(const std::string& id, std::string name, std::uint64_t evaluations,
                               LimitPolicy::Per per) {
-    LimitPolicy limits{.head = head_of_made(id + "/quota", std::move(name))};
+    LimitPolicy limits;
+    limits.head = head_of_made(id + "/quota", std::move(name));
     limits.per = per;
     // 0 would be no limit at all.
     limits.evaluations_per_month = std::max<std::uint64_t>(evaluations, 1);

@@ -135,6 +135,12 @@ Result<std::optional<tenant::ApprovalAnswer>> ReviewDesk::use(sql::Connection& c
                                                               const Review& review) {
   Answer answer;
   answer.review_id = review.id;
+  const bool made_again = search.opens && search.question.phase == event::Phase::Response;
+  if (review.status == ReviewStatus::Approved && review.has_answer && made_again) {
+    // The answer that was approved is another one, made for the same request; a retry receives it.
+    answer.kind = Kind::Held;
+    return answer;
+  }
   if (review.status == ReviewStatus::Approved) return grant(connection, search, review);
   if (review.status == ReviewStatus::Rejected) {
     answer.kind = Kind::Rejected;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "core/audit/json_line.h"
 #include "core/wire/json.h"
@@ -10,7 +11,7 @@
 namespace capsem::store {
 namespace {
 
-constexpr std::size_t kTextBytesMax = 1'024, kViolationsMax = 100;
+constexpr std::size_t kTextBytesMax = 4'096, kRepeatsMax = 100;
 
 // Owns a text with the padding that the reader wants.
 class Parsed {
@@ -43,8 +44,13 @@ std::string_view phase_word(event::Phase phase) {
 
 std::string violations_json(std::span<const policy::Decision> decisions) {
   audit::JsonLine line(kTextBytesMax);
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  std::size_t written = 0;
   line.open_array();
-  for (const policy::Decision& one : decisions.first(std::min(decisions.size(), kViolationsMax))) {
+  for (const policy::Decision& one : decisions) {
+    const bool first = seen.emplace(one.policy, one.rule).second;
+    if (!first && written >= kRepeatsMax) continue;
+    ++written;
     line.open_object();
     line.text("id", one.id);
     line.text("policy", one.policy);

@@ -16,7 +16,8 @@
 
 namespace capsem::store {
 
-// [{"id","policy","rule","severity","message","enforcement","phase"}], a hundred at most.
+// [{"id","policy","rule","severity","message","enforcement","phase"}]. Of one rule many may
+// be left out, never all: what was approved is told by this list.
 std::string violations_json(std::span<const policy::Decision> decisions);
 
 // (policy, rule) of each, sorted, once each.

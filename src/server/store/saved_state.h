@@ -1,17 +1,11 @@
-// What of this gateway's memory outlives it, in one place: tool pins and counters, loaded at the
-// start and saved by one thread with one connection.
+// What of this gateway's memory outlives it, in one place: tool pins and counters of limits, loaded
+// at the start and saved by one thread with one connection.
 //
-//   auto saved = SavedState::open(target, clock, gateway_name);   pins are loaded
-//   Gateway gateway(..., {.pins = &saved->pins()});
-//   saved->keep(gateway.counters());                              counters are loaded
-//   gateway.start(); ... gateway.wait();
-//   saved.reset();                                                everything is saved once more
-//
-// An object of its owner's thread, but for pins().
+// Thread-safe: pins() and counters() are called from all loops. Outlives the gateway that uses it;
+// when it ends everything is saved once more.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "core/base/clock.h"
@@ -25,27 +19,26 @@ namespace capsem::store {
 
 class SavedState {
  public:
-  // `clock` outlives this. `gateway`: this gateway's own name, the same after a restart. REQUIRES:
-  // the database is migrated.
+  struct Options {
+    std::string gateway;  // this gateway's own name, the same after a restart
+    std::size_t counters_max = 100'000;
+  };
+  // `clock` outlives this. REQUIRES: the database is migrated.
   static Result<std::unique_ptr<SavedState>> open(const sql::Target& target, const Clock& clock,
-                                                  const std::string& gateway);
+                                                  const Options& options);
 
   policy::PinStore& pins() { return pins_; }
-
-  // Loads `counters`, which outlive this, and begins to save. Once; before anything is counted.
-  Status keep(limit::MemoryStore& counters);
+  limit::MemoryStore& counters() { return counters_; }
 
  private:
-  SavedState(sql::Target target, const Clock& clock, std::string gateway);
+  SavedState(const Clock& clock, const Options& options);
+  Status load(sql::Connection& connection);
+  void start(const sql::Target& target);
 
-  // Constant after construction.
-  const sql::Target target_;
-  const Clock& clock_;
-  const std::string gateway_;
-
+  limit::MemoryStore counters_;
+  SavedCounters saved_counters_;
   SavedPins pins_;
-  std::optional<SavedCounters> counters_;
-  std::optional<Saver> saver_;  // last: its thread uses what is above
+  std::unique_ptr<Saver> saver_;  // last: its thread uses what is above
 };
 
 }  // namespace capsem::store

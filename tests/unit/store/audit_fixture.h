@@ -22,7 +22,7 @@
 
 namespace capsem::store {
 
-constexpr std::uint32_t kLongMs = 60'000;  // tests do not depend on how busy the machine is
+constexpr std::uint32_t kLongMs = 30'000;  // tests do not depend on how busy the machine is
 
 class RunningClock final : public Clock {
  public:

@@ -200,7 +200,7 @@ TEST_P(AuditWriterTest, SegmentsHaveSoManyBytes) {
   auto writer = start(small);
   for (int i = 0; i < 9; ++i) writer->write(allowed_record(i));
   ASSERT_TRUE(writer->flush(kLongMs));
-  EXPECT_EQ(count("SELECT COUNT(*) FROM audit_segment"), 3);
+  EXPECT_EQ(count("SELECT COUNT(*) FROM audit_segment"), 2) << "of five lines and of four";
   EXPECT_LE(count("SELECT MAX(bytes) FROM audit_segment"), 5 * line_bytes);
   audit::Record large = allowed_record(9);
   large.path.assign(1'000, 'x');

@@ -321,6 +321,29 @@ TEST_P(ADesk, AReviewOfAnAnswerGoesBeforeOneOfTheRequest) {
   EXPECT_EQ(ask(a_question()).review_id, request);
 }
 
+TEST_P(ADesk, AnAnswerMadeMeanwhileDoesNotUseTheApprovalOfAnother) {
+  const std::string id = approved(an_answer_question("the one that was shown"));
+  const auto held = ask(an_answer_question("another"));
+  EXPECT_EQ(word(held.kind), "held");
+  EXPECT_EQ(held.review_id, id);
+  const auto granted = ask(a_question());
+  EXPECT_EQ(word(granted.kind), "granted");
+  ASSERT_TRUE(granted.answer);
+  EXPECT_EQ(granted.answer->body, "the one that was shown");
+}
+
+TEST_P(ADesk, AnAnswerThatIsMadeAgainIsHeldForWhatWasNotShown) {
+  restart(nullptr);  // nothing is kept
+  const std::string id = approved(an_answer_question());
+  auto more = an_answer_question();
+  more.decisions.push_back(a_decision("leaks", "numbers", event::Phase::Response));
+  const auto held = ask(more);
+  EXPECT_EQ(word(held.kind), "held");
+  EXPECT_NE(held.review_id, id);
+  EXPECT_EQ(decide(held.review_id, true), "");
+  EXPECT_EQ(asked(an_answer_question()), "granted");  // fewer rules
+}
+
 TEST_P(ADesk, ARejectedAnswerIsNotAskedForAgain) {
   const auto held = ask(an_answer_question());
   EXPECT_EQ(decide(held.review_id, false), "");

@@ -225,12 +225,11 @@ TEST_P(WhatOutlives, MemoryAndTableOfPinsAreBounded) {
 
 TEST_P(WhatOutlives, OneObjectKeepsItAll) {
   for (int run = 1; run <= 3; ++run) {
-    MemoryStore store;
-    auto saved = SavedState::open(target_, clock_, "one");
+    auto saved = SavedState::open(target_, clock_, {.gateway = "one"});
     ASSERT_TRUE(saved);
     EXPECT_EQ((*saved)->pins().look("p", "t", "d"), run == 1 ? PinState::New : PinState::Unchanged);
-    EXPECT_DONE((*saved)->keep(store));
-    EXPECT_EQ(take(store, "k", 2), run <= 2 ? limit::Outcome::Taken : limit::Outcome::Refused);
+    EXPECT_EQ(take((*saved)->counters(), "k", 2),
+              run <= 2 ? limit::Outcome::Taken : limit::Outcome::Refused);
     saved->reset();  // saves
     clock_.pass(kSecond);
   }

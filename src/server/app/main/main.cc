@@ -25,6 +25,8 @@ using capsem::app::Subcommand;
 constexpr Subcommand kSubcommands[] = {
     {"serve", "the gateway", capsem::app::run_serve},
     {"admin", "administer a running gateway through its admin API", capsem::app::run_admin},
+    {"backup", "copy the database while the gateway runs", capsem::app::run_backup},
+    {"restore", "put a backup in the place of the database", capsem::app::run_restore},
     {"doctor", "check settings, stores, certificates, providers and the clock",
      capsem::app::run_doctor},
     {"demo", "play the founding demo against itself; needs no key and no network",
