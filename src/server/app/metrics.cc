@@ -193,6 +193,40 @@ void program(MetricsText& text, const ProgramStats& stats) {
   text.sample(std::uint64_t{stats.policies_current ? 1U : 0U});
 }
 
+void state(MetricsText& text, const ProgramStats& stats) {
+  const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    text.family(name, "gauge", help);
+    text.sample(value);
+  };
+  gauge("capsem_database_up", "1: the database answered the last look.", stats.database_up);
+  gauge("capsem_directory_age_milliseconds",
+        "Since the database was last known to say who may call.", stats.directory_age_ms);
+  gauge("capsem_integrations", "Integrations in memory.", stats.integrations);
+  gauge("capsem_gateway_keys", "Gateway keys in memory.", stats.keys);
+  gauge("capsem_row_problems", "Rows that cannot be used, as a secret that does not open.",
+        stats.row_problems);
+  gauge("capsem_vault_sealed", "1: provider keys are wiped from memory.", stats.sealed);
+}
+
+void audit(MetricsText& text, const store::AuditStats& stats) {
+  const auto one = [&](std::string_view name, std::string_view type, std::string_view help,
+                       std::uint64_t value) {
+    text.family(name, type, help);
+    text.sample(value);
+  };
+  one("capsem_audit_available", "gauge", "1: records can be kept.", stats.available);
+  one("capsem_audit_records_total", "counter", "Records that are kept.", stats.written);
+  one("capsem_audit_lost_total", "counter", "Records that could not be kept.", stats.lost);
+  one("capsem_audit_refused_total", "counter", "Callers that were told that nothing can be kept.",
+      stats.refused);
+  one("capsem_audit_commits_total", "counter", "Transactions.", stats.commits);
+  one("capsem_audit_failures_total", "counter", "Transactions that failed.", stats.failures);
+  one("capsem_audit_queued_bytes", "gauge", "Records that wait in memory.", stats.queued_bytes);
+  one("capsem_audit_spool_bytes", "gauge", "Records that wait in the spool.", stats.spool_bytes);
+  one("capsem_audit_retired_segments_total", "counter", "Segments that retention has removed.",
+      stats.retired_segments);
+}
+
 void redis_calls(MetricsText& text, const redis::Stats& stats) {
   text.family("capsem_redis_up", "gauge",
               "1: every connection to Redis answers; 0: limits go by their on_store_down");
@@ -224,6 +258,8 @@ std::string render_metrics(Shards shards, const ProgramStats& stats) {
     text.sample(total(shards, [&](const MetricShard& s) -> const Count& { return s.*row.count; }));
   }
   process(text, stats.process);
+  if (stats.has_state) state(text, stats);
+  if (stats.has_audit) audit(text, stats.audit);
   return text.take();
 }
 

@@ -9,6 +9,7 @@
 #include "server/app/process_stats.h"
 #include "server/proxy/metrics.h"
 #include "server/redis/client.h"
+#include "server/store/audit_writer.h"
 
 namespace capsem::app {
 
@@ -19,6 +20,12 @@ struct ProgramStats {
   std::uint64_t reloads = 0, reloads_unchanged = 0, reloads_failed = 0;
   bool policies_current = true;  // the last reload was not refused
   ProcessStats process{};
+  // Of a gateway with a database.
+  bool has_state = false;
+  bool database_up = false, sealed = false, audit_available = false;
+  std::uint64_t directory_age_ms = 0, integrations = 0, keys = 0, row_problems = 0;
+  store::AuditStats audit{};
+  bool has_audit = false;
   const redis::Stats* redis = nullptr;  // null: there is none
 };
 
