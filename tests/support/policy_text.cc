@@ -122,6 +122,10 @@ std::string own(const FlowPolicy& policy) {
   return out + " tools" + list(policy.tools_allow) + " hosts" + list(policy.hosts_allow);
 }
 
+std::string own(const OwnKeysPolicy& policy) {
+  return "names" + list(policy.names);
+}
+
 }  // namespace
 
 std::string text_of(const Condition& condition) {

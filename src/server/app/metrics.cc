@@ -215,6 +215,21 @@ void program(MetricsText& text, const ProgramStats& stats) {
   text.sample(std::uint64_t{stats.policies_current ? 1U : 0U});
 }
 
+void state(MetricsText& text, const ProgramStats& stats) {
+  const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    text.family(name, "gauge", help);
+    text.sample(value);
+  };
+  gauge("capsem_database_up", "1: the database answered the last look.", stats.database_up);
+  gauge("capsem_directory_age_milliseconds",
+        "Since the database was last known to say who may call.", stats.directory_age_ms);
+  gauge("capsem_integrations", "Integrations in memory.", stats.integrations);
+  gauge("capsem_gateway_keys", "Gateway keys in memory.", stats.keys);
+  gauge("capsem_row_problems", "Rows that cannot be used, as a secret that does not open.",
+        stats.row_problems);
+  gauge("capsem_vault_sealed", "1: provider keys are wiped from memory.", stats.sealed);
+}
+
 void redis_calls(MetricsText& text, const redis::Stats& stats) {
   text.family("capsem_redis_up", "gauge",
               "1: every connection to Redis answers; 0: limits go by their on_store_down");
@@ -246,6 +261,7 @@ std::string render_metrics(Shards shards, const ProgramStats& stats) {
     text.sample(total(shards, [&](const MetricShard& s) -> const Count& { return s.*row.count; }));
   }
   process(text, stats.process);
+  if (stats.has_state) state(text, stats);
   return text.take();
 }
 

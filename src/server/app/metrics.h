@@ -22,6 +22,10 @@ struct ProgramStats {
   std::uint64_t reloads = 0, reloads_unchanged = 0, reloads_failed = 0;
   bool policies_current = true;  // the last reload was not refused
   ProcessStats process{};
+  // Of a gateway with a database.
+  bool has_state = false;
+  bool database_up = false, sealed = false;
+  std::uint64_t directory_age_ms = 0, integrations = 0, keys = 0, row_problems = 0;
   const redis::Stats* redis = nullptr;  // null: there is none
 };
 
