@@ -177,6 +177,27 @@ void process(MetricsText& text, const ProcessStats& stats) {
   text.sample(stats.start_time_seconds);
 }
 
+void write_audit(MetricsText& text, const store::AuditStats& audit) {
+  text.family("capsem_audit_available", "gauge", "1 while records can be kept");
+  text.sample(std::uint64_t{audit.available ? 1U : 0U});
+  text.family("capsem_audit_records_total", "counter", "Records by what became of them");
+  text.sample(audit.written, {{"outcome", "written"}});
+  text.sample(audit.lost, {{"outcome", "lost"}});
+  text.family("capsem_audit_refused_total", "counter", "Callers told that no record can be kept");
+  text.sample(audit.refused);
+  text.family("capsem_audit_commits_total", "counter", "Transactions of the audit by outcome");
+  text.sample(audit.commits, {{"outcome", "done"}});
+  text.sample(audit.failures, {{"outcome", "failed"}});
+  text.family("capsem_audit_queue_bytes", "gauge", "Memory of records that wait to be written");
+  text.sample(audit.queued_bytes);
+  text.family("capsem_audit_spool_bytes", "gauge", "Records on disk that wait for the database");
+  text.sample(audit.spool_bytes);
+  text.family("capsem_audit_last_commit_seconds", "gauge", "How long the latest commit took");
+  text.sample(static_cast<double>(audit.last_commit_us) / 1e6);
+  text.family("capsem_audit_segments_retired_total", "counter", "Segments that retention removed");
+  text.sample(audit.retired_segments);
+}
+
 void program(MetricsText& text, const ProgramStats& stats) {
   text.family("capsem_build_info", "gauge", "Version of the program and revision of its policies");
   text.sample(std::uint64_t{1}, {{"version", stats.version}, {"revision", stats.revision}});
@@ -184,6 +205,7 @@ void program(MetricsText& text, const ProgramStats& stats) {
   text.sample(stats.records_written);
   text.family("capsem_records_dropped_total", "counter", "Records lost because the log was stuck");
   text.sample(stats.records_dropped);
+  if (stats.audit) write_audit(text, *stats.audit);
   text.family("capsem_policy_reloads_total", "counter", "Reloads of the policies by outcome");
   text.sample(stats.reloads, {{"outcome", "done"}});
   text.sample(stats.reloads_unchanged, {{"outcome", "unchanged"}});
@@ -206,25 +228,6 @@ void state(MetricsText& text, const ProgramStats& stats) {
   gauge("capsem_row_problems", "Rows that cannot be used, as a secret that does not open.",
         stats.row_problems);
   gauge("capsem_vault_sealed", "1: provider keys are wiped from memory.", stats.sealed);
-}
-
-void audit(MetricsText& text, const store::AuditStats& stats) {
-  const auto one = [&](std::string_view name, std::string_view type, std::string_view help,
-                       std::uint64_t value) {
-    text.family(name, type, help);
-    text.sample(value);
-  };
-  one("capsem_audit_available", "gauge", "1: records can be kept.", stats.available);
-  one("capsem_audit_records_total", "counter", "Records that are kept.", stats.written);
-  one("capsem_audit_lost_total", "counter", "Records that could not be kept.", stats.lost);
-  one("capsem_audit_refused_total", "counter", "Callers that were told that nothing can be kept.",
-      stats.refused);
-  one("capsem_audit_commits_total", "counter", "Transactions.", stats.commits);
-  one("capsem_audit_failures_total", "counter", "Transactions that failed.", stats.failures);
-  one("capsem_audit_queued_bytes", "gauge", "Records that wait in memory.", stats.queued_bytes);
-  one("capsem_audit_spool_bytes", "gauge", "Records that wait in the spool.", stats.spool_bytes);
-  one("capsem_audit_retired_segments_total", "counter", "Segments that retention has removed.",
-      stats.retired_segments);
 }
 
 void redis_calls(MetricsText& text, const redis::Stats& stats) {
@@ -259,7 +262,6 @@ std::string render_metrics(Shards shards, const ProgramStats& stats) {
   }
   process(text, stats.process);
   if (stats.has_state) state(text, stats);
-  if (stats.has_audit) audit(text, stats.audit);
   return text.take();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,15 +18,14 @@ namespace capsem::app {
 struct ProgramStats {
   std::string version{}, revision{};  // of the program, of the policies
   std::uint64_t records_written = 0, records_dropped = 0;
+  std::optional<store::AuditStats> audit{};  // nothing: there is none
   std::uint64_t reloads = 0, reloads_unchanged = 0, reloads_failed = 0;
   bool policies_current = true;  // the last reload was not refused
   ProcessStats process{};
   // Of a gateway with a database.
   bool has_state = false;
-  bool database_up = false, sealed = false, audit_available = false;
+  bool database_up = false, sealed = false;
   std::uint64_t directory_age_ms = 0, integrations = 0, keys = 0, row_problems = 0;
-  store::AuditStats audit{};
-  bool has_audit = false;
   const redis::Stats* redis = nullptr;  // null: there is none
 };
 

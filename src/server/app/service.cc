@@ -10,6 +10,7 @@
 
 #include "core/policy/diff.h"
 #include "core/policy/self_test.h"
+#include "server/app/auditing.h"
 #include "server/app/disk.h"
 #include "server/app/metrics.h"
 #include "server/app/policy_list.h"
@@ -256,10 +257,7 @@ std::string Service::metrics() {
     stats.keys = directory->keys();
     stats.row_problems = state_->keeper().problems();
   }
-  if (const store::AuditWriter* writer = stores_->writer()) {
-    stats.has_audit = true;
-    stats.audit = writer->stats();
-  }
+  if (const store::AuditWriter* audit = stores_->audit()) stats.audit = audit->stats();
   if (redis_) stats.redis = &redis_->stats();
   return render_metrics(gateway_->metrics(), stats);
 }

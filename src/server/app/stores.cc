@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/app/auditing.h"
+
 namespace capsem::app {
 namespace {
 
@@ -21,18 +23,6 @@ std::string name_of(const proxy::Settings& settings, const sql::Target& target) 
   return fmt::format("{}:{}", host.data(), settings.port);
 }
 
-store::AuditOnFailure on_failure_of(proxy::AuditFailure failure) {
-  switch (failure) {
-    case proxy::AuditFailure::Closed:
-      return store::AuditOnFailure::Closed;
-    case proxy::AuditFailure::Spool:
-      return store::AuditOnFailure::Spool;
-    case proxy::AuditFailure::Open:
-      return store::AuditOnFailure::Open;
-  }
-  return store::AuditOnFailure::Closed;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Stores>> Stores::start(const proxy::Settings& settings, State* state,
@@ -42,11 +32,9 @@ Result<std::unique_ptr<Stores>> Stores::start(const proxy::Settings& settings, S
     stores->has_database_ = true;
     stores->target_ = state->target();
     stores->gateway_ = name_of(settings, state->target());
-    if (settings.audit.enabled) {
-      if (Status done = stores->start_audit(settings, *state); !done) {
-        return std::unexpected(done.error());
-      }
-    }
+    auto writer = start_audit(settings, *state, clock);
+    if (!writer) return std::unexpected(writer.error());
+    stores->writer_ = std::move(*writer);
     if (Status done = stores->load_pins(*state); !done) return std::unexpected(done.error());
     stores->load_counters(settings.http.limit_keys_max);
   }
@@ -55,35 +43,6 @@ Result<std::unique_ptr<Stores>> Stores::start(const proxy::Settings& settings, S
 
 Stores::~Stores() {
   stop();
-}
-
-Status Stores::start_audit(const proxy::Settings& settings, State& state) {
-  const proxy::AuditSettings& given = settings.audit;
-  store::AuditWriterOptions options;
-  options.target = target_;
-  if (target_.kind == sql::Kind::Postgres) options.gateway = gateway_;
-  options.on_failure = on_failure_of(given.on_failure);
-  options.write_ms_max = given.write_ms_max;
-  options.group_ms = given.group_ms;
-  options.group_records = given.group_records;
-  options.lazy_ms = given.lazy_ms;
-  options.queue_bytes_max = given.queue_bytes_max;
-  if (!settings.data_dir.empty()) options.spool_path = settings.data_dir + "/audit.spool";
-  options.spool_bytes_max = given.spool_bytes_max;
-  options.segment_records_max = given.segment_records_max;
-  options.segment_bytes_max = given.segment_bytes_max;
-  options.retention_days = given.retention_days;
-  options.retention_bytes_max = given.retention_bytes_max;
-  options.content_bytes_max = given.content_bytes_max;
-  auto writer = store::AuditWriter::start(
-      std::move(options), clock_,
-      {.vault = state.vault().get(), .mask = store::make_personal_data_mask()});
-  if (!writer) return std::unexpected(writer.error());
-  writer_ = std::move(*writer);
-  // Until it has spoken to its database it answers nobody; the first request should not be the one
-  // to find out.
-  writer_->flush(given.write_ms_max);
-  return {};
 }
 
 Status Stores::load_pins(State& state) {

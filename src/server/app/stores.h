@@ -31,8 +31,8 @@ class Stores {
                                                const Clock& clock);
   ~Stores();
 
-  audit::Sink* audit() { return writer_.get(); }  // null: there is none
-  const store::AuditWriter* writer() const { return writer_.get(); }
+  store::AuditWriter* audit() { return writer_.get(); }  // null: there is none
+  const store::AuditWriter* audit() const { return writer_.get(); }
 
   void equip(proxy::Further& further);
   void begin();
@@ -40,7 +40,6 @@ class Stores {
 
  private:
   explicit Stores(const Clock& clock) : clock_(clock) {}
-  Status start_audit(const proxy::Settings& settings, State& state);
   Status load_pins(State& state);
   void load_counters(std::size_t keys_max);
 
