@@ -117,6 +117,9 @@ bool Session::answered_locally() {
     case Action::Ready:
       if (worker_.shared().draining.load(std::memory_order_relaxed)) {
         answer(plain(503, R"({"status":"draining"})"));
+      } else if (!worker_.shared().audit.available() ||
+                 (worker_.directory() && worker_.directory()->sealed())) {
+        answer(plain(503, R"({"status":"unavailable"})"));
       } else {
         answer(plain(200, R"({"status":"ready"})"));
       }
@@ -261,9 +264,9 @@ bool Session::authorized(const Secret& token) {
   return false;
 }
 
-// Promise 3: nothing that cannot be recorded may begin.
+// Promise 3: nothing that cannot be recorded may begin. Asking how a review stands begins nothing.
 bool Session::recordable() {
-  if (worker_.shared().audit.available()) return true;
+  if (route_.action == Action::Poll || worker_.shared().audit.available()) return true;
   answer(audit_answer(style_));
   return false;
 }
