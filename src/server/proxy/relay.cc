@@ -214,7 +214,7 @@ void Relay::asked(event::Phase phase, ApprovalAnswer answer) {
   if (begun_) return deny();  // a stream that has partly left ends, whatever becomes of its review
   switch (answer.kind) {
     case Kind::Held:
-      return deny();
+      return deny_held();
     case Kind::Granted:
       // Another gateway's review of an answer, which this one had not heard of.
       if (phase == event::Phase::Request && (answer.answer || !answer.released.empty())) {

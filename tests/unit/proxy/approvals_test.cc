@@ -250,7 +250,11 @@ TEST_F(Approvals, AnAnswerThatIsLookedForMayBeHeldRejectedOrNotThere) {
   EXPECT_EQ(status_in(world.ask_openai("x")), "200");
   EXPECT_EQ(world.provider.count(), 1U);
   world.approvals.finds(ApprovalAnswer{.kind = Kind::Held, .review_id = "r-5"});
-  EXPECT_EQ(status_in(world.ask_openai("x")), "403");
+  const std::string held = world.ask_openai("x");
+  EXPECT_EQ(status_in(held), "403");
+  EXPECT_THAT(held, HasSubstr("Request held for review. 1 violation(s) detected."));
+  EXPECT_THAT(held, HasSubstr(R"("code":"approval_required")"));
+  EXPECT_THAT(held, HasSubstr(R"("poll_url":"/v1/reviews/r-5")"));
   world.approvals.finds(ApprovalAnswer{.kind = Kind::Rejected, .review_id = "r-5"});
   EXPECT_THAT(world.ask_openai("x"), HasSubstr("approval_rejected"));
   world.approvals.finds(ApprovalAnswer{.kind = Kind::Unavailable});

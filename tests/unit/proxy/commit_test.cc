@@ -243,6 +243,8 @@ TEST(Commit, WhatCannotBeRecordedDoesNotBegin) {
     EXPECT_THAT(answer, HasSubstr("retry-after: 1\r\n"));
   }
   EXPECT_EQ(status_in(world.ask("GET", "/health", "", "")), "200");
+  // How a review stands may be asked: nothing comes of it.
+  EXPECT_EQ(status_in(world.ask("GET", "/v1/reviews/r-1", "", World::bearer("sk-own"))), "200");
   EXPECT_EQ(world.provider.count(), 0U);
   world.sink.available_ = true;
   EXPECT_EQ(status_in(world.ask_root("x")), "200");
