@@ -17,7 +17,8 @@ Exchanged Relay::exchanged() const {
           .caller = caller_,
           .request_id = request_id_,
           .run_id = run_id_,
-          .review_id = review_id_};
+          .review_id = review_id_,
+          .content = session_.content()};
 }
 
 // Has something been decided that is not on record yet, and must be before its answer leaves?
@@ -180,6 +181,11 @@ void Relay::complete(int status, std::string_view outcome, std::string_view code
 void Relay::finish() {
   if (finished_) return;
   finished_ = true;
+  // Shared limits are the worker's, which may be gone before a loop's last retired objects are.
+  if (counters_) {
+    exchange_.reset();
+    counters_.reset();
+  }
   session_.work_done();
 }
 
