@@ -220,7 +220,7 @@ def test_x7_root_routes_say_it_in_their_own_words(house, mock):
 def test_r49_t21_reviews_belong_to_their_integration_and_their_tenant(house, mock):
     review = house.caller.held(HELD + " for tenants")
     other = house.new_integration("other-openai")
-    assert house.new_caller(other).poll(review, 404)["code"] == "review_not_found"
+    assert house.new_caller(other).poll(review, 404)["code"] == "unknown_review"
     assert house.caller.poll("0" * 8, 404) == house.new_caller(other).poll(review, 404)
     assert house.caller.http.get(f"/v1/reviews/{review}", headers={
         "authorization": "Bearer ag_live_unknown"}).status_code == 401
@@ -321,7 +321,7 @@ def test_reviews_without_their_database_are_503(make_house, mock, postgres):
     try:
         held = house.caller.chat(HELD)
         assert held.status_code == 503, held.text
-        assert house.caller.poll(review, 503)["code"] == "reviews_unavailable"
+        assert house.caller.poll(review, 503)["code"] == "approvals_unavailable"
     finally:
         postgres.resume()
     wait_until(lambda: house.caller.chat(HELD).status_code == 403)
