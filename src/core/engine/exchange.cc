@@ -53,6 +53,7 @@ void Exchange::Impl::open_hearing() {
 // The exchange is denied when a decision so far forbids it.
 Step Exchange::Impl::settle() {
   verdict = strictest(decisions);
+  held.reset();
   if (const auto* decision = settling(decisions, settings.confirm_allows)) return deny(*decision);
   return Step::Continue;
 }

@@ -31,7 +31,6 @@ Step Exchange::grant(std::string& out) {
   x.denial = {};
   x.decided_by.clear();
   if (x.settle() == Step::Deny) return Step::Deny;
-  x.held.reset();
   if (x.stream) {
     x.stream->release_rest(out);
   } else {
