@@ -148,15 +148,22 @@ void PostgresServer::signal_all(int signal) const {
 
 void PostgresServer::pause() {
   signal_all(SIGSTOP);
+  paused_ = true;
 }
 void PostgresServer::resume() {
   signal_all(SIGCONT);
+  paused_ = false;
+}
+void PostgresServer::heal() {
+  if (paused_) resume();
+  if (postmaster_ == 0) start();
 }
 
 void PostgresServer::kill() {
   signal_all(SIGKILL);
   ::waitpid(postmaster_, nullptr, 0);
   postmaster_ = 0;
+  paused_ = false;
 }
 
 std::string PostgresServer::new_database() {

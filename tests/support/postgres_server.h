@@ -22,6 +22,7 @@ class PostgresServer {
   void resume();  // SIGCONT
   void kill();    // SIGKILL, all of it
   void start();   // after kill()
+  void heal();    // running again, whatever was done to it
   // Ends all sessions, as an administrator or a fail-over does.
   void end_sessions();
 
@@ -37,6 +38,7 @@ class PostgresServer {
 
   std::string folder_;
   int postmaster_ = 0;
+  bool paused_ = false;
   int databases_ = 0;
 };
 

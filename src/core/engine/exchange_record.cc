@@ -23,6 +23,10 @@ audit::Record Exchange::take_record() {
   record.request_inspected = x.request_inspected;
   record.answer_inspected = x.answer_inspected;
   record.not_checked = std::move(x.ledger.not_checked);
+  // Unlike a root route, an integration is judged by what is bound to it alone (R39).
+  if (!x.subject.integration_id.empty() && x.hearing.opened() && !x.hearing.judged_by_files()) {
+    record.not_checked.push_back({"request", "no policy is bound"});
+  }
   record.usage = x.answer_facts.usage;
   if (const auto price = x.snapshot->prices().price_of(record.model);
       price && record.usage.known) {

@@ -144,8 +144,10 @@ Status Exchange::Impl::judge_request() {
 // R57: whoever is refused already costs no slot. Both kinds of limits are asked before any of them
 // waits, so that there is one round trip to wait for.
 Exchange::Impl::Admission Exchange::Impl::ask_limits() {
-  const limit::Caller caller{
-      .user_id = subject.key, .agent = subject.agent, .integration = subject.integration};
+  const limit::Caller caller{.user_id = subject.key,
+                             .agent = subject.agent,
+                             .integration = subject.integration,
+                             .integration_id = subject.integration_id};
   limit::Ask ask{.model = subject.model,
                  .input_bytes = request.size(),
                  .max_tokens = {},

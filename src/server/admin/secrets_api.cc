@@ -64,6 +64,7 @@ AdminReply create(Call& call, const Hooks& hooks) {
       store::create_secret(*call.connection, *vault, std::move(row), value, call.now_ms);
   if (!made) return error_reply(made.error());
   call.about(made->id, made->tenant);
+  call.changes(Changed::Directory);
   return data_reply(show(*made), 201);
 }
 

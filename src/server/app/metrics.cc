@@ -177,6 +177,27 @@ void process(MetricsText& text, const ProcessStats& stats) {
   text.sample(stats.start_time_seconds);
 }
 
+void write_audit(MetricsText& text, const store::AuditStats& audit) {
+  text.family("capsem_audit_available", "gauge", "1 while records can be kept");
+  text.sample(std::uint64_t{audit.available ? 1U : 0U});
+  text.family("capsem_audit_records_total", "counter", "Records by what became of them");
+  text.sample(audit.written, {{"outcome", "written"}});
+  text.sample(audit.lost, {{"outcome", "lost"}});
+  text.family("capsem_audit_refused_total", "counter", "Callers told that no record can be kept");
+  text.sample(audit.refused);
+  text.family("capsem_audit_commits_total", "counter", "Transactions of the audit by outcome");
+  text.sample(audit.commits, {{"outcome", "done"}});
+  text.sample(audit.failures, {{"outcome", "failed"}});
+  text.family("capsem_audit_queue_bytes", "gauge", "Memory of records that wait to be written");
+  text.sample(audit.queued_bytes);
+  text.family("capsem_audit_spool_bytes", "gauge", "Records on disk that wait for the database");
+  text.sample(audit.spool_bytes);
+  text.family("capsem_audit_last_commit_seconds", "gauge", "How long the latest commit took");
+  text.sample(static_cast<double>(audit.last_commit_us) / 1e6);
+  text.family("capsem_audit_segments_retired_total", "counter", "Segments that retention removed");
+  text.sample(audit.retired_segments);
+}
+
 void program(MetricsText& text, const ProgramStats& stats) {
   text.family("capsem_build_info", "gauge", "Version of the program and revision of its policies");
   text.sample(std::uint64_t{1}, {{"version", stats.version}, {"revision", stats.revision}});
@@ -184,6 +205,7 @@ void program(MetricsText& text, const ProgramStats& stats) {
   text.sample(stats.records_written);
   text.family("capsem_records_dropped_total", "counter", "Records lost because the log was stuck");
   text.sample(stats.records_dropped);
+  if (stats.audit) write_audit(text, *stats.audit);
   text.family("capsem_policy_reloads_total", "counter", "Reloads of the policies by outcome");
   text.sample(stats.reloads, {{"outcome", "done"}});
   text.sample(stats.reloads_unchanged, {{"outcome", "unchanged"}});
@@ -191,6 +213,21 @@ void program(MetricsText& text, const ProgramStats& stats) {
   text.family("capsem_policies_current", "gauge",
               "1: the last reload was taken; 0: it was refused, and older policies are in force");
   text.sample(std::uint64_t{stats.policies_current ? 1U : 0U});
+}
+
+void state(MetricsText& text, const ProgramStats& stats) {
+  const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    text.family(name, "gauge", help);
+    text.sample(value);
+  };
+  gauge("capsem_database_up", "1: the database answered the last look.", stats.database_up);
+  gauge("capsem_directory_age_milliseconds",
+        "Since the database was last known to say who may call.", stats.directory_age_ms);
+  gauge("capsem_integrations", "Integrations in memory.", stats.integrations);
+  gauge("capsem_gateway_keys", "Gateway keys in memory.", stats.keys);
+  gauge("capsem_row_problems", "Rows that cannot be used, as a secret that does not open.",
+        stats.row_problems);
+  gauge("capsem_vault_sealed", "1: provider keys are wiped from memory.", stats.sealed);
 }
 
 void redis_calls(MetricsText& text, const redis::Stats& stats) {
@@ -224,6 +261,7 @@ std::string render_metrics(Shards shards, const ProgramStats& stats) {
     text.sample(total(shards, [&](const MetricShard& s) -> const Count& { return s.*row.count; }));
   }
   process(text, stats.process);
+  if (stats.has_state) state(text, stats);
   return text.take();
 }
 

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "server/app/process_stats.h"
 #include "server/proxy/metrics.h"
 #include "server/redis/client.h"
+#include "server/store/audit_writer.h"
 
 namespace capsem::app {
 
@@ -16,9 +18,14 @@ namespace capsem::app {
 struct ProgramStats {
   std::string version{}, revision{};  // of the program, of the policies
   std::uint64_t records_written = 0, records_dropped = 0;
+  std::optional<store::AuditStats> audit{};  // nothing: there is none
   std::uint64_t reloads = 0, reloads_unchanged = 0, reloads_failed = 0;
   bool policies_current = true;  // the last reload was not refused
   ProcessStats process{};
+  // Of a gateway with a database.
+  bool has_state = false;
+  bool database_up = false, sealed = false;
+  std::uint64_t directory_age_ms = 0, integrations = 0, keys = 0, row_problems = 0;
   const redis::Stats* redis = nullptr;  // null: there is none
 };
 

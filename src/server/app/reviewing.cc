@@ -74,7 +74,7 @@ Result<std::unique_ptr<Reviewing>> Reviewing::start(const proxy::Settings& setti
   Reviewing* self = made.get();
   options.changed = [self] {
     if (self->sender_) self->sender_->poke();
-    if (self->tell_others_) self->tell_others_();
+    self->tell_others();
   };
   if (made->sender_) {
     made->sender_->start();
@@ -86,9 +86,20 @@ Result<std::unique_ptr<Reviewing>> Reviewing::start(const proxy::Settings& setti
   return made;
 }
 
+void Reviewing::on_change(std::function<void()> tell) {
+  const std::scoped_lock lock(lock_);
+  tell_others_ = std::move(tell);
+}
+
+void Reviewing::tell_others() {
+  const std::scoped_lock lock(lock_);
+  if (tell_others_) tell_others_();
+}
+
 void Reviewing::stop() {
   approvals_->stop();
   if (sender_) sender_->stop();
+  on_change({});  // a reviewer's last word changes something, too
 }
 
 void Reviewing::add_routes(admin::Router& router) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -29,13 +30,16 @@ class Reviewing {
   void add_routes(admin::Router& router);
   // Another gateway has changed a review. Any thread.
   void poke() { approvals_->poke(); }
-  // Called when this gateway has; on the executor's thread. Before the first request.
-  void on_change(std::function<void()> tell) { tell_others_ = std::move(tell); }
+  // Called when this gateway has; on the executor's thread; until stop() has returned. Must not
+  // block.
+  void on_change(std::function<void()> tell);
 
  private:
   Reviewing() = default;
+  void tell_others();
 
-  std::function<void()> tell_others_;
+  std::mutex lock_;
+  std::function<void()> tell_others_;        // under lock_
   std::unique_ptr<webhook::Sender> sender_;  // null: nobody is to be told anything
   std::unique_ptr<store::StoredApprovals> approvals_;
 };

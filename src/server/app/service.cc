@@ -10,6 +10,7 @@
 
 #include "core/policy/diff.h"
 #include "core/policy/self_test.h"
+#include "server/app/auditing.h"
 #include "server/app/disk.h"
 #include "server/app/metrics.h"
 #include "server/app/policy_list.h"
@@ -38,7 +39,10 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
   if (!log) return std::unexpected(log.error());
   service->log_ = std::move(*log);
   service->state_ = std::move(state);
-  service->sink_ = std::make_unique<TeeSink>(*service->log_, nullptr);
+  auto stores = Stores::start(settings, service->state_.get(), service->clock_);
+  if (!stores) return std::unexpected(stores.error());
+  service->stores_ = std::move(*stores);
+  service->sink_ = std::make_unique<TeeSink>(*service->log_, service->stores_->audit());
   service->show(policies);
   service->in_force_ = policies.snapshot;
   service->inputs_in_force_ = policies.inputs;
@@ -58,7 +62,9 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
     service->reviewing_ = std::move(*reviewing);
     further.approvals = &service->reviewing_->approvals();
     further.directory = service->state_->keeper().directory();
+    further.policies_from_database = true;
   }
+  service->stores_->equip(further);
   auto redis = RedisLink::open(settings, service->clock_);
   if (!redis) return std::unexpected(redis.error());
   service->redis_ = std::move(*redis);
@@ -74,6 +80,7 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
     return std::unexpected(started.error());
   }
   if (service->state_) service->start_state();
+  service->stores_->begin();
   if (service->redis_) service->start_redis();
   service->api_ = std::make_unique<admin::Api>(
       service->admin_options(), service->admin_hooks(),
@@ -94,6 +101,7 @@ Service::~Service() {
   if (redis_) redis_->stop();
   if (reviewing_) reviewing_->stop();
   if (state_) state_->stop();
+  if (stores_) stores_->stop();
   reloads_.reset();
   api_.reset();
 }
@@ -239,6 +247,17 @@ std::string Service::metrics() {
   stats.reloads_unchanged = reloads_unchanged_.load();
   stats.reloads_failed = reloads_failed_.load();
   stats.process = read_process_stats();
+  if (state_) {
+    stats.has_state = true;
+    stats.database_up = state_->keeper().healthy();
+    stats.sealed = state_->sealed();
+    stats.directory_age_ms = static_cast<std::uint64_t>(state_->keeper().age_ms());
+    const auto directory = state_->keeper().directory();
+    stats.integrations = directory->integrations();
+    stats.keys = directory->keys();
+    stats.row_problems = state_->keeper().problems();
+  }
+  if (const store::AuditWriter* audit = stores_->audit()) stats.audit = audit->stats();
   if (redis_) stats.redis = &redis_->stats();
   return render_metrics(gateway_->metrics(), stats);
 }

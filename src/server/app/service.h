@@ -20,6 +20,7 @@
 #include "server/app/reload_thread.h"
 #include "server/app/reviewing.h"
 #include "server/app/state.h"
+#include "server/app/stores.h"
 #include "server/app/system_clock.h"
 #include "server/app/tee_sink.h"
 #include "server/proxy/gateway.h"
@@ -79,6 +80,7 @@ class Service {
   std::unique_ptr<LogSink> log_;
   std::unique_ptr<State> state_;
   std::unique_ptr<Reviewing> reviewing_;  // with state_
+  std::unique_ptr<Stores> stores_;
   std::unique_ptr<TeeSink> sink_;
   std::unique_ptr<RedisLink> redis_;  // null: there is none
 

@@ -131,7 +131,9 @@ Result<std::vector<std::string>> Service::check_policy(sql::Connection& connecti
 
 admin::Facts Service::facts() {
   const admin::PolicyView view = policy_view();
-  admin::Facts facts{.version = std::string(program_version()), .policy_revision = view.revision};
+  admin::Facts facts;
+  facts.version = program_version();
+  facts.policy_revision = view.revision;
   facts.policies = view.policies.size();
   facts.audit_available = sink_->available();
   if (redis_) facts.redis = redis_->up() ? "up" : "down";

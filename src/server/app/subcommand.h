@@ -16,6 +16,7 @@ struct Subcommand {
 
 int run_serve(Arguments arguments);
 int run_admin(Arguments arguments);
+int run_audit(Arguments arguments);
 int run_backup(Arguments arguments);
 int run_restore(Arguments arguments);
 int run_doctor(Arguments arguments);

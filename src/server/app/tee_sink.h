@@ -3,29 +3,32 @@
 // Thread-safe, as both are.
 #pragma once
 
+#include <string>
 #include <utility>
 
 #include "core/audit/record.h"
 #include "server/app/log_sink.h"
+#include "server/store/audit_writer.h"
 
 namespace capsem::app {
 
 class TeeSink final : public audit::Sink {
  public:
   // `audit` may be nullptr: the log alone. Both outlive the sink.
-  TeeSink(LogSink& log, audit::Sink* audit) : log_(log), audit_(audit) {}
+  TeeSink(LogSink& log, store::AuditWriter* audit) : log_(log), audit_(audit) {}
 
   using audit::Sink::write;
   void write(const audit::Record& record, Written written) override {
     if (audit_ == nullptr) return log_.write(record, std::move(written));
-    log_.write(record);
-    audit_->write(record, std::move(written));
+    std::string line = audit::to_json_line(record);
+    log_.write_line(record, line);
+    audit_->write(record, std::move(line), std::move(written));
   }
   bool available() const override { return audit_ == nullptr || audit_->available(); }
 
  private:
   LogSink& log_;
-  audit::Sink* const audit_;
+  store::AuditWriter* const audit_;
 };
 
 }  // namespace capsem::app

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include "server/tenant/directory.h"
@@ -11,9 +10,9 @@
 namespace capsem::proxy {
 
 struct Caller {
-  // R10: the hashed key. Of a gateway key: its id.
-  std::string user_id{};
-  std::string_view agent{};
+  // R10: the hashed key. Of a gateway key: its id. Views, as is the agent: of the session and of the
+  // request.
+  std::string_view user_id{}, agent{};
   bool agent_bound = false;  // the key's configuration allows the agent (X11)
 
   // On integration routes; the directory keeps what the other two point to.

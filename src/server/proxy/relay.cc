@@ -74,6 +74,7 @@ void Relay::begin_exchange() {
   explains_ = key != nullptr && key->explain && asks_to_explain(head_);
   limit::CounterStore* counters = shared.counters;
   if (limit::RemoteCounters* remote = worker_.remote_counters()) {
+    self_ = std::make_shared<Relay*>(this);
     counters_.emplace(*remote, *shared.counters, shared.settings.store.replicas,
                       [self = std::weak_ptr<Relay*>(self_)] {
                         if (const auto relay = self.lock()) (*relay)->limits_ready();

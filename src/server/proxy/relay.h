@@ -107,14 +107,14 @@ class Relay final : public upstream::CallEvents, public Work {
   const http::RequestHead& head_;
   const http::Target& target_;
   const Caller& caller_;
-  const ErrorStyle style_;
+  const ErrorStyle& style_;
   const std::shared_ptr<Upstream> upstream_;
 
   HeldBytes held_;
   Commit commit_;
   ApprovalDesk desk_;
-  // Of shared limits; the exchange's, so it goes after it.
-  const std::shared_ptr<Relay*> self_ = std::make_shared<Relay*>(this);
+  // Of shared limits, where there are any; the exchange's, so it goes after it.
+  std::shared_ptr<Relay*> self_;
   std::optional<limit::DeferredStore> counters_;
   std::optional<engine::Exchange> exchange_;
   std::string plain_body_;  // of a request that is relayed unread

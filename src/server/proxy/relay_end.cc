@@ -17,7 +17,8 @@ Exchanged Relay::exchanged() const {
           .caller = caller_,
           .request_id = request_id_,
           .run_id = run_id_,
-          .review_id = review_id_};
+          .review_id = review_id_,
+          .content = session_.content()};
 }
 
 // Has something been decided that is not on record yet, and must be before its answer leaves?

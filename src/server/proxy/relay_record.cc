@@ -17,6 +17,7 @@ void fill_names(audit::Record& record, const Exchanged& exchanged) {
   record.tenant = caller.tenant();
   record.integration = caller.integration_id();
   record.key_id = caller.key_id();
+  record.content = exchanged.content;
   if (exchanged.route.action == Action::Through) {
     record.not_checked.push_back({"request", "relayed unread"});
   }

@@ -33,6 +33,7 @@ struct Exchanged {
   std::string_view public_path;  // as the client sent it
   const Caller& caller;
   std::string_view request_id, run_id, review_id;
+  audit::ContentLevel content = audit::ContentLevel::None;  // what its tenant wants kept
 };
 
 struct Ending {

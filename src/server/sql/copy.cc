@@ -170,6 +170,7 @@ Result<Copied> copy_database(const std::string& from, const std::string& to, Exi
     auto target = open_file(temporary.path, SQLITE_OPEN_READWRITE);
     if (!target) return std::unexpected(std::move(target.error()));
     if (Status copied = copy_pages(source->get(), target->get()); !copied) {
+      copied.error().detail = from + ": " + copied.error().detail;
       return std::unexpected(std::move(copied.error()));
     }
   }

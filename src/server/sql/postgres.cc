@@ -5,28 +5,19 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <chrono>
 #include <cstring>
-#include <list>
 #include <unordered_map>
 #include <vector>
 
 #include "server/sql/postgres_error.h"
-#include "server/sql/text.h"
+#include "server/sql/postgres_values.h"
 
 namespace capsem::sql {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// The types that parameters are declared with (pg_type.oid, fixed for ever). Left to itself the
-// server takes the 1 of `x + $1` for 32 bits. A NULL's type is left to it.
-constexpr Oid kUnknown = 0;
-constexpr Oid kBytea = 17;
-constexpr Oid kInt8 = 20;
-constexpr Oid kText = 25;
 
 // The server ends a statement after statement_ms. If it says nothing for this much longer, it is
 // stopped, or the network is.
@@ -56,95 +47,6 @@ bool wait_for(PGconn* link, short events, Clock::time_point end) {
     if (Clock::now() >= end || (ready < 0 && errno != EINTR)) return false;
   }
 }
-
-class PostgresRow final : public Row {
- public:
-  PostgresRow(const PGresult* result, int row)
-      : result_(result), row_(row), bytes_(static_cast<std::size_t>(PQnfields(result))) {}
-
-  bool is_null(int column) const override { return PQgetisnull(result_, row_, column) != 0; }
-  std::int64_t number(int column) const override {
-    const std::string_view digits = raw(column);
-    if (digits == "t") return 1;  // boolean; "f" is no number and stays 0
-    std::int64_t value = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return value;
-  }
-  std::string_view text(int column) const override { return blob(column); }
-  std::string_view blob(int column) const override {
-    const std::string_view shown = raw(column);
-    if (PQftype(result_, column) != kBytea || !shown.starts_with("\\x")) return shown;
-    std::string& bytes = bytes_[static_cast<std::size_t>(column)];
-    bytes.resize(shown.size() / 2 - 1);
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      bytes[i] = static_cast<char>(digit(shown[2 * i + 2]) << 4 | digit(shown[2 * i + 3]));
-    }
-    return bytes;
-  }
-
- private:
-  static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
-  std::string_view raw(int column) const {
-    return {PQgetvalue(result_, row_, column),
-            static_cast<std::size_t>(PQgetlength(result_, row_, column))};
-  }
-
-  const PGresult* result_;
-  int row_;
-  mutable std::vector<std::string> bytes_;  // what bytea columns decode to, by column
-};
-
-// The values of one call as libpq takes them: all in binary, so that lengths count and nothing is
-// quoted.
-class Parameters {
- public:
-  explicit Parameters(std::span<const Value> values) {
-    numbers_.reserve(values.size());
-    for (const Value& value : values) add(value);
-  }
-  int count() const { return static_cast<int>(types_.size()); }
-  const Oid* types() const { return types_.data(); }
-  const char* const* data() const { return data_.data(); }
-  const int* lengths() const { return lengths_.data(); }
-  const int* formats() const { return formats_.data(); }
-  // What a statement was prepared with.
-  std::string signature() const {
-    std::string letters;
-    for (const Oid type : types_) {
-      letters += type == kInt8 ? 'i' : type == kText ? 't' : type == kBytea ? 'b' : '-';
-    }
-    return letters;
-  }
-
- private:
-  void add(const Value& value) {
-    if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      const auto bits = static_cast<std::uint64_t>(*number);
-      numbers_.push_back(std::endian::native == std::endian::little ? std::byteswap(bits) : bits);
-      add(kInt8, {reinterpret_cast<const char*>(&numbers_.back()), sizeof numbers_.back()});
-    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
-      add(kText, is_storable(*text) ? *text : changed_.emplace_back(storable(*text)));
-    } else if (const auto* blob = std::get_if<Blob>(&value)) {
-      add(kBytea, blob->bytes);
-    } else {
-      add(kUnknown, {});
-      data_.back() = nullptr;
-    }
-  }
-  void add(Oid type, std::string_view bytes) {
-    types_.push_back(type);
-    data_.push_back(bytes.empty() ? "" : bytes.data());
-    lengths_.push_back(static_cast<int>(bytes.size()));
-    formats_.push_back(1);
-  }
-
-  std::vector<std::uint64_t> numbers_;  // reserved: data_ points into it
-  std::list<std::string> changed_;
-  std::vector<Oid> types_;
-  std::vector<const char*> data_;
-  std::vector<int> lengths_;
-  std::vector<int> formats_;
-};
 
 class PostgresConnection final : public Connection {
  public:

@@ -132,7 +132,7 @@ int SqliteConnection::on_busy(void* self, int tries) {
 }
 
 std::unexpected<Error> SqliteConnection::fail(int code, const char* what) {
-  Error error = sqlite_error(db_.get(), code, what);
+  Error error = sqlite_error(db_.get(), code, what, errno);
   const int kind = code & 0xff;
   if (error.code == "store_io" || kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) usable_ = false;
   if (db_ && sqlite3_get_autocommit(db_.get()) == 0) broken_ = true;
@@ -140,6 +140,7 @@ std::unexpected<Error> SqliteConnection::fail(int code, const char* what) {
 }
 
 Status SqliteConnection::execute(const char* statement) {
+  errno = 0;
   const int code = sqlite3_exec(db_.get(), statement, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return fail(code, statement);
   return {};
@@ -264,6 +265,7 @@ Result<std::uint64_t> SqliteConnection::step(Prepared& prepared, std::span<const
   if (Status bound = bind(prepared, values, changed); !bound) return std::unexpected(bound.error());
   sqlite3_stmt* const statement = prepared.statement.get();
   const std::int64_t changes_before = sqlite3_total_changes64(db_.get());
+  errno = 0;  // SQLite's own note of it is not kept for a commit
   int code = sqlite3_step(statement);
   while (code == SQLITE_ROW) {
     if (on_row) on_row(SqliteRow(statement));

@@ -8,12 +8,11 @@
 namespace capsem::sql {
 namespace {
 
-const char* code_of(sqlite3* db, int code) {
+const char* code_of(int code, int system) {
   // A quota or a size limit is a full disk to us, but SQLite knows only ENOSPC as one. Only for a
   // write: when it fails, the commit mark is not in the log. A failed sync leaves that unknown.
-  if (code == SQLITE_IOERR_WRITE && db != nullptr) {
-    const int system = sqlite3_system_errno(db);
-    if (system == ENOSPC || system == EDQUOT || system == EFBIG) return "store_full";
+  if (code == SQLITE_IOERR_WRITE && (system == ENOSPC || system == EDQUOT || system == EFBIG)) {
+    return "store_full";
   }
   switch (code & 0xff) {
     case SQLITE_BUSY:
@@ -39,11 +38,11 @@ const char* code_of(sqlite3* db, int code) {
 
 }  // namespace
 
-Error sqlite_error(sqlite3* db, int code, const char* what) {
+Error sqlite_error(sqlite3* db, int code, const char* what, int system) {
   std::string detail = std::string("sqlite: ") + what + ": ";
   detail += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
   detail += " (" + std::to_string(code) + ")";
-  return {.fault = Fault::Gateway, .code = code_of(db, code), .detail = std::move(detail)};
+  return {.fault = Fault::Gateway, .code = code_of(code, system), .detail = std::move(detail)};
 }
 
 }  // namespace capsem::sql

@@ -115,21 +115,24 @@ class PersonalDataMask {
 
 }  // namespace
 
-void settle_content(AuditEntry& entry, const AuditContentParts& parts, std::uint64_t bytes_max) {
+void settle_content(AuditEntry& entry, const AuditContentParts& parts,
+                    const ContentLimits& limits) {
   if (!entry.extra || entry.extra->texts.empty()) return;
   AuditExtra& extra = *entry.extra;
   if (parts.vault == nullptr) return extra.texts.clear();
-  if (extra.level == ContentLevel::Redacted && !parts.mask) extra.level = ContentLevel::Hash;
-  extra.body = body_of(extra, extra.level, parts, bytes_max);
-  if (parts.vault->has_key()) {
+  const bool has_key = parts.vault->has_key();
+  const bool cannot_mask = extra.level == ContentLevel::Redacted && !parts.mask;
+  if (cannot_mask || (limits.seals && !has_key)) extra.level = ContentLevel::Hash;
+  extra.body = body_of(extra, extra.level, parts, limits.bytes_max);
+  if (has_key) {
     const vault::Place place{
         .tenant = entry.tenant(), .provider = kContentPlace, .row = entry.run_id()};
     if (auto sealed = parts.vault->seal(extra.body, place)) {
       extra.body = std::move(*sealed);
       extra.key_id = parts.vault->key_id();
-    } else {
+    } else {  // the vault was closed just now
       extra.level = ContentLevel::Hash;
-      extra.body = body_of(extra, extra.level, parts, bytes_max);
+      extra.body = body_of(extra, extra.level, parts, limits.bytes_max);
     }
   }
   extra.texts.clear();

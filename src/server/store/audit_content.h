@@ -13,9 +13,13 @@ namespace capsem::store {
 // What sealed content is bound to besides its tenant and run (vault::Place::provider).
 inline constexpr std::string_view kContentPlace = "audit_content";
 
-// The entry's texts become its body, and are gone: digests, masked texts or texts, of at most
-// `bytes_max` bytes together; sealed where there is a key. What cannot be sealed or masked is kept
-// as digests instead.
-void settle_content(AuditEntry& entry, const AuditContentParts& parts, std::uint64_t bytes_max);
+struct ContentLimits {
+  std::uint64_t bytes_max = 0;  // of one exchange's texts together
+  bool seals = false;           // nothing but digests is kept unsealed: there was a key before
+};
+
+// The entry's texts become its body, and are gone: digests, masked texts or texts; sealed where
+// there is a key. What cannot be sealed or masked is kept as digests instead.
+void settle_content(AuditEntry& entry, const AuditContentParts& parts, const ContentLimits& limits);
 
 }  // namespace capsem::store

@@ -34,6 +34,7 @@ AuditThread::AuditThread(AuditShared& shared, AuditContentParts parts)
       segment_limits_{.records_max = options_.segment_records_max,
                       .bytes_max = static_cast<std::int64_t>(options_.segment_bytes_max)},
       parts_(std::move(parts)),
+      seals_(parts_.vault != nullptr && parts_.vault->has_key()),
       retention_({.days = options_.retention_days, .bytes_max = options_.retention_bytes_max}) {}
 
 void AuditThread::run() {
@@ -222,7 +223,8 @@ Status AuditThread::write_batch() {
   for (int tries = 0;; ++tries) {
     const std::size_t count = AuditBatch::fit(head_, pending(), segment_limits_);
     for (; settled_content_ < done_ + count; ++settled_content_) {
-      settle_content(entries_[settled_content_], parts_, options_.content_bytes_max);
+      settle_content(entries_[settled_content_], parts_,
+                     {.bytes_max = options_.content_bytes_max, .seals = seals_});
     }
     const Instant begun = shared_.clock.monotonic_ns();
     const Status done = batch_.write(*connection_, head_, pending().first(count), segment_limits_,

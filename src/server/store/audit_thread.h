@@ -94,6 +94,7 @@ class AuditThread {
   const AuditWriterOptions& options_;
   const SegmentLimits segment_limits_;
   const AuditContentParts parts_;
+  const bool seals_;  // content was to be sealed from the beginning on
 
   std::vector<AuditEntry> entries_;  // taken and not written, from done_ on
   std::size_t done_ = 0;

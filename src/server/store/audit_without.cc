@@ -93,7 +93,8 @@ void AuditThread::spool_pending() {
     return;
   }
   for (; settled_content_ < entries_.size(); ++settled_content_) {
-    settle_content(entries_[settled_content_], parts_, options_.content_bytes_max);
+    settle_content(entries_[settled_content_], parts_,
+                   {.bytes_max = options_.content_bytes_max, .seals = seals_});
   }
   std::vector<std::string> payloads;
   const std::span<AuditEntry> all = pending();

@@ -75,7 +75,7 @@ Result<NewIntegration> create_integration(sql::Connection& connection, const vau
       if (auto known = check_secret(connection, row); !known) return known;
     } else {
       if (vault == nullptr) return gateway_error("no_master_key", "There is no master key");
-      const auto secret = create_secret(
+      const auto secret = insert_secret(
           connection, *vault,
           {.tenant = row.tenant, .name = own_secret_name(row), .provider = row.provider},
           provider_key, now_ms);

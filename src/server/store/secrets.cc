@@ -33,7 +33,7 @@ std::string hint_of(const Secret& value) {
   return std::string(text.size() >= kHintFrom ? text.substr(0, kHintCharacters) : "") + "...";
 }
 
-Result<SecretRow> create_secret(sql::Connection& connection, const vault::Vault& vault,
+Result<SecretRow> insert_secret(sql::Connection& connection, const vault::Vault& vault,
                                 SecretRow row, const Secret& value, std::int64_t now_ms) {
   row.id = new_id();
   row.created_ms = now_ms;
@@ -53,7 +53,23 @@ Result<SecretRow> create_secret(sql::Connection& connection, const vault::Vault&
        std::string_view(row.provider), sql::Blob{*blob}, std::string_view(row.key_id),
        std::string_view(row.hint), row.created_ms});
   if (!inserted) return std::unexpected(inserted.error());
+  if (auto raised = raise_version(connection, kDirectoryVersion); !raised) {
+    return std::unexpected(raised.error());
+  }
   return row;
+}
+
+Result<SecretRow> create_secret(sql::Connection& connection, const vault::Vault& vault,
+                                SecretRow row, const Secret& value, std::int64_t now_ms) {
+  SecretRow made;
+  const Status created = sql::in_transaction(connection, [&]() -> Status {
+    auto inserted = insert_secret(connection, vault, std::move(row), value, now_ms);
+    if (!inserted) return std::unexpected(inserted.error());
+    made = std::move(*inserted);
+    return {};
+  });
+  if (!created) return std::unexpected(created.error());
+  return made;
 }
 
 Result<std::optional<SecretRow>> read_secret(sql::Connection& connection, std::string_view id) {

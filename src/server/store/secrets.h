@@ -32,8 +32,11 @@ struct SecretRow {
 // The first 8 characters of a key of 20 and more, and "..."; "..." alone of a shorter one.
 std::string hint_of(const Secret& value);
 
-// `row`: tenant, name, provider; the rest is filled in. Does not raise the version: a secret that
-// nobody uses changes nothing.
+// `row`: tenant, name, provider; the rest is filled in. The version is raised even for a secret
+// that nobody uses yet: from now on no copy of it may pass the gateway. REQUIRES: insert_secret():
+// a transaction is open.
+Result<SecretRow> insert_secret(sql::Connection& connection, const vault::Vault& vault,
+                                SecretRow row, const Secret& value, std::int64_t now_ms);
 Result<SecretRow> create_secret(sql::Connection& connection, const vault::Vault& vault,
                                 SecretRow row, const Secret& value, std::int64_t now_ms);
 Result<std::optional<SecretRow>> read_secret(sql::Connection& connection, std::string_view id);

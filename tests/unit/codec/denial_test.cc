@@ -50,6 +50,41 @@ TEST(ErrorBody, has_its_keys_in_the_order_the_SDKs_print) {
             R"("code":"inspection_failed"}})");
 }
 
+TEST(ErrorBody, of_integrations_is_what_each_providers_clients_read_R42_R43) {
+  const Refusal held{.message = "M",
+                     .detail = "never shown here",
+                     .type = "policy_violation",
+                     .code = "approval_required",
+                     .run_id = "run",
+                     .review_id = "rev",
+                     .status = 403,
+                     .request_id = "req"};
+  EXPECT_EQ(error_body(ErrorBody::Integration, held),
+            R"({"error":{"message":"M","type":"policy_violation","code":"approval_required",)"
+            R"("run_id":"run","review_request_id":"rev","poll_url":"/v1/reviews/rev"}})");
+  EXPECT_EQ(error_body(ErrorBody::GeminiIntegration, held),
+            R"({"error":{"code":403,"message":"M","status":"PERMISSION_DENIED",)"
+            R"("type":"policy_violation","reason":"approval_required","run_id":"run",)"
+            R"("review_request_id":"rev","poll_url":"/v1/reviews/rev"}})");
+  EXPECT_EQ(error_body(ErrorBody::AnthropicIntegration, held),
+            R"({"type":"error","error":{"message":"M","type":"policy_violation",)"
+            R"("code":"approval_required","run_id":"run","review_request_id":"rev",)"
+            R"("poll_url":"/v1/reviews/rev"},"request_id":"req"})");
+  struct Case {
+    int status;
+    const char* name;
+  };
+  for (const Case& c :
+       {Case{400, "INVALID_ARGUMENT"}, Case{401, "UNAUTHENTICATED"}, Case{404, "NOT_FOUND"},
+        Case{405, "UNIMPLEMENTED"}, Case{421, "FAILED_PRECONDITION"},
+        Case{429, "RESOURCE_EXHAUSTED"}, Case{500, "INTERNAL"}, Case{502, "UNAVAILABLE"},
+        Case{503, "UNAVAILABLE"}, Case{504, "DEADLINE_EXCEEDED"}}) {
+    const std::string body =
+        error_body(ErrorBody::GeminiIntegration, Refusal{.message = "M", .status = c.status});
+    EXPECT_THAT(body, testing::HasSubstr(R"("status":")" + std::string(c.name) + '"'));
+  }
+}
+
 // R56: the same refusal in each shape. R19: one key stays one key, whatever else is known.
 TEST(ErrorBody, tells_detail_and_message_apart_and_adds_members_to_the_error_object_alone_R42_R73) {
   const Refusal refusal{.message = "Model gpt-3.5-turbo is not allowed",

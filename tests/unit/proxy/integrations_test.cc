@@ -48,10 +48,10 @@ TEST_F(Integrations, R34_BothSpellingsOfTheBasePathReachTheSamePathWithTheStored
                 "authorization: Bearer "},
            Case{"openai", "/v1/completions", "api-key: ", "/v1/completions",
                 "authorization: Bearer "},
-           Case{"gemini", "/v1beta/models/m:generateContent", "x-goog-api-key: ",
-                "/v1beta/models/m:generateContent", "x-goog-api-key: "},
-           Case{"gemini", "/models/m:generateContent", "x-goog-api-key: ",
-                "/v1beta/models/m:generateContent", "x-goog-api-key: "},
+           Case{"gemini", "/v1beta/models/m:generateContent",
+                "x-goog-api-key: ", "/v1beta/models/m:generateContent", "x-goog-api-key: "},
+           Case{"gemini", "/models/m:generateContent",
+                "x-goog-api-key: ", "/v1beta/models/m:generateContent", "x-goog-api-key: "},
            Case{"gemini", "/v1/models/m:countTokens", "authorization: Bearer ",
                 "/v1/models/m:countTokens", "x-goog-api-key: "},
            Case{"gemini", "/v1beta/openai/chat/completions", "authorization: Bearer ",
@@ -123,10 +123,10 @@ TEST_F(Integrations, R35_OtherPathsPassUnreadAndCountNothing) {
        }) {
     SCOPED_TRACE(std::string(c.method) + c.path);
     const std::size_t before = world.provider.count();
-    const std::string answer = world.ask(
-        c.method, "/v1/integrations/openai/proxy/i-openai" + std::string(c.path),
-        std::string(c.method) == "POST" ? R"({"input":"stopword"})" : "",
-        World::bearer(World::token("openai")));
+    const std::string answer =
+        world.ask(c.method, "/v1/integrations/openai/proxy/i-openai" + std::string(c.path),
+                  std::string(c.method) == "POST" ? R"({"input":"stopword"})" : "",
+                  World::bearer(World::token("openai")));
     EXPECT_EQ(status_in(answer), "200") << answer;
     ASSERT_EQ(world.provider.count(), before + 1);
     const std::string seen = world.provider.requests().back();
@@ -171,9 +171,9 @@ TEST_F(Integrations, T04_WhatCouldBeTakenForAnInspectedPathIsNotRelayed) {
            Case{"anthropic", "/v1/Messages/count_tokens", "404"},
        }) {
     SCOPED_TRACE(std::string(c.name) + c.path);
-    const std::string answer = world.ask(
-        "POST", "/v1/integrations/" + std::string(c.name) + "/proxy/i-" + c.name + c.path,
-        chat("x"), World::bearer(World::token(c.name)));
+    const std::string answer =
+        world.ask("POST", "/v1/integrations/" + std::string(c.name) + "/proxy/i-" + c.name + c.path,
+                  chat("x"), World::bearer(World::token(c.name)));
     EXPECT_EQ(status_in(answer), c.status) << answer;
   }
   for (const std::string path :
@@ -218,11 +218,11 @@ TEST_F(Integrations, R38_AWrongKeyIs401AndTheProviderIsNotContacted) {
        }) {
     SCOPED_TRACE(std::string(c.provider) + " " + c.id + " " + c.key);
     const std::size_t before = world.provider.count();
-    const std::string answer =
-        world.ask("POST",
-                  "/v1/integrations/" + std::string(c.provider) + "/proxy/" + c.id +
-                      (std::string(c.provider) == "openai" ? "/v1/chat/completions" : "/v1/messages"),
-                  chat("x"), World::bearer(c.key));
+    const std::string answer = world.ask(
+        "POST",
+        "/v1/integrations/" + std::string(c.provider) + "/proxy/" + c.id +
+            (std::string(c.provider) == "openai" ? "/v1/chat/completions" : "/v1/messages"),
+        chat("x"), World::bearer(c.key));
     EXPECT_EQ(status_in(answer), c.status) << answer;
     if (std::string(c.status) == "200") continue;
     EXPECT_EQ(world.provider.count(), before);
@@ -262,8 +262,7 @@ TEST_F(Integrations, T28_CredentialsAreOneOrTheRequestIsRefused) {
     const char* status;
   };
   for (const Case& c : {
-           Case{"", "401"},
-           Case{"authorization: Basic abc\r\n", "401"},
+           Case{"", "401"}, Case{"authorization: Basic abc\r\n", "401"},
            Case{"authorization: Bearer " + right + "\r\nx-api-key: " + right + "\r\n", "200"},
            Case{"authorization: Bearer " + right + "\r\nx-api-key: sk-other\r\n", "400"},
            Case{"x-api-key: " + right + "\r\n", "401"},  // no header of OpenAI's
@@ -276,9 +275,9 @@ TEST_F(Integrations, T28_CredentialsAreOneOrTheRequestIsRefused) {
 TEST_F(Integrations, X2_AGatewayKeyOnARootRouteStaysHere) {
   world.start();
   for (const std::string& key : {World::token("openai"), std::string("ag_live_unknown"),
-                                std::string("ag_admin_0123456789")}) {
-    const std::string answer = world.ask("POST", "/v1/chat/completions", chat("x"),
-                                         World::bearer(key));
+                                 std::string("ag_admin_0123456789")}) {
+    const std::string answer =
+        world.ask("POST", "/v1/chat/completions", chat("x"), World::bearer(key));
     EXPECT_EQ(status_in(answer), "401");
     EXPECT_THAT(answer, HasSubstr("provider's own key"));
   }
@@ -378,9 +377,9 @@ bind.integrations = ["*"]
 TEST_F(Integrations, ARevokedKeyIsRefusedOnAConnectionThatIsOpen) {
   world.start();
   Client client(world.gateway->port());
-  const std::string ask = request("POST", "/v1/integrations/openai/proxy/i-openai/v1/responses",
-                                  R"({"model":"m","input":"x"})",
-                                  World::bearer(World::token("openai")));
+  const std::string ask =
+      request("POST", "/v1/integrations/openai/proxy/i-openai/v1/responses",
+              R"({"model":"m","input":"x"})", World::bearer(World::token("openai")));
   for (int i = 0; i < 3; ++i) {
     client.send(ask);
     EXPECT_EQ(status_in(client.receive()), "200");
@@ -440,10 +439,9 @@ TEST_F(Integrations, X11_AKeysAgentsAreBoundAndOthersRefused) {
   world.contents.keys[0].second.agents = *policy::GlobList::compile(globs);
   world.start();
   const auto as = [&](std::string_view agent) {
-    return world.ask("POST", "/v1/integrations/openai/proxy/i-openai/v1/chat/completions",
-                     chat("x"),
-                     World::bearer(World::token("openai")) +
-                         "x-capsem-agent: " + std::string(agent) + "\r\n");
+    return world.ask(
+        "POST", "/v1/integrations/openai/proxy/i-openai/v1/chat/completions", chat("x"),
+        World::bearer(World::token("openai")) + "x-capsem-agent: " + std::string(agent) + "\r\n");
   };
   EXPECT_EQ(status_in(as("premium-1")), "200");
   const std::string refused = as("basic-1");
@@ -493,8 +491,8 @@ TEST_F(Integrations, AnIntegrationsProviderChangesWithItsDirectoryAlsoUnderACall
   mine.base_url = "http://127.0.0.1:" + std::to_string(world.provider.port());
   world.start();
   Client slow(world.gateway->port());
-  slow.send(request("POST", "/v1/integrations/openai/proxy/i-openai/v1/chat/completions",
-                    chat("x"), World::bearer(World::token("openai"))));
+  slow.send(request("POST", "/v1/integrations/openai/proxy/i-openai/v1/chat/completions", chat("x"),
+                    World::bearer(World::token("openai"))));
   ASSERT_TRUE(eventually([&] { return world.provider.count() == 1; }));
   mine.base_url = "http://127.0.0.1:" + std::to_string(other.port());
   world.set_directory();
@@ -506,9 +504,9 @@ TEST_F(Integrations, AnIntegrationsProviderChangesWithItsDirectoryAlsoUnderACall
 
 TEST_F(Integrations, AProviderThatRefusesTheStoredKeyIsOurFaultAndNotQuoted) {
   world.provider.answers([](const std::string&) {
-    return http_answer(R"({"error":{"message":"Incorrect API key provided: )" +
-                           std::string(kStoredKey) + "\"}}",
-                       "application/json", "401 Unauthorized");
+    return http_answer(
+        R"({"error":{"message":"Incorrect API key provided: )" + std::string(kStoredKey) + "\"}}",
+        "application/json", "401 Unauthorized");
   });
   world.start();
   const std::string answer = world.ask_openai("x");

@@ -149,9 +149,11 @@ class FakeProvider {
   FakeProvider& operator=(const FakeProvider&) = delete;
 
   std::uint16_t port() const { return port_; }
-  void answers(Answer answer) {
+  // `more`, if any, is asked for the rest of the answer once its beginning is sent.
+  void answers(Answer answer, Answer more = {}) {
     const std::scoped_lock lock(mutex_);
     answer_ = std::move(answer);
+    more_ = std::move(more);
   }
   std::vector<std::string> requests() {
     const std::scoped_lock lock(mutex_);
@@ -173,14 +175,17 @@ class FakeProvider {
     for (;;) {
       const std::string request = read_message(fd);
       if (request.ends_with("(ended)")) break;
-      Answer answer;
+      Answer answer, more;
       {
         const std::scoped_lock lock(mutex_);
         requests_.push_back(request);
         answer = answer_;
+        more = more_;
       }
       const std::string text = answer(request);
       if (!text.empty() && ::send(fd, text.data(), text.size(), MSG_NOSIGNAL) < 0) break;
+      const std::string rest = more ? more(request) : std::string();
+      if (!rest.empty() && ::send(fd, rest.data(), rest.size(), MSG_NOSIGNAL) < 0) break;
     }
     const std::scoped_lock lock(mutex_);
     std::erase(open_, fd);
@@ -192,6 +197,7 @@ class FakeProvider {
   std::atomic<bool> ending_{false};
   std::mutex mutex_;
   Answer answer_ = [](const std::string&) { return std::string(); };
+  Answer more_;
   std::vector<std::string> requests_;
   std::vector<int> open_;
   std::vector<std::thread> serving_;
@@ -226,6 +232,34 @@ inline std::string request(std::string_view method, std::string_view path, std::
   }
   return text + "\r\n" + std::string(body);
 }
+
+inline std::string stream_chunk(std::string_view text) {
+  return R"(data: {"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,)"
+         R"("delta":{"content":")" +
+         std::string(text) + "\"}}]}\n\n";
+}
+
+// A stream in two parts, so that something of it has left when its end comes: the client says so.
+class TwoPartStream {
+ public:
+  void play(FakeProvider& provider, std::string_view last) {
+    const std::string first =
+        stream_chunk(std::string(600, 'x')) + stream_chunk(std::string(600, 'x'));
+    const std::string rest = stream_chunk(last) + "data: [DONE]\n\n";
+    const std::string head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: " +
+        std::to_string(first.size() + rest.size()) + "\r\n\r\n";
+    provider.answers([text = head + first](const std::string&) { return text; },
+                     [this, rest](const std::string&) {
+                       eventually([this] { return seen_.load(); });
+                       return rest;
+                     });
+  }
+  void first_part_has_left() { seen_ = true; }
+
+ private:
+  std::atomic<bool> seen_{false};
+};
 
 // ---- The audit ---------------------------------------------------------------------------------
 
@@ -451,8 +485,8 @@ struct World {
     further.judge = rehearsing_judge(clock);
     if (with_approvals) further.approvals = &approvals;
     if (with_directory) further.directory = directory();
-    gateway = std::make_unique<Gateway>(settings, snapshot_of(policies), sink, clock,
-                                        std::move(further));
+    gateway =
+        std::make_unique<Gateway>(settings, snapshot_of(policies), sink, clock, std::move(further));
     const Status started = gateway->start();
     ASSERT_TRUE(started) << started.error().detail;
   }

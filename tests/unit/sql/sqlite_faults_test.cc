@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -19,107 +19,6 @@
 
 namespace capsem::sql {
 
-// ---- The layer that fails ----
-
-namespace {
-
-struct Plan {
-  bool armed = false, for_good = false, failed = false;
-  Failing what = Failing::Write;
-  int left = 0;
-} plan;
-
-bool strikes(Failing what) {
-  if (!plan.armed || plan.what != what) return false;
-  if (plan.failed) return plan.for_good;
-  if (--plan.left > 0) return false;
-  plan.failed = true;
-  return true;
-}
-
-struct File {
-  sqlite3_file base;
-  sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
-};
-sqlite3_file* real(sqlite3_file* file) { return reinterpret_cast<File*>(file)->real(); }
-const sqlite3_io_methods* of(sqlite3_file* file) { return real(file)->pMethods; }
-
-int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at) {
-  if (strikes(Failing::Write)) return SQLITE_IOERR_WRITE;
-  if (strikes(Failing::Full)) return SQLITE_FULL;
-  if (strikes(Failing::ShortWrite)) {
-    of(file)->xWrite(real(file), bytes, size / 2, at);
-    return SQLITE_IOERR_WRITE;
-  }
-  return of(file)->xWrite(real(file), bytes, size, at);
-}
-int sync(sqlite3_file*, int) { return strikes(Failing::Sync) ? SQLITE_IOERR_FSYNC : SQLITE_OK; }
-int truncate(sqlite3_file* file, sqlite3_int64 size) {
-  if (strikes(Failing::Truncate)) return SQLITE_IOERR_TRUNCATE;
-  return of(file)->xTruncate(real(file), size);
-}
-
-const sqlite3_io_methods kMethods = {
-    .iVersion = 2,  // without memory-mapped reads
-    .xClose = [](sqlite3_file* f) { return of(f)->xClose(real(f)); },
-    .xRead = [](sqlite3_file* f, void* to, int size,
-                sqlite3_int64 at) { return of(f)->xRead(real(f), to, size, at); },
-    .xWrite = write,
-    .xTruncate = truncate,
-    .xSync = sync,
-    .xFileSize = [](sqlite3_file* f, sqlite3_int64* size) { return of(f)->xFileSize(real(f), size); },
-    .xLock = [](sqlite3_file* f, int level) { return of(f)->xLock(real(f), level); },
-    .xUnlock = [](sqlite3_file* f, int level) { return of(f)->xUnlock(real(f), level); },
-    .xCheckReservedLock = [](sqlite3_file* f,
-                             int* out) { return of(f)->xCheckReservedLock(real(f), out); },
-    .xFileControl = [](sqlite3_file* f, int op,
-                       void* arg) { return of(f)->xFileControl(real(f), op, arg); },
-    .xSectorSize = [](sqlite3_file* f) { return of(f)->xSectorSize(real(f)); },
-    .xDeviceCharacteristics = [](sqlite3_file* f) { return of(f)->xDeviceCharacteristics(real(f)); },
-    .xShmMap = [](sqlite3_file* f, int page, int size, int extend,
-                  void volatile** out) { return of(f)->xShmMap(real(f), page, size, extend, out); },
-    .xShmLock = [](sqlite3_file* f, int offset, int n,
-                   int flags) { return of(f)->xShmLock(real(f), offset, n, flags); },
-    .xShmBarrier = [](sqlite3_file* f) { of(f)->xShmBarrier(real(f)); },
-    .xShmUnmap = [](sqlite3_file* f, int remove) { return of(f)->xShmUnmap(real(f), remove); },
-    .xFetch = nullptr,
-    .xUnfetch = nullptr,
-};
-
-sqlite3_vfs* system_files = nullptr;
-sqlite3_vfs faulty_files;
-
-int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
-  file->pMethods = nullptr;
-  const int code = system_files->xOpen(system_files, name, real(file), flags, out_flags);
-  if (code == SQLITE_OK) file->pMethods = &kMethods;
-  return code;
-}
-
-}  // namespace
-
-FaultyFiles::FaultyFiles() {
-  plan = {};
-  system_files = sqlite3_vfs_find(nullptr);
-  faulty_files = *system_files;
-  faulty_files.zName = "faulty";
-  faulty_files.pNext = nullptr;
-  faulty_files.szOsFile = static_cast<int>(sizeof(File)) + system_files->szOsFile;
-  faulty_files.xOpen = open_file;
-  sqlite3_vfs_register(&faulty_files, 1);
-}
-FaultyFiles::~FaultyFiles() {
-  sqlite3_vfs_unregister(&faulty_files);
-  sqlite3_vfs_register(system_files, 1);
-}
-void FaultyFiles::fail(Failing what, int n, bool for_good) {
-  plan = {.armed = true, .for_good = for_good, .failed = false, .what = what, .left = n};
-}
-void FaultyFiles::repair() { plan.armed = false; }
-bool FaultyFiles::failed() const { return plan.failed; }
-
-// ---- The tests ----
-
 namespace {
 
 using testing::HasSubstr;
@@ -129,8 +28,9 @@ class SqliteFaults : public testing::Test {
   SqliteFaults() { target_.location = folder_.path("capsem.db"); }
   static std::unique_ptr<Connection> with_table(const Target& target) {
     auto connection = opened(target);
-    EXPECT_DONE(connection->run("CREATE TABLE IF NOT EXISTS thing (id BIGINT PRIMARY KEY,"
-                                " word TEXT NOT NULL)"));
+    EXPECT_DONE(
+        connection->run("CREATE TABLE IF NOT EXISTS thing (id BIGINT PRIMARY KEY,"
+                        " word TEXT NOT NULL)"));
     return connection;
   }
   static Status add(Connection& connection, std::int64_t id) {
@@ -147,8 +47,8 @@ class SqliteFaults : public testing::Test {
   }
   static std::string integrity(Connection& connection) {
     std::string found;
-    EXPECT_DONE(connection.run("PRAGMA integrity_check", {},
-                               [&](const Row& row) { found = row.text(0); }));
+    EXPECT_DONE(
+        connection.run("PRAGMA integrity_check", {}, [&](const Row& row) { found = row.text(0); }));
     return found;
   }
 
@@ -156,8 +56,8 @@ class SqliteFaults : public testing::Test {
   Target target_;
 };
 
-// A writer as the audit's: it opens anew after an error, looks what is there, and goes on. Rows that
-// were acknowledged are returned.
+// A writer as the audit's: it opens anew after an error, looks what is there, and goes on. Rows
+// that were acknowledged are returned.
 struct Writer {
   Target target;
   std::set<std::int64_t> acknowledged;
@@ -175,9 +75,8 @@ struct Writer {
           if (made && (*made)->run("PRAGMA wal_autocheckpoint=4")) connection = std::move(*made);
         }
         bool there = false;
-        const bool looked =
-            connection && connection->run("SELECT id FROM thing WHERE id = $1", {id},
-                                          [&](const Row&) { there = true; });
+        const bool looked = connection && connection->run("SELECT id FROM thing WHERE id = $1",
+                                                          {id}, [&](const Row&) { there = true; });
         if (looked && there) break;
         Status done = looked ? add(*connection, id) : gateway_error("store_io", "");
         if (done) {
@@ -195,9 +94,9 @@ struct Writer {
 
 // SQLite's I/O-error loop: the n-th call fails, for n = 1, 2, ... until none does.
 TEST_F(SqliteFaults, NoAcknowledgedRowIsLostWhicheverWriteOrSyncFails) {
-  constexpr std::int64_t kRows = 12;
-  for (const Failing what : {Failing::Write, Failing::ShortWrite, Failing::Full, Failing::Sync,
-                             Failing::Truncate}) {
+  constexpr std::int64_t kRows = 8;
+  for (const Failing what :
+       {Failing::Write, Failing::ShortWrite, Failing::Full, Failing::Sync, Failing::Truncate}) {
     for (const bool for_good : {false, true}) {
       int n = 1;
       for (bool reached = true; reached; ++n) {
@@ -269,7 +168,7 @@ TEST_F(SqliteFaults, AFullDiskIsSaidAndNothingElseIsLost) {
 
 TEST_F(SqliteFaults, ALimitOnFilesIsAFullDisk) {
   const auto connection = with_table(target_);
-  struct stat log {};
+  struct stat log{};
   ASSERT_EQ(::stat((target_.location + "-wal").c_str(), &log), 0);
   ::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
@@ -298,14 +197,14 @@ TEST_F(SqliteFaults, ADatabaseThatIsLockedIsBusyAfterItsTimeAndLosesNothing) {
     return sqlite3_exec(other, statement, nullptr, nullptr, nullptr);
   };
   // Opened before and while it is locked.
-  const auto early = opened(target_);
+  auto early = opened(target_);
   ASSERT_EQ(run("BEGIN IMMEDIATE"), SQLITE_OK);
   EXPECT_EQ(code_of(add(*early, 1)), "store_busy");
   EXPECT_TRUE(early->usable());
   EXPECT_EQ(things(*early), 0) << "reading goes on";
   ASSERT_EQ(run("COMMIT"), SQLITE_OK);
   EXPECT_DONE(add(*early, 1));
-  const_cast<std::unique_ptr<Connection>&>(early).reset();
+  early.reset();
 
   ASSERT_EQ(run("PRAGMA locking_mode=EXCLUSIVE"), SQLITE_OK);
   ASSERT_EQ(run("BEGIN EXCLUSIVE"), SQLITE_OK);
@@ -322,10 +221,14 @@ TEST_F(SqliteFaults, ADatabaseThatIsLockedIsBusyAfterItsTimeAndLosesNothing) {
 class AsNobody {
  public:
   AsNobody() : was_root_(::geteuid() == 0) {
-    if (was_root_) EXPECT_EQ(::seteuid(65534), 0);
+    if (was_root_) {
+      EXPECT_EQ(::seteuid(65534), 0);
+    }
   }
   ~AsNobody() {
-    if (was_root_) EXPECT_EQ(::seteuid(0), 0);
+    if (was_root_) {
+      EXPECT_EQ(::seteuid(0), 0);
+    }
   }
   AsNobody(const AsNobody&) = delete;
   AsNobody& operator=(const AsNobody&) = delete;
@@ -359,7 +262,7 @@ TEST_F(SqliteFaults, FilesAreTheirOwnersAlone) {
   target_.location = folder_.path("made/capsem.db");
   const auto connection = with_table(target_);
   ::umask(before);
-  struct stat about {};
+  struct stat about{};
   ASSERT_EQ(::stat(folder_.path("made").c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0777u, 0700u);
   for (const char* name : {"made/capsem.db", "made/capsem.db-wal", "made/capsem.db-shm"}) {

@@ -144,24 +144,19 @@ class Answer {
 // Says which calls fail, and how. Shared by the connections of one writer.
 struct FaultPlan {
   enum class When { Before, After };  // nothing is done; it is done, and nobody hears of it
-  std::atomic<int> calls_until{-1};   // the call that fails; below 0: none
-  std::atomic<int> length{1};         // calls in a row
+  int calls_until = -1;               // the call that fails; below 0: none
+  int length = 1;                     // calls in a row
   std::atomic<bool> down{false};      // every call fails
   std::string code = "store_io";
   When when = When::Before;
-  std::atomic<int> struck{0};
+  std::atomic<int> calls{0}, struck{0};
 
   bool strikes() {
     if (down.load()) return true;
-    if (calls_until.load() < 0) return false;
-    const int left = calls_until.fetch_sub(1);
-    if (left > 0) return false;
-    if (left <= 1 - length.load())
-      calls_until.store(-1);
-    else
-      calls_until.store(0);
-    ++struck;
-    return true;
+    const int call = calls.fetch_add(1);
+    const bool hit = calls_until >= 0 && call >= calls_until && call < calls_until + length;
+    struck += hit;
+    return hit;
   }
 };
 

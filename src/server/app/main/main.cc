@@ -33,6 +33,7 @@ constexpr Subcommand kSubcommands[] = {
      capsem::mock::run_demo},
     {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic",
      capsem::mock::run_mock_upstream},
+    {"audit", "read, verify and export the audit", capsem::app::run_audit},
     {"scan", "what the PII detectors find in a text", capsem::app::run_scan},
     {"coverage", "every field of every dialect that is inspected", capsem::app::run_coverage},
     {"policy", "check, test, explain, compare policy files", capsem::app::run_policy},
