@@ -60,7 +60,7 @@ TEST(RedisFaults, AStoppedRedisOpensTheBreakerAndWhatItDoesLateCountsForNothing)
               Outcome::Down);
   }
   // What gives the slots back is a call, too.
-  EXPECT_TRUE(asked == 2 || asked == 3) << asked;
+  EXPECT_TRUE(asked >= 1 && asked <= 3) << asked;
   EXPECT_GE(gateway.stats.timeouts.load(), 3U);
   // Past the time at which takes that are still on their way become void.
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
