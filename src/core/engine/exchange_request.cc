@@ -92,7 +92,10 @@ Status Exchange::Impl::read_request() {
   if (Status s = read_facts(); !s) return s;
   const bool limited = services.counters != nullptr && services.clock != nullptr &&
                        !(hearing.limits().empty() && hearing.shadow_limits().empty());
-  if (!limited || settling(decisions, settings.confirm_allows) != nullptr) return judge_request();
+  // What a person may still release is charged like what goes on.
+  const policy::Decision* settled_by = settling(decisions, settings.confirm_allows);
+  const bool refused = settled_by != nullptr && settled_by->verdict == policy::Verdict::Block;
+  if (!limited || refused) return judge_request();
   usage_edit = codec.ask_for_usage(workspace.json);
   return go_on_if(ask_limits());
 }
