@@ -116,7 +116,9 @@ def check_source(name: str, code: str, calls: dict[str, set[int]], complaints: l
 
     for match in re.finditer(r"(?P<call>\b\w+)\s*\(", code):
         function = match.group("call")
-        method = code[:match.start()].rstrip().endswith((".", "->"))
+        before = code[:match.start()].rstrip()
+        # A command of the command line is run, too.
+        method = before.endswith((".", "->")) and not re.search(r"\bcommand(\.|->)$", before)
         if function in ("for", "if", "while", "switch", "return"):
             continue
         places = {0} if function == "run" and method else calls.get(function, set())
@@ -187,6 +189,7 @@ void f(sql::Connection& connection, const Table& table, std::string_view name, b
   number_of(connection, "SELECT 1", 2);
   log("SELECTED " + name);
   thread.run();
+  return command.run(words.subspan(1));
 }
 '''
 # Each replaces the line with `connection.run(kCount);`.

@@ -111,7 +111,7 @@ void check_vault(const proxy::Settings& settings, sql::Connection& connection, C
          "name the master key they were sealed under, or replace them"});
   } else if (!vault.has_key()) {
     checks.push_back({Grade::Warn, what, "none: no provider key can be stored",
-                      "capsem vault --help makes one"});
+                      "make one: docs/operations.md, Master key"});
   } else if (older > 0) {
     checks.push_back({Grade::Warn, what,
                       fmt::format("{}: {} of {} secrets are sealed under an older one",

@@ -189,6 +189,9 @@ bool Session::answered_locally() {
     case Action::Ready:
       if (worker_.shared().draining.load(std::memory_order_relaxed)) {
         answer(plain(503, R"({"status":"draining"})"));
+      } else if (!worker_.shared().audit.available() ||
+                 (worker_.directory() && worker_.directory()->sealed())) {
+        answer(plain(503, R"({"status":"unavailable"})"));
       } else {
         answer(plain(200, R"({"status":"ready"})"));
       }
