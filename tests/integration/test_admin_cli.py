@@ -10,7 +10,7 @@ import pytest
 
 from harness import CANARY, KEY, Gateway, capsem_binary, header
 
-MASTER_KEY = "ab" * 32
+MASTER_KEY = "00112233445566778899aabbccddeeff" * 2
 POLICY = """\
 schema = 1
 
