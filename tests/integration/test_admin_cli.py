@@ -10,7 +10,7 @@ import pytest
 
 from harness import CANARY, KEY, Gateway, capsem_binary, header
 
-MASTER_KEY = "ab" * 32
+MASTER_KEY = "00112233445566778899aabbccddeeff" * 2
 POLICY = """\
 schema = 1
 
@@ -162,7 +162,7 @@ def test_policies_are_uploaded_bound_and_rolled_back(cli, gateway, tmp_path):
     broken = tmp_path / "broken.toml"
     broken.write_text("schema = 1\n[[policy]]\nid = 3\n")
     refused = cli("policies", "upload", broken, raw=True)
-    assert refused.returncode == 1 and "broken.toml:3" in refused.stderr
+    assert refused.returncode == 1 and "broken.toml:2" in refused.stderr
     assert cli("policies", "list")["policies"]
     assert cli("policies", "reload")["outcome"] in ("reloaded", "unchanged")
 

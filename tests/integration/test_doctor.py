@@ -108,7 +108,7 @@ def test_offline_connects_to_no_provider(provider, config):
 
 @pytest.mark.parametrize("file,text,says", [
     ("capsem.toml", "[server]\nprot = 1\n", "capsem.toml:2:1"),
-    ("own.toml", "schema = 1\n[[policy]]\nid = 3\n", "own.toml:3"),
+    ("own.toml", "schema = 1\n[[policy]]\nid = 3\n", "own.toml:2"),
     ("own.toml", 'schema = 1\n[[test]]\ngiven = { model = "m", prompt = "hi" }\n'
      'expect = { verdict = "block" }\n', "own.toml:2"),
 ])

@@ -137,10 +137,10 @@ def test_t39_blobs_that_were_swapped_seal_their_integrations_alone(start, tmp_pa
     assert [chat(gateway, m).status_code for m in (one, two, three)] == [200, 200, 200]
     gateway.close()
     database = sqlite3.connect(tmp_path / "data" / "capsem.db", timeout=5)
-    blobs = dict(database.execute("SELECT s.name, s.blob FROM secret s"))
-    names = sorted(n for n in blobs if "three" not in n)
-    database.execute("UPDATE secret SET blob = ? WHERE name = ?", (blobs[names[0]], names[1]))
-    database.execute("UPDATE secret SET blob = ? WHERE name = ?", (blobs[names[1]], names[0]))
+    blobs = {name: (row, blob) for name, row, blob in database.execute(
+        "SELECT i.name, s.id, s.blob FROM integration i JOIN secret s ON s.id = i.secret_id")}
+    for name, other in (("one", "two"), ("two", "one")):
+        database.execute("UPDATE secret SET blob = ? WHERE id = ?", (blobs[other][1], blobs[name][0]))
     database.commit()
     database.close()
     gateway = start(env={KEY: KEYS[0]})

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -264,7 +265,8 @@ int run_admin(Arguments arguments) {
   std::vector<std::string> flags;
   std::vector<std::string> words = words_first(arguments, flags);
   if (words.empty()) {
-    const bool help = !flags.empty() && (flags[0] == "--help" || flags[0] == "-h");
+    const bool help = std::ranges::any_of(
+        flags, [](const std::string& flag) { return flag == "--help" || flag == "-h"; });
     print_usage(help ? stdout : stderr);
     return help ? 0 : 2;
   }

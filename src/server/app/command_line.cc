@@ -71,7 +71,11 @@ SettingFlags::SettingFlags(CLI::App& app) {
       entry.option = app.add_option(short_names(setting), entry.value, help)->type_name("");
     }
     entry.option->group(setting.flags.empty() ? "All other settings" : "Options");
-    entry.option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    if (std::holds_alternative<std::vector<std::string>*>(setting.slot(defaults))) {
+      entry.option->join(',');  // given twice, a list has both
+    } else {
+      entry.option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
   }
 }
 

@@ -87,7 +87,6 @@ class Relay final : public upstream::CallEvents, public Work {
   // ---- The end: relay_end.cc
   void refuse(LocalAnswer answer, bool decided = false);
   void deny();  // with the exchange's denial
-  void deny_held();
   void deny_answer();
   void end_stream(std::string last, std::string_view outcome, std::string_view code);
   void respond(const LocalAnswer& answer);

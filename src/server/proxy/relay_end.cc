@@ -1,6 +1,5 @@
 // How an exchange ends: refused, given, cut, or left by its client; and its one record, which for
 // some of these has to be kept first (promise 3).
-#include <algorithm>
 #include <utility>
 
 #include "core/audit/explanation.h"
@@ -77,20 +76,6 @@ void Relay::deny() {
        .violations = count_violations(exchange_->decisions())});
   append_limit_fields(answer.fields);
   refuse(std::move(answer), denial.type == "policy_violation" || denial.status == 429);
-}
-
-// The review may be of an answer to the same request, about which this exchange decides nothing.
-void Relay::deny_held() {
-  if (begun_ || exchange_->wants_approval()) return deny();
-  const engine::Denial denial{.message = "Request held for review: its answer is under review",
-                              .type = "policy_violation",
-                              .code = "approval_required"};
-  const std::size_t found = count_violations(exchange_->decisions());
-  refuse(denial_answer(style_, denial,
-                       {.run_id = run_id_,
-                        .review_id = review_id_,
-                        .violations = std::max<std::size_t>(found, 1)}),
-         true);
 }
 
 void Relay::deny_answer() {

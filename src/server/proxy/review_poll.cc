@@ -37,14 +37,14 @@ void ReviewPoll::answered(std::optional<Reply> reply) {
   if (!reply || reply->status >= 500) {
     LocalAnswer busy =
         error_answer(session_.error_style(), 503, "Reviews are not available, retry later",
-                     "server_error", "reviews_unavailable");
+                     "server_error", "approvals_unavailable");
     busy.fields = "retry-after: 1\r\n";
     return respond(busy);
   }
   LocalAnswer answer;
   if (reply->status == 404) {
     answer = error_answer(session_.error_style(), 404, "There is no such review",
-                          "invalid_request_error", "review_not_found");
+                          "invalid_request_error", "unknown_review");
   } else {
     answer.status = reply->status;
     answer.body = std::move(reply->body);

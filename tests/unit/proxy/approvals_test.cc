@@ -249,7 +249,7 @@ TEST_F(Approvals, AnAnswerThatIsLookedForMayBeHeldRejectedOrNotThere) {
   world.approvals.finds(std::nullopt);
   EXPECT_EQ(status_in(world.ask_openai("x")), "200");
   EXPECT_EQ(world.provider.count(), 1U);
-  world.approvals.finds(ApprovalAnswer{.kind = Kind::Held, .review_id = "r-5"});
+  world.approvals.finds(ApprovalAnswer{.kind = Kind::Held, .review_id = "r-5", .violations = 1});
   const std::string held = world.ask_openai("x");
   EXPECT_EQ(status_in(held), "403");
   EXPECT_THAT(held, HasSubstr("Request held for review. 1 violation(s) detected."));
