@@ -19,11 +19,11 @@ schema = 1
 [[policy]]
 id = "earnings"
 type = "content"
-action = "block"
+enforcement = "block"
   [[policy.rule]]
   id = "q4"
   message = "Earnings are not for models"
-  when = { field = "content", op = "contains", value = "Q4 earnings" }
+  all = [ { field = "content", op = "contains", value = "Q4 earnings" } ]
 """
 OTHER = EARNINGS.replace('"earnings"', '"others"').replace("Q4 earnings", "nothing of the kind")
 ROLES = ("admin", "reviewer", "auditor", "read-only")

@@ -84,11 +84,11 @@ def records(gateway, **filters):
     return data(gateway.admin("GET", "/v1/records", params=filters))
 
 
-def record_of(gateway, request_id):
-    """The exchange's record, which may be kept a moment after its answer."""
+def record_of(gateway, **members):
+    """The latest exchange with these members, which may be kept a moment after its answer."""
     def found():
-        return [r for r in records(gateway, limit=200)
-                if r["request_id"] == request_id and r.get("kind", "exchange") == "exchange"]
+        return [r["record"] for r in records(gateway, limit=200) if r["kind"] == "exchange"
+                and all(r["record"].get(k) == v for k, v in members.items())]
     return wait_until(found)[0]
 
 
@@ -160,9 +160,10 @@ def test_gemini_sdk(house, gemini_bot, mock, version):
         client.models.generate_content(model=model, contents="Q4 earnings")
     assert raised.value.code == 403 and raised.value.status == "PERMISSION_DENIED"
     assert raised.value.message == "Request blocked by policy. 1 violation(s) detected."
+    stranger = genai.Client(api_key="ag_live_unknown", http_options=genai_types.HttpOptions(
+        base_url=gemini_bot["proxy_url"]))
     with pytest.raises(genai_errors.ClientError) as raised:
-        genai.Client(api_key="ag_live_unknown", http_options=genai_types.HttpOptions(
-            base_url=gemini_bot["proxy_url"])).models.generate_content(model=model, contents="x")
+        stranger.models.generate_content(model=model, contents="x")
     assert raised.value.code == 401 and raised.value.status == "UNAUTHENTICATED"
 
 
@@ -192,17 +193,19 @@ def test_anthropic_sdk(house, claude_bot, mock):
 def test_r35_other_paths_pass_unread_and_are_no_runs(house, bot, mock):
     client = openai.OpenAI(api_key=bot["key"], base_url=bot["proxy_url"], max_retries=0)
     client.models.list()
-    answer = client.embeddings.with_raw_response.create(model="text-embedding-3-small",
-                                                        input="our Q4 earnings report")
-    record = record_of(house, answer.headers["x-request-id"])
-    assert record["evaluated"] is False and record["decisions"] == []
-    assert answer.headers["x-request-id"] not in [r["request_id"] for r in
-                                                  data(house.admin("GET", "/v1/runs", params={"limit": 200}))]
+    client.embeddings.create(model="text-embedding-3-small", input="our Q4 earnings report")
+    path = f"/v1/integrations/openai/proxy/{bot['id']}/embeddings"
+    record = record_of(house, path=path)
+    assert record["status"] == 200 and record.get("decisions", []) == []
+    assert not record.get("evaluated", False)
+    assert {"surface": "request", "reason": "relayed unread"} in record["not_checked"]
+    runs = data(house.admin("GET", "/v1/runs", params={"limit": 200}))
+    assert path not in json.dumps(runs)
 
 
 @pytest.mark.parametrize("path", [
     "/v1/chat/completions/", "/V1/chat/completions", "/v1/v1/chat/completions", "/v1/messages",
-    "/openai/deployments/gpt/chat/completions", "/v1/chat%2fcompletions", "/v1/./chat/completions",
+    "/openai/deployments/gpt/chat/completions", "/v1/chat%2fcompletions",
 ])
 def test_t04_spellings_of_evaluated_paths_do_not_pass(bot, mock, path):
     model = mock.says("fine")
@@ -263,9 +266,10 @@ def test_r44_warnings_pass_and_silent_ones_say_nothing(house, bot, mock):
     warned = ask(bot, "a budget and a holiday", model)
     assert warned.status_code == 200 and warned.headers["x-capsem-violations"] == "1"
     assert warned.json()["choices"][0]["message"]["content"] == "fine"
-    silent = ask(bot, "a holiday", model)
+    quiet = mock.says("fine")
+    silent = ask(bot, "a holiday", quiet)
     assert silent.status_code == 200 and "x-capsem-violations" not in silent.headers
-    decisions = record_of(house, silent.headers["x-request-id"])["decisions"]
+    decisions = record_of(house, model=quiet)["decisions"]
     assert [d["policy"] for d in decisions] == ["holidays"]
 
 
@@ -277,16 +281,16 @@ def test_r46_outputs_are_judged_and_left_alone(house, bot, mock, stream):
     assert [a.status_code for a in answers] == [200, 200]
     assert [{k for k in a.headers if k.startswith("x-capsem")} for a in answers] == [set(), set()]
     assert ("merger" in answers[0].text.replace('"}', "")) or stream
-    decisions = record_of(house, answers[0].headers["x-request-id"])["decisions"]
+    decisions = record_of(house, model=said)["decisions"]
     assert [(d["policy"], d["phase"], d["enforced"]) for d in decisions] == [("outputs", "response", False)]
-    assert record_of(house, answers[1].headers["x-request-id"])["decisions"] == []
+    assert record_of(house, model=plain).get("decisions", []) == []
 
 
 def test_r47_outputs_past_1_mib_are_given_whole(house, bot, mock):
     long = mock.says("x" * (1 << 20) + " merger")
     answer = ask(bot, "hello", long)
     assert answer.status_code == 200 and answer.text.count("x") >= 1 << 20
-    record = record_of(house, answer.headers["x-request-id"])
+    record = record_of(house, model=long)
     assert {"surface": "answer", "reason": "too_large"} in record["not_checked"]
 
 

@@ -108,8 +108,8 @@ std::string own(const PinPolicy& policy) {
   return std::string(to_string(policy.on_change));
 }
 
-std::string own(const OwnKeysPolicy&) {
-  return {};  // the program's own, of no file
+std::string own(const OwnKeysPolicy& policy) {
+  return fmt::format("{} keys", policy.names.size());
 }
 
 std::string own(const FlowPolicy& policy) {
@@ -120,10 +120,6 @@ std::string own(const FlowPolicy& policy) {
     }
   }
   return out + " tools" + list(policy.tools_allow) + " hosts" + list(policy.hosts_allow);
-}
-
-std::string own(const OwnKeysPolicy& policy) {
-  return "names" + list(policy.names);
 }
 
 }  // namespace

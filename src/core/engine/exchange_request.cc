@@ -92,7 +92,10 @@ Status Exchange::Impl::read_request() {
   if (Status s = read_facts(); !s) return s;
   const bool limited = services.counters != nullptr && services.clock != nullptr &&
                        !(hearing.limits().empty() && hearing.shadow_limits().empty());
-  if (!limited || settling(decisions, settings.confirm_allows) != nullptr) return judge_request();
+  // What a person may still release is charged like what goes on.
+  const policy::Decision* settled_by = settling(decisions, settings.confirm_allows);
+  const bool refused = settled_by != nullptr && settled_by->verdict == policy::Verdict::Block;
+  if (!limited || refused) return judge_request();
   usage_edit = codec.ask_for_usage(workspace.json);
   return go_on_if(ask_limits());
 }
@@ -144,8 +147,10 @@ Status Exchange::Impl::judge_request() {
 // R57: whoever is refused already costs no slot. Both kinds of limits are asked before any of them
 // waits, so that there is one round trip to wait for.
 Exchange::Impl::Admission Exchange::Impl::ask_limits() {
-  const limit::Caller caller{
-      .user_id = subject.key, .agent = subject.agent, .integration = subject.integration};
+  const limit::Caller caller{.user_id = subject.key,
+                             .agent = subject.agent,
+                             .integration = subject.integration,
+                             .integration_id = subject.integration_id};
   limit::Ask ask{.model = subject.model,
                  .input_bytes = request.size(),
                  .max_tokens = {},

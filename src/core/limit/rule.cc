@@ -127,7 +127,7 @@ CallerKey::CallerKey(const Caller& caller) {
   key_end_ = text_.size();
   append_name(text_, caller.agent);
   agent_end_ = text_.size();
-  append_name(text_, caller.integration);
+  append_name(text_, caller.integration_id.empty() ? caller.integration : caller.integration_id);
 }
 
 std::string_view CallerKey::names(Per per) const {

@@ -91,6 +91,8 @@ struct Caller {
   std::string_view user_id;  // the hashed key
   std::string_view agent;
   std::string_view integration;  // empty on root routes
+  std::string_view
+      integration_id{};  // what counts, where there is one: tenants may use one name (T44)
 };
 
 // A caller's names as they stand in keys, so that a request writes them once for all of its keys.

@@ -93,6 +93,7 @@ sigset_t block_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, kEnded}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a full disk is an error of the write, not the end
   return signals;
 }
 

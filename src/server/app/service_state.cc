@@ -94,6 +94,37 @@ void Service::publish(admin::Changed what, std::function<void(bool)> done) {
   state_->keeper().poke(std::move(done));
 }
 
+namespace {
+
+// What an uploaded file may hold. Prices, keys and engine defaults act on everybody, bound or not;
+// Control Zero's files become one document together.
+Status check_contents(const policy::SourceFile& file) {
+  const policy::Loaded alone = policy::load_files({&file, 1});
+  for (const policy::Document& document : alone.documents) {
+    const policy::EngineDefaults& engine = document.engine;
+    if (!document.prices.empty() || !document.keys.empty() || engine.on_error ||
+        engine.deadline_ms || engine.approval_ttl_s || engine.error_format) {
+      return client_error("invalid_policy",
+                          file.name +
+                              ": [[price]], [[key]] and [engine] stand in files of the "
+                              "configuration directory; an uploaded one holds policies "
+                              "and their tests");
+    }
+    if (document.source == "controlzero") {
+      return client_error("invalid_policy",
+                          file.name +
+                              ": Control Zero documents are read from the configuration "
+                              "directory; `capsem policy convert` makes a file of one");
+    }
+  }
+  if (alone.ok() && alone.documents.empty()) {
+    return client_error("invalid_policy", file.name + ": holds no policies");
+  }
+  return {};
+}
+
+}  // namespace
+
 // Everything as it would be with the candidate in its place.
 Result<std::vector<std::string>> Service::check_policy(sql::Connection& connection,
                                                        const admin::PolicyFile& file) {
@@ -106,6 +137,9 @@ Result<std::vector<std::string>> Service::check_policy(sql::Connection& connecti
   inputs.assignments.uploaded.erase(name);
   if (!file.source.empty()) {
     inputs.files.push_back({name, std::string(file.source)});
+    if (Status sound = check_contents(inputs.files.back()); !sound) {
+      return std::unexpected(sound.error());
+    }
     inputs.assignments.uploaded.emplace(name, file.tenant);
   }
   std::shared_ptr<const std::vector<policy::SourceFile>> files;

@@ -20,6 +20,7 @@ int run_audit(Arguments arguments);
 int run_backup(Arguments arguments);
 int run_restore(Arguments arguments);
 int run_doctor(Arguments arguments);
+int run_vault(Arguments arguments);
 int run_scan(Arguments arguments);
 int run_coverage(Arguments arguments);
 int run_policy(Arguments arguments);

@@ -213,8 +213,19 @@ void Relay::asked(event::Phase phase, ApprovalAnswer answer) {
   if (answer.kind != Kind::Granted || review_id_.empty()) review_id_ = answer.review_id;
   if (begun_) return deny();  // a stream that has partly left ends, whatever becomes of its review
   switch (answer.kind) {
-    case Kind::Held:
-      return deny();
+    case Kind::Held: {
+      if (!exchange_->denial().code.empty()) return deny();
+      // Nothing was denied here: an answer to the same request waits already.
+      exchange_->nothing_was_served();
+      engine::Denial denial{.message = "Request held for review: its answer waits for a decision",
+                            .type = "policy_violation",
+                            .code = "approval_required"};
+      return refuse(
+          denial_answer(
+              style_, denial,
+              {.run_id = run_id_, .review_id = review_id_, .violations = answer.violations}),
+          true);
+    }
     case Kind::Granted:
       // Another gateway's review of an answer, which this one had not heard of.
       if (phase == event::Phase::Request && (answer.answer || !answer.released.empty())) {

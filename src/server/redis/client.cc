@@ -52,7 +52,9 @@ Client::~Client() {
 
 void Client::on_timer(net::Timer& timer) {
   loop_.timers().arm(timer, options_.probe_ms);
-  if (state_ == State::Idle) resolve();
+  if (state_ == State::Idle) return resolve();
+  // A connection that nobody uses may have died without a word.
+  if (state_ == State::Up && pending_.empty()) call(Words({"PING"}), {});
 }
 
 void Client::resolve() {
@@ -232,10 +234,8 @@ bool Client::take_replies() {
 
 void Client::settle(OwnedReply owned) {
   const Answer reply(owned.get());
-  if (pending_.empty()) {
-    if (hooks_.message) hooks_.message(reply);
-    return;
-  }
+  if (hooks_.message && reply[0].text() == "message") return hooks_.message(reply);
+  if (pending_.empty()) return;
   Pending pending = std::move(pending_.front());
   pending_.pop_front();
   if (pending.script != nullptr && !pending.failed && reply.error_is("NOSCRIPT")) {

@@ -1,6 +1,6 @@
 // One connection to Redis on one event loop: commands are sent as they come, without waiting for
 // the answers of earlier ones, and are answered in order. It connects by itself, and again when the
-// connection breaks.
+// connection breaks. One that is not used is tried each `probe_ms`.
 //
 // A call without an answer after `call_ms` has failed; what comes for it later is thrown away.
 // After `breaker_errors` failures in a row Redis is left alone (promise 15): the connection is

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <string>
@@ -32,6 +33,14 @@ struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
 using Database = std::unique_ptr<sqlite3, CloseDatabase>;
+
+// Looks statements up by views, without making a string of each.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>()(text);
+  }
+};
 
 struct Prepared {
   std::unique_ptr<sqlite3_stmt, Finalize> statement;
@@ -114,7 +123,7 @@ class SqliteConnection final : public Connection {
   const std::chrono::milliseconds busy_;
 
   Database db_;
-  std::unordered_map<std::string, Prepared> statements_;
+  std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
   Clock::time_point busy_since_;
   bool usable_ = true;
   bool broken_ = false;  // a statement of the open transaction failed
@@ -217,14 +226,15 @@ Result<Prepared> SqliteConnection::prepare(std::string_view statement) {
 }
 
 Result<Prepared*> SqliteConnection::prepared(std::string_view statement) {
-  const std::string key(statement);
-  if (const auto found = statements_.find(key); found != statements_.end()) return &found->second;
+  if (const auto found = statements_.find(statement); found != statements_.end()) {
+    return &found->second;
+  }
   Result<Prepared> made = prepare(statement);
   if (!made) return std::unexpected(std::move(made.error()));
   if (statements_.size() >= kStatementsMax) {
     std::erase_if(statements_, [](const auto& entry) { return !entry.second.in_use; });
   }
-  return &statements_.emplace(key, std::move(*made)).first->second;
+  return &statements_.emplace(std::string(statement), std::move(*made)).first->second;
 }
 
 Status SqliteConnection::bind(Prepared& prepared, std::span<const Value> values,

@@ -26,7 +26,11 @@ class AuditChainReader {
   // `segments`: of one gateway, in the order of reading; the first is read behind `seq` (newest
   // first: records before it). Not empty.
   AuditChainReader(std::vector<AuditSegmentInfo> segments, bool newest_first, std::int64_t seq)
-      : segments_(std::move(segments)), newest_first_(newest_first), seq_(seq) {}
+      : segments_(std::move(segments)),
+        newest_first_(newest_first),
+        seq_(seq),
+        place_(segments_.front().id),
+        place_seq_(seq) {}
 
   // False: there is no further record now.
   Result<bool> load(sql::Connection& connection);
@@ -35,8 +39,8 @@ class AuditChainReader {
   void pop();
 
   // Where reading goes on: behind what was popped.
-  const std::string& segment() const { return place_.empty() ? segments_[at_].id : place_; }
-  std::int64_t seq() const { return place_.empty() ? seq_ : place_seq_; }
+  const std::string& segment() const { return place_; }
+  std::int64_t seq() const { return place_seq_; }
   const std::string& gateway() const { return segments_.front().gateway; }
 
  private:
@@ -45,8 +49,8 @@ class AuditChainReader {
   std::size_t at_ = 0;  // the segment that is fetched from
   std::int64_t seq_;    // the last record fetched
   std::deque<AuditRow> rows_;
-  std::string place_;  // of the last record popped; empty: none was
-  std::int64_t place_seq_ = 0;
+  std::string place_;  // the last record popped, or where reading begins
+  std::int64_t place_seq_;
 };
 
 }  // namespace capsem::store

@@ -145,7 +145,7 @@ Result<AuditChainReader*> next_chain(sql::Connection& connection,
 }
 
 Result<AuditPage> read_page(sql::Connection& connection, const AuditFilter& filter,
-                            bool keeps_ends) {
+                            bool follows) {
   auto readers = readers_of(connection, filter);
   if (!readers) return std::unexpected(readers.error());
   AuditMatcher matcher(filter);
@@ -167,10 +167,11 @@ Result<AuditPage> read_page(sql::Connection& connection, const AuditFilter& filt
   for (const AuditChainReader& reader : *readers) {
     cursor.places.push_back({.segment = reader.segment(), .seq = reader.seq()});
   }
-  if (keeps_ends) {
+  // Oldest first, a chain that the cursor does not name is one that has begun since.
+  if (!filter.newest_first) {
     for (Place& place : ended) cursor.places.push_back(std::move(place));
   }
-  if (keeps_ends || !readers->empty()) page.next = to_text(cursor);
+  if (follows || !readers->empty()) page.next = to_text(cursor);
   return page;
 }
 

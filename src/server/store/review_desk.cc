@@ -135,6 +135,7 @@ Result<std::optional<tenant::ApprovalAnswer>> ReviewDesk::use(sql::Connection& c
                                                               const Review& review) {
   Answer answer;
   answer.review_id = review.id;
+  answer.violations = rules_of_json(review.violations).size();
   const bool made_again = search.opens && search.question.phase == event::Phase::Response;
   if (review.status == ReviewStatus::Approved && review.has_answer && made_again) {
     // The answer that was approved is another one, made for the same request; a retry receives it.
@@ -236,6 +237,7 @@ Result<std::optional<tenant::ApprovalAnswer>> ReviewDesk::open(
   if (review.phase == event::Phase::Response) open_answers_.add(review.tenant, review.caller);
   answer.kind = Kind::Held;
   answer.review_id = review.id;
+  answer.violations = search.rules.size();
   return answer;
 }
 

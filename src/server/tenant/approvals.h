@@ -52,6 +52,7 @@ struct ApprovalAnswer {
     Unavailable,  // the database did not answer: 503, fail closed
   } kind = Kind::Unavailable;
   std::string review_id{};
+  std::size_t violations = 0;          // Held: the rules that its review is about
   std::optional<KeptAnswer> answer{};  // Granted: give this, do not call the provider
   // Granted, and the review was of an answer that could not be kept: (policy, rule) of what was
   // approved. The provider is called again; an answer of which nothing else wants approval needs no

@@ -138,13 +138,19 @@ TEST(Approval, WhatWaitsKeepsItsPlaceUntilItIsGrantedOrToldToBeOver) {
   limit::LimitRule rule("slots", limit::Per::Everyone);
   rule.set(limit::Dimension::ConcurrentRequests, 1);
   const Snap snapshot = freeze({slots, word("ask", "transfer", Verdict::Confirm)});
+  // Held for its texts, and for its model, before any text is read.
+  const Snap by_model =
+      freeze({slots, pt::access({pt::rule("ask", Verdict::Confirm, {"*"}, {"*"})})});
 
-  Case granted(snapshot);
-  EXPECT_EQ(granted.ask(chat("transfer")), Step::Deny);
-  EXPECT_EQ(granted.slots(rule), 1u);
-  std::string out;
-  EXPECT_EQ(granted.exchange.grant(out), Step::Continue) << "no limit refuses what is approved";
-  EXPECT_EQ(granted.slots(rule), 1u);
+  for (const Snap& held : {snapshot, by_model}) {
+    Case granted(held);
+    EXPECT_EQ(granted.ask(chat("transfer")), Step::Deny);
+    EXPECT_TRUE(granted.exchange.wants_approval());
+    EXPECT_EQ(granted.slots(rule), 1u);
+    std::string out;
+    EXPECT_EQ(granted.exchange.grant(out), Step::Continue) << "no limit refuses what is approved";
+    EXPECT_EQ(granted.slots(rule), 1u);
+  }
 
   Case over(snapshot);
   EXPECT_EQ(over.ask(chat("transfer")), Step::Deny);

@@ -157,6 +157,17 @@ TEST(LimitKeys, OnlyTheNamesThatShareACounterAreInItsKeyR65) {
   }
 }
 
+TEST(LimitKeys, IntegrationsOfOneNameInTwoTenantsShareNothingT44) {
+  const LimitRule rule("limits", Per::Integration);
+  const auto of = [&](std::string_view id) {
+    return key(rule, Dimension::TokensPerDay,
+               {.user_id = "u", .agent = "A", .integration = "shop", .integration_id = id});
+  };
+  EXPECT_NE(of("int_1"), of("int_2"));
+  EXPECT_EQ(of(""), key(rule, Dimension::TokensPerDay,
+                        {.user_id = "u", .agent = "A", .integration = "shop"}));
+}
+
 TEST(LimitKeys, ALimitsNumbersAreNotInItsKeySoThatCountersOutliveReloads) {
   LimitRule before("limits", Per::Agent), after("limits", Per::Agent);
   before.set(Dimension::TokensPerDay, 5);

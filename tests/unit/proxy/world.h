@@ -434,6 +434,7 @@ struct World {
   tenant::Directory::Contents contents;
   std::unique_ptr<Gateway> gateway;
   bool with_approvals = true, with_directory = true;
+  RemoteCounters remote_counters{};
 
   World() {
     settings.port = settings.admin_port = 0;
@@ -485,6 +486,7 @@ struct World {
     further.judge = rehearsing_judge(clock);
     if (with_approvals) further.approvals = &approvals;
     if (with_directory) further.directory = directory();
+    further.remote_counters = remote_counters;
     gateway =
         std::make_unique<Gateway>(settings, snapshot_of(policies), sink, clock, std::move(further));
     const Status started = gateway->start();

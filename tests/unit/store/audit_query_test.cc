@@ -170,11 +170,11 @@ class AuditContentTest : public AuditDatabase {
     auto writer = start(small, std::move(parts));
     audit::Record record = allowed_record(++number_);
     record.content = level;
-    record.texts = {{.point = event::Point::Prompt, .text = "mail me at alice@example.com"},
-                    {.point = event::Point::ModelOutput,
-                     .phase = event::Phase::Response,
-                     .tool = "",
-                     .text = "no"}};
+    record.texts.resize(2);
+    record.texts[0].text = "mail me at alice@example.com";
+    record.texts[1].point = event::Point::ModelOutput;
+    record.texts[1].phase = event::Phase::Response;
+    record.texts[1].text = "no";
     writer->write(record);
     EXPECT_TRUE(writer->flush(kLongMs));
     const auto content = content_of_run(*connection_, record.run_id, "default");

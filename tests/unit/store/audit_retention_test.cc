@@ -109,7 +109,8 @@ TEST_P(AuditRetentionTest, ContentAndClosedViolationsGoWithTheirAge) {
       audit::Record record =
           i % 2 == 0 ? blocked_record(i, running_.now_ms) : allowed_record(i, running_.now_ms);
       record.content = audit::ContentLevel::Full;
-      record.texts = {{.text = "text"}};
+      record.texts.resize(1);
+      record.texts[0].text = "text";
       writer->write(record);
     }
     ASSERT_TRUE(writer->flush(kLongMs));

@@ -109,48 +109,22 @@ const Tampering kRecordChanges[] = {
     {"segment removed", "DELETE FROM audit_segment WHERE id = $1", 0},
 };
 
-// Each on a database of its own: a tampered one has nothing that could be set right again.
-class AuditTampering : public AuditVerifyTest {
- protected:
-  void expect_found(const Tampering& tampering) {
-    open_the_table();
-    tamper(tampering.statement, {std::string_view(segments_[1])});
-    const AuditReport report = verify();
-    ASSERT_FALSE(report.faults.empty()) << tampering.name;
-    if (tampering.seq != 0) {
-      EXPECT_EQ(report.faults[0].segment, segments_[1]) << tampering.name;
-      EXPECT_EQ(report.faults[0].seq, tampering.seq) << tampering.name;
-    }
-  }
-};
-CAPSEM_ON_BOTH_DATABASES(AuditTampering);
-
-TEST_P(AuditTampering, AChangeOfAnyColumnIsFoundT38) {
+// In a transaction that is rolled back: a tampered database has nothing to be set right by.
+TEST_P(AuditVerifyTest, AChangeOfAnyColumnIsFoundT38) {
+  open_the_table();
   for (const Tampering& tampering : kRecordChanges) {
     SCOPED_TRACE(tampering.name);
-    expect_found(tampering);
-    if (HasFatalFailure()) return;
-    // A new database for the next one.
-    connection_.reset();
-    if (GetParam() == sql::Kind::Sqlite) {
-      target_.location = folder_.path(std::to_string(&tampering - kRecordChanges) + ".db");
-    } else {
-      target_.location = test::PostgresServer::shared()->new_database();
-    }
-    connection_ = another();
-    ASSERT_TRUE(is_done(sql::migrate(*connection_)));
-    AuditWriterOptions small = options();
-    small.segment_records_max = 10;
-    auto writer = start(small);
-    for (int i = 0; i < 25; ++i) writer->write(allowed_record(i));
-    ASSERT_TRUE(writer->flush(kLongMs));
-    writer.reset();
-    segments_.clear();
-    EXPECT_DONE(
-        connection_->run("SELECT id FROM audit_segment ORDER BY id", {},
-                         [&](const sql::Row& row) { segments_.emplace_back(row.text(0)); }));
-    ASSERT_EQ(segments_.size(), 3U);
+    ASSERT_TRUE(is_done(connection_->begin()));
+    tamper(tampering.statement, {std::string_view(segments_[1])});
+    const AuditReport report = verify();
+    connection_->rollback();
+    ASSERT_FALSE(report.faults.empty());
+    EXPECT_FALSE(report.sound());
+    if (tampering.seq == 0) continue;
+    EXPECT_EQ(report.faults[0].segment, segments_[1]);
+    EXPECT_EQ(report.faults[0].seq, tampering.seq);
   }
+  EXPECT_TRUE(verify().sound());
 }
 
 TEST_P(AuditVerifyTest, ATailThatWasCutOffWithItsCountersIsFoundByANotedHead) {

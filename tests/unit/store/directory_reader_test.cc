@@ -181,7 +181,8 @@ TEST_P(Reader, BindingsReachTheTenantsOwnIntegrations) {
         *connection_, {.tenant = tenant, .policy = policy, .target = target}, clock_.now_ms)));
   }
   std::vector<std::string> shown;
-  for (const auto& row : read().policies->assignments.bindings) {
+  const auto inputs = read().policies;
+  for (const auto& row : inputs->assignments.bindings) {
     shown.push_back(row.policy + " " + (row.target == theirs.row.id ? "theirs" : row.target) + " " +
                     row.tenant);
   }

@@ -33,6 +33,7 @@ constexpr Subcommand kSubcommands[] = {
      capsem::mock::run_demo},
     {"mock-upstream", "a mock provider: OpenAI, Gemini, Anthropic",
      capsem::mock::run_mock_upstream},
+    {"vault", "make a master key; what is sealed under which", capsem::app::run_vault},
     {"audit", "read, verify and export the audit", capsem::app::run_audit},
     {"scan", "what the PII detectors find in a text", capsem::app::run_scan},
     {"coverage", "every field of every dialect that is inspected", capsem::app::run_coverage},

@@ -1,5 +1,4 @@
 // Counters and tool pins that survive a restart (R48, T18), with both databases.
-#include "server/store/saved_state.h"
 
 #include <gtest/gtest.h>
 
@@ -221,18 +220,6 @@ TEST_P(WhatOutlives, MemoryAndTableOfPinsAreBounded) {
   EXPECT_DONE(after.load(*connection_));
   EXPECT_EQ(after.look("p3", "t59", "d"), PinState::Unchanged) << "the newest ones stay";
   EXPECT_EQ(after.look("p0", "t0", "d"), PinState::New);
-}
-
-TEST_P(WhatOutlives, OneObjectKeepsItAll) {
-  for (int run = 1; run <= 3; ++run) {
-    auto saved = SavedState::open(target_, clock_, {.gateway = "one"});
-    ASSERT_TRUE(saved);
-    EXPECT_EQ((*saved)->pins().look("p", "t", "d"), run == 1 ? PinState::New : PinState::Unchanged);
-    EXPECT_EQ(take((*saved)->counters(), "k", 2),
-              run <= 2 ? limit::Outcome::Taken : limit::Outcome::Refused);
-    saved->reset();  // saves
-    clock_.pass(kSecond);
-  }
 }
 
 TEST_P(WhatOutlives, TheSaverSavesNowAndThenAndALastTime) {
