@@ -1,6 +1,7 @@
 """Start, readiness, drain, metrics, version."""
 
 import json
+import pathlib
 import re
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from dialects import ANTHROPIC, CHAT, GEMINI, RESPONSES, sse_events
-from harness import PII_TOML, capsem_binary, wait_until
+from harness import PII_TOML, Gateway, capsem_binary, wait_until
 
 DRAIN = "[server]\ndrain_announce_ms = 400\ndrain_ms = {}\n"
 
@@ -133,3 +134,20 @@ def test_version_scan_and_policy_commands_answer():
     findings = [json.loads(line)["findings"] for line in lines.stdout.splitlines()]
     assert findings[0][0]["type"] == "EMAIL_ADDRESS" and (findings[0][0]["start"], findings[0][0]["end"]) == (2, 22)
     assert len(findings) == 2 and findings[1] == []
+
+
+def test_signals_come_to_the_one_that_waits_for_them(mock):
+    """Threads that keep the gateway's state are started early; none of them may take a signal."""
+    for _ in range(5):
+        gateway = Gateway(mock.url, settings="[server]\ndrain_announce_ms = 0\n")
+        blocked = [int(re.search(r"SigBlk:\s*(\w+)", status.read_text())[1], 16) for status in
+                   pathlib.Path(f"/proc/{gateway.process.pid}/task").glob("*/status")]
+        wanted = sum(1 << (number - 1) for number in
+                     (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2))
+        try:
+            # The one that waits has them unblocked while it does.
+            assert sum(1 for mask in blocked if mask & wanted != wanted) <= 1, blocked
+            gateway.process.send_signal(signal.SIGTERM)
+            assert gateway.process.wait(20) == 0, gateway.output
+        finally:
+            gateway.close()

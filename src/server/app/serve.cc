@@ -152,6 +152,7 @@ int run_serve(Arguments arguments) {
   if (auto kept = keep_to_itself(); !kept) return fail(kept.error());
   set_up_messages();
   const SystemClock clock;
+  const sigset_t signals = block_signals();  // before the first thread, which would take them
   auto startup = load(flags.values(), !print, clock);
   if (!startup) return fail(startup.error());
   if (print) {
@@ -163,7 +164,6 @@ int run_serve(Arguments arguments) {
   const proxy::Settings& settings = startup->configuration.settings;
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
   forget_variables(secret_variables());
-  const sigset_t signals = block_signals();
   const std::vector<std::string> enabled = startup->policies.enabled;
   auto service = Service::start(settings, std::move(startup->files), std::move(startup->policies),
                                 std::move(startup->state));
