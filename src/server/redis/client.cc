@@ -54,7 +54,8 @@ void Client::on_timer(net::Timer& timer) {
   loop_.timers().arm(timer, options_.probe_ms);
   if (state_ == State::Idle) return resolve();
   // A connection that nobody uses may have died without a word.
-  if (state_ == State::Up && pending_.empty()) call(Words({"PING"}), {});
+  const bool waits = !pending_.empty() && !pending_.back().failed;
+  if (state_ == State::Up && !waits) call(Words({"PING"}), {});
 }
 
 void Client::resolve() {

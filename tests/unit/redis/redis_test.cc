@@ -102,6 +102,20 @@ TEST(RedisTells, AfterARestartOfRedisTheyHearEachOtherAgain) {
   EXPECT_EQ(b.count("directory:"), 0U);
 }
 
+TEST(RedisTells, AnIdleConnectionToAStoppedRedisIsGivenUp) {
+  Server server;
+  test::SteadyClock clock;
+  Redis redis(server.target(),
+              {.client = {.call_ms = 50, .breaker_errors = 3, .probe_ms = 100}, .name = "a"},
+              clock);
+  redis.start();
+  ASSERT_TRUE(wait_until([&] { return redis.stats().clients_up.load() == 2; }));
+  server.pause();
+  EXPECT_TRUE(wait_until([&] { return redis.stats().clients_up.load() == 0; }));
+  server.resume();
+  EXPECT_TRUE(wait_until([&] { return redis.stats().clients_up.load() == 2; }));
+}
+
 TEST(RedisPins, AToolThatOneGatewayHasSeenIsKnownToTheOthersT18) {
   Server server;
   Member a(server, "a"), b(server, "b");
