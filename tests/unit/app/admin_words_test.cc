@@ -128,7 +128,7 @@ TEST(AdminOutput, ListsAreTables) {
   ASSERT_TRUE(shown) << shown.error().detail;
   EXPECT_EQ(shown->text,
             "ID      NAME                        PROVIDER  STATE   TENANT\n"
-            "int_1   büro                       openai    active  -\n"
+            "int_1   büro                        openai    active  -\n"
             "int_22  a\\x1b[31m\\x0d\\x0ab\\xc2\\x85  gemini    x       -\n");
   EXPECT_EQ(shown->next, "c1");
 }
