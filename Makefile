@@ -42,6 +42,10 @@ demo: build ## Build what is missing and play the founding demo (no key, no netw
 test: ## Everything that decides whether a change may land
 	@scripts/test
 
+.PHONY: test-long
+test-long: ## The same, ThreadSanitizer, and every fuzz target for FUZZ_SECONDS
+	@LONG=1 FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/test
+
 .PHONY: test-static
 test-static: build ## Layering of the source, hardening of the program
 	$(call say,static checks)

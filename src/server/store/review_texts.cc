@@ -152,7 +152,8 @@ std::string preview_json(std::span<const audit::KeptText> texts, audit::ContentL
                          std::size_t bytes_max) {
   const bool masked = level == audit::ContentLevel::Redacted;
   if (texts.empty() || (masked ? !mask : level != audit::ContentLevel::Full)) return {};
-  audit::JsonLine line(bytes_max);
+  // The texts are cut here; the line's own bound is for names.
+  audit::JsonLine line(std::max<std::size_t>(bytes_max, 1'024));
   std::size_t left = bytes_max;
   line.open_array();
   for (const audit::KeptText& text : texts) {
