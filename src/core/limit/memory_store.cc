@@ -52,7 +52,7 @@ Level level_of(const Charge& charge, std::uint64_t held, const SlidingWindow& wi
 
 class MemoryStore::Locks {
  public:
-  Locks(std::array<Shard, kShards>& shards, std::uint64_t set) : shards_(shards), set_(set) {
+  Locks(Shards& shards, std::uint64_t set) : shards_(shards), set_(set) {
     for_each([](Shard& shard) { shard.lock.lock(); });
   }
   ~Locks() {
@@ -69,7 +69,7 @@ class MemoryStore::Locks {
     }
   }
 
-  std::array<Shard, kShards>& shards_;
+  Shards& shards_;
   const std::uint64_t set_;
 };
 
@@ -185,8 +185,8 @@ bool MemoryStore::reserve_keys(std::size_t count) {
 
 void MemoryStore::make_room(std::size_t count, std::int64_t now_ns) {
   for (std::size_t i = 0; i < kShards; ++i) {
-    const Locks locks(shards_, std::uint64_t{1} << i);
-    while (keys() + count > keys_max_ && drop_one(shards_[i], now_ns)) {
+    const Locks locks(*shards_, std::uint64_t{1} << i);
+    while (keys() + count > keys_max_ && drop_one((*shards_)[i], now_ns)) {
       keys_.fetch_sub(1, std::memory_order_relaxed);
     }
     if (keys() + count <= keys_max_) return;
@@ -224,7 +224,7 @@ MemoryStore::Step MemoryStore::try_take(std::span<const Charge> charges,
   for (const std::uint64_t hash : hashes) {
     set |= std::uint64_t{1} << shard_number(hash);
   }
-  const Locks locks(shards_, set);
+  const Locks locks(*shards_, set);
 
   Counter* counters[kChargesMax];
   const Counter unused({}, 0);

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -117,12 +118,13 @@ class MemoryStore final : public CounterStore {
     std::vector<std::int64_t> idle_window_ns;
     std::vector<Counter*> changed;  // of long windows, since take_changed()
   };
+  using Shards = std::array<Shard, kShards>;
   class Locks;      // of one take()
   class OneLocked;  // a shard and the counter of one charge in it
 
   std::uint64_t hash_of(std::string_view key) const;
   static std::size_t shard_number(std::uint64_t hash) { return hash >> 58; }
-  Shard& shard_of(std::uint64_t hash) { return shards_[shard_number(hash)]; }
+  Shard& shard_of(std::uint64_t hash) { return (*shards_)[shard_number(hash)]; }
   // These need the shard's lock.
   static Counter* find(Shard& shard, const Name& name);
   static Counter& create(Shard& shard, const Name& name, std::int64_t window_ns);
@@ -141,7 +143,8 @@ class MemoryStore final : public CounterStore {
   const std::size_t keys_max_;
   const std::uint64_t hash_key_;
 
-  std::array<Shard, kShards> shards_;
+  // On the heap: shards are aligned to cache lines, and a store may stand anywhere.
+  const std::unique_ptr<Shards> shards_ = std::make_unique<Shards>();
   std::atomic<std::size_t> keys_{0};
   std::atomic<std::uint64_t> refused_full_{0};
 };

@@ -25,7 +25,7 @@ class Holding {
 
 std::vector<MemoryStore::LongWindow> MemoryStore::take_changed(std::size_t most) {
   std::vector<LongWindow> out;
-  for (Shard& shard : shards_) {
+  for (Shard& shard : *shards_) {
     bool more = true;
     while (more && out.size() < most) {
       const Holding holding(shard.lock);

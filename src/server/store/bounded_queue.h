@@ -6,6 +6,7 @@
 // after taking it the consumer adds the capacity: free for the next round.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -99,8 +100,13 @@ class BoundedQueue {
 
   std::vector<Slot> slots_;
   const std::size_t mask_;
-  alignas(64) std::atomic<std::size_t> tail_{0};
-  alignas(64) std::size_t head_ = 0;  // the consumer's
+  // Room between what producers and what the consumer write, so that they share no cache line.
+  // Not alignment: a queue may stand anywhere.
+  static constexpr std::size_t kLineBytes = 64;
+  [[maybe_unused]] std::array<char, kLineBytes> before_tail_{};
+  std::atomic<std::size_t> tail_{0};
+  [[maybe_unused]] std::array<char, kLineBytes> before_head_{};
+  std::size_t head_ = 0;  // the consumer's
 };
 
 }  // namespace capsem::store

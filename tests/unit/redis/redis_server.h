@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,13 @@ class Server {
       std::vector<char*> argv;
       for (std::string& word : words) argv.push_back(word.data());
       argv.push_back(nullptr);
+      // A test program that crashes leaves neither a server behind nor somebody who holds its
+      // output open, for which a test runner would wait.
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      const int nowhere = ::open("/dev/null", O_RDWR);
+      ::dup2(nowhere, 1);
+      ::dup2(nowhere, 2);
+      for (int other = 3; other < 256; ++other) ::close(other);
       ::execvp(argv[0], argv.data());
       ::_exit(127);
     }
