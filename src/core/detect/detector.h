@@ -21,12 +21,21 @@ inline constexpr std::size_t kLookAhead = 512;   // longest finding, trailing co
 // A rule of a frozen catalog: one entity type, one keyword.
 using RuleId = std::uint16_t;
 
+// What a finding stands for beyond its own end: secrets may be longer than kLookAhead. Whoever
+// redacts goes on, from the finding's end, over the tail.
+enum class Tail : std::uint8_t {
+  None,
+  Token,     // up to the first byte that is no letter, digit, or one of "-_.~+/="
+  PemBlock,  // up to and with the line that holds "-----END", or the end of the text
+};
+
 // Where and what, never the text itself. Offsets are bytes of the lane's text.
 struct Finding {
   RuleId rule = 0;
   float score = 0;  // 0..1, Presidio's scale
   std::uint64_t begin = 0, end = 0;
   std::uint64_t value = 0;  // value_digest() of the match; 0: nobody asked for it
+  Tail tail = Tail::None;
 };
 
 // What two spellings of one value have in common: letters (case aside) and digits, hashed under
