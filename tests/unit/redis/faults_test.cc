@@ -173,7 +173,7 @@ TEST(RedisFaults, AnErrorOfRedisIsAFailureAndManyOpenTheBreaker) {
     EXPECT_TRUE(gateway.on_loop([&] { return gateway.counters->available(); }));
   }
   EXPECT_EQ(gateway.take(1, {limit::window("k", 5)}).outcome, Outcome::Down);
-  EXPECT_EQ(gateway.stats.breaks.load(), 1U);
+  EXPECT_TRUE(test::wait_until([&] { return gateway.stats.breaks.load() == 1U; }));
   ASSERT_TRUE(gateway.up());
   EXPECT_EQ(gateway.take(1, {limit::window("other", 5)}).outcome, Outcome::Taken);
 }
