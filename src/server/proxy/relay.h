@@ -82,7 +82,6 @@ class Relay final : public upstream::CallEvents, public Work {
   void give_whole(std::string out);
   void give_kept(const tenant::KeptAnswer& answer);
   void release(std::string& out);
-  void withhold_newest(std::string& out);
   void end_with_fault(std::string_view message, std::string_view code, std::string_view outcome);
 
   // ---- The end: relay_end.cc
@@ -123,7 +122,6 @@ class Relay final : public upstream::CallEvents, public Work {
   std::string answer_head_;  // for the client, waiting for the first byte
   std::string answer_type_;  // the provider's, where an answer may be kept for later
   std::string out_;          // of an answer's end, while limits are waited for
-  std::string newest_;       // of a stream that was warned of: what may be its end
   std::string request_id_, run_id_, review_id_;
   std::size_t told_decisions_ = 0;  // those that a record already tells of
   engine::Answer kind_ = engine::Answer::Body;

@@ -227,21 +227,8 @@ void Relay::follow(Step step, std::string& out) {
   }
 }
 
-// What was decided since the last record has to be kept before the stream's end is told, and an end
-// is known as such when nothing follows: the newest piece waits for the next one.
-void Relay::withhold_newest(std::string& out) {
-  if (news_waits()) {
-    newest_.swap(out);
-  } else if (!newest_.empty()) {
-    out.insert(0, newest_);
-    newest_.clear();
-  }
-}
-
 void Relay::release(std::string& out) {
   if (out.empty() || settled_) return;
-  withhold_newest(out);
-  if (out.empty()) return;
   if (!begun_) {
     begun_ = true;
     passage_.first_byte_ns = now_ns();
@@ -287,7 +274,7 @@ void Relay::end_with_fault(std::string_view message, std::string_view code,
     client_.break_off();
     return;
   }
-  std::string out = std::exchange(newest_, {});
+  std::string out;
   // Bytes that were relayed as they came may have ended in the middle of an event.
   if (direct_ && kind_ == Answer::Sse) out = "\n\n";
   exchange_->write_fault_frame(message, code, out);

@@ -91,8 +91,6 @@ void Relay::deny_answer() {
 // `last`: what is left to send. It waits for the record when it has something new to tell.
 void Relay::end_stream(std::string last, std::string_view outcome, std::string_view code) {
   if (settled_) return;
-  last.insert(0, newest_);
-  newest_.clear();
   const bool waits = outcome == "cut" ? commit_.decisions_wait() : news_waits();
   if (!begun_) append_late_fields();
   const auto send = [this](std::string_view bytes) {
