@@ -102,6 +102,13 @@ bench: ## The gateway beside nginx and a direct connection, in one run
 	$(call build,bench)
 	@python3 bench/run.py --build build/bench $(ARGS)
 
+.PHONY: bench-stores
+bench-stores: ## What the audit and shared limits cost a request, by store (root)
+	@scripts/setup --bench
+	$(call say,building build/bench)
+	$(call build,bench)
+	@.venv/bin/python bench/stores.py --build build/bench $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZ_SECONDS
 	@scripts/setup --fuzz

@@ -152,13 +152,14 @@ def ready(port: int) -> bool:
         connection.close()
 
 
-def start_gateway(build: pathlib.Path, folder: pathlib.Path, upstream: int, config: pathlib.Path):
+def start_gateway(build: pathlib.Path, folder: pathlib.Path, upstream: int, config: pathlib.Path,
+                  further: tuple = ()):
     """(process, port, seconds from start to ready), or None while the program cannot serve."""
     port = free_port()
     gateway = Process([build / "capsem", "serve", "--host", "127.0.0.1", "--port", port,
                        "--admin-port", free_port(), "--workers", 1, "--log-level", "warning",
                        "--config-dir", config, "--data-dir", folder / "data",
-                       "--openai-base-url", f"http://127.0.0.1:{upstream}"],
+                       "--openai-base-url", f"http://127.0.0.1:{upstream}", *further],
                       folder / "gateway.log")
     while time.monotonic() - gateway.started < 10:
         if gateway.child.poll() is not None:

@@ -207,15 +207,16 @@ def test_t38_one_byte_in_any_column_is_found_and_named(make_gateway, data):
     database.execute("DROP TRIGGER audit_record_fixed")
     database.execute("DROP TRIGGER audit_record_kept")
     columns = [row[1] for row in database.execute("PRAGMA table_info(audit_record)")]
-    assert len(columns) == 8
+    assert len(columns) == 9
     row = database.execute("SELECT * FROM audit_record WHERE seq = 3").fetchone()
-    rowid = database.execute("SELECT rowid FROM audit_record WHERE seq = 3").fetchone()[0]
     for column, value in zip(columns, row):
-        changed = 1003 if column == "seq" else flipped(value)
-        database.execute(f"UPDATE audit_record SET {column} = ? WHERE rowid = ?", (changed, rowid))
+        changed = value + 1000 if column in ("place", "seq") else flipped(value)
+        one = f"UPDATE audit_record SET {column} = ? WHERE {column} = ? AND digest IN (?, ?)"
+        digests = (row[-1], flipped(row[-1]))
+        database.execute(one, (changed, value, *digests))
         report = audit(data, "verify", status=1)
-        assert f"segment {row[0]} record 3:" in report and report.endswith("broken\n"), f"{column}: {report}"
-        database.execute(f"UPDATE audit_record SET {column} = ? WHERE rowid = ?", (value, rowid))
+        assert f"segment {row[1]} record 3:" in report and report.endswith("broken\n"), f"{column}: {report}"
+        database.execute(one, (value, changed, *digests))
         assert "sound" in audit(data, "verify"), column
     database.execute("DELETE FROM audit_record WHERE seq > 4")
     assert "are missing" in audit(data, "verify", status=1)

@@ -66,6 +66,8 @@ struct RouteProfile {
   bool stream_by_path = false;  // :streamGenerateContent; elsewhere the body says it
   // R20: how a blocked tool definition is introduced on this route.
   std::string_view tool_prefix = "Request blocked by security policy: ";
+  // Only who asks for which model is judged; no text is looked at, and it counts as no run (R35).
+  bool unread = false;
 };
 
 // What exchanges share beyond their loop. Null: there is none, and what needs it says nothing

@@ -64,6 +64,7 @@ void Exchange::nothing_was_served() {
 
 bool Exchange::relays_answer() const {
   const Impl& x = *impl_;
+  if (x.route.unread) return x.hearing.opened();
   const bool counted = x.holding.counts_usage() || x.shadow_holding.counts_usage();
   return x.hearing.opened() && !x.hearing.judges_answers() &&
          ((!counted && x.texts_bytes_max == 0) || x.opaque);

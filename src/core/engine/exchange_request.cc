@@ -87,6 +87,11 @@ Status Exchange::Impl::read_request() {
     subject.model = model;
   }
   open_hearing();
+  if (route.unread) {
+    hearing.judge_subject(decisions);
+    ledger.unchecked("request", "relayed unread");
+    return {};
+  }
   request_inspector.emplace(hearing, request_units, ledger, workspace.body,
                             workspace.fingerprint_key);
   if (Status s = read_facts(); !s) return s;

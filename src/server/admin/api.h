@@ -66,6 +66,9 @@ struct Hooks {
   // Would this file work beside all others that are active: warnings, or a client error whose
   // detail has one line per mistake. Its policies' ids must not be in use.
   std::function<Result<std::vector<std::string>>(sql::Connection&, const PolicyFile&)> check_policy;
+  // May what this connection sees (in a transaction, what is about to be) be put in force? A client
+  // error "policies_loosened": policies.forbid_loosening stands against it.
+  std::function<Status(sql::Connection&)> check_bindings;
   // Wipes the provider keys in memory; reads the master key anew; seals everything under the first
   // master key again and tells how many blobs changed.
   std::function<Status()> seal, unseal;

@@ -82,7 +82,7 @@ AdminReply create(Call& call, const Hooks& hooks) {
 }
 
 // Named in the query or in the body.
-AdminReply remove(Call& call) {
+AdminReply remove(Call& call, const Hooks& hooks) {
   std::string policy(call.query("policy").value_or(""));
   std::string target(call.query("target").value_or(""));
   if (policy.empty() && target.empty()) {
@@ -98,7 +98,13 @@ AdminReply remove(Call& call) {
   if (!rows) return error_reply(rows.error());
   if (rows->empty() || !call.sees(rows->front().tenant)) return not_found();
   call.about(store::slice_id(rows->front()), rows->front().tenant);
-  const auto gone = store::delete_binding(*call.connection, rows->front().tenant, policy, target);
+  const auto gone = store::delete_binding(
+      *call.connection, rows->front().tenant, policy, target, [&]() -> Status {
+        return hooks.check_bindings ? hooks.check_bindings(*call.connection) : Status();
+      });
+  if (!gone && gone.error().code == "policies_loosened") {
+    return error_reply(409, gone.error().code, gone.error().detail);
+  }
   if (!gone) return error_reply(gone.error());
   if (!*gone) return not_found();
   call.changes(Changed::Policies);
@@ -121,7 +127,7 @@ void add_binding_routes(Router& router, const Hooks& hooks) {
   router.add({.method = "DELETE",
               .pattern = "/v1/bindings",
               .right = Right::Manage,
-              .handler = remove,
+              .handler = [&hooks](Call& call) { return remove(call, hooks); },
               .parameters = {"policy", "target"}});
 }
 

@@ -227,6 +227,7 @@ void state(MetricsText& text, const ProgramStats& stats) {
   gauge("capsem_gateway_keys", "Gateway keys in memory.", stats.keys);
   gauge("capsem_row_problems", "Rows that cannot be used, as a secret that does not open.",
         stats.row_problems);
+  gauge("capsem_reviews_pending", "Reviews that wait for a person.", stats.reviews_pending);
   gauge("capsem_vault_sealed", "1: provider keys are wiped from memory.", stats.sealed);
 }
 

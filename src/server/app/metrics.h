@@ -26,6 +26,7 @@ struct ProgramStats {
   bool has_state = false;
   bool database_up = false, sealed = false;
   std::uint64_t directory_age_ms = 0, integrations = 0, keys = 0, row_problems = 0;
+  std::uint64_t reviews_pending = 0;
   const redis::Stats* redis = nullptr;  // null: there is none
 };
 

@@ -66,6 +66,7 @@ Result<std::unique_ptr<Reviewing>> Reviewing::start(const proxy::Settings& setti
   options.answer_ms_max = 2 * settings.store.call_ms;
   options.webhooks = std::move(*rules);
   options.vault = [&state] { return state.vault(); };
+  options.seals = state.vault() != nullptr && state.vault()->has_key();
   options.preview = [&state, mask = store::make_personal_data_mask()](
                         const tenant::ApprovalQuestion& question) {
     const audit::ContentLevel level = state.keeper().directory()->tenant(question.tenant).content;

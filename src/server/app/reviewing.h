@@ -28,6 +28,7 @@ class Reviewing {
 
   tenant::Approvals& approvals() { return *approvals_; }
   void add_routes(admin::Router& router);
+  std::uint64_t pending() const { return approvals_->pending(); }
   // Another gateway has changed a review. Any thread.
   void poke() { approvals_->poke(); }
   // Called when this gateway has; on the executor's thread; until stop() has returned. Must not

@@ -256,6 +256,7 @@ std::string Service::metrics() {
     stats.integrations = directory->integrations();
     stats.keys = directory->keys();
     stats.row_problems = state_->keeper().problems();
+    if (reviewing_) stats.reviews_pending = reviewing_->pending();
   }
   if (const store::AuditWriter* audit = stores_->audit()) stats.audit = audit->stats();
   if (redis_) stats.redis = &redis_->stats();

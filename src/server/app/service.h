@@ -66,6 +66,8 @@ class Service {
   admin::Hooks admin_hooks();
   admin::Options admin_options() const;
   void publish(admin::Changed what, std::function<void(bool)> done);
+  void record_problem(const store::RowProblem& problem);
+  Status check_bindings(sql::Connection& connection);
   Result<std::vector<std::string>> check_policy(sql::Connection& connection,
                                                 const admin::PolicyFile& file);
   admin::Facts facts();

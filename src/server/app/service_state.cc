@@ -7,6 +7,7 @@
 #include <future>
 #include <utility>
 
+#include "core/audit/json_line.h"
 #include "core/policy/self_test.h"
 #include "server/app/service.h"
 #include "server/app/version.h"
@@ -33,7 +34,25 @@ proxy::AdminReply to_proxy(admin::AdminReply reply) {
 void Service::start_state() {
   state_->keeper().start(
       {.directory = [this](auto directory) { return take_directory(std::move(directory)); },
-       .policies = [this] { return inputs_in_force(); }});
+       .policies = [this] { return inputs_in_force(); },
+       .problem = [this](const store::RowProblem& problem) { record_problem(problem); }});
+}
+
+// T39: that a stored row cannot be used is on record, once when it appears.
+void Service::record_problem(const store::RowProblem& problem) {
+  constexpr std::size_t kDetailBytesMax = 512;
+  audit::Record record;
+  record.kind = audit::RecordKind::Admin;
+  record.tenant = problem.tenant.empty() ? std::string(tenant::kDefaultTenant) : problem.tenant;
+  record.outcome = "row_problem";
+  record.error_code = problem.code;
+  record.started_wall_ms = clock_.wall_ms();
+  audit::JsonLine detail(kDetailBytesMax, true);
+  detail.open_object();
+  detail.text("detail", problem.detail);
+  detail.close_object();
+  record.target_metadata = detail.take();
+  sink_->write(record);
 }
 
 // What another gateway has changed is looked for at once, rather than at the next poll.
@@ -163,6 +182,28 @@ Result<std::vector<std::string>> Service::check_policy(sql::Connection& connecti
   return warnings;
 }
 
+// Sample requests do not know which integrations there are, so bindings are compared themselves.
+Status Service::check_bindings(sql::Connection& connection) {
+  if (!settings_.forbid_loosening) return {};
+  const auto reading =
+      store::read_directory(connection, {.vault = state_->vault(), .wall_ms = clock_.wall_ms()});
+  if (!reading) return std::unexpected(reading.error());
+  const auto& next = reading->policies->assignments.bindings;
+  const auto covered = [&next](const policy::BoundPolicy& old) {
+    return std::ranges::any_of(next, [&old](const policy::BoundPolicy& row) {
+      const bool there = row.target == old.target || row.target == policy::kEveryTarget;
+      return row.policy == old.policy && row.tenant == old.tenant && there;
+    });
+  };
+  for (const policy::BoundPolicy& old : state_->keeper().policies()->assignments.bindings) {
+    if (covered(old)) continue;
+    return client_error("policies_loosened",
+                        fmt::format("policies.forbid_loosening: '{}' would act no longer on '{}'",
+                                    old.policy, old.target));
+  }
+  return {};
+}
+
 admin::Facts Service::facts() {
   const admin::PolicyView view = policy_view();
   admin::Facts facts;
@@ -207,6 +248,7 @@ admin::Hooks Service::admin_hooks() {
   hooks.check_policy = [this](sql::Connection& connection, const admin::PolicyFile& file) {
     return check_policy(connection, file);
   };
+  hooks.check_bindings = [this](sql::Connection& connection) { return check_bindings(connection); };
   hooks.rewrap = [this](sql::Connection& connection) { return state_->rewrap(connection); };
   hooks.seal = [this]() -> Status {
     state_->seal();

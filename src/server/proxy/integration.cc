@@ -59,16 +59,16 @@ std::string loosely(std::string_view path) {
   return text;
 }
 
-bool generates(const Route& route) {
-  return route.action == Action::Inspect && route.asks == "llm.generate";
+bool asks_for_model(const Route& route) {
+  return route.action == Action::Inspect && !route.asks.empty();
 }
 
-// Does some spelling of `path` that a provider might accept generate anything? The exact ones have
+// Does some spelling of `path` that a provider might accept ask for a model? The exact ones have
 // their rows; what is left is other letter cases, endings, and prefixes before a known path.
-bool may_generate(std::string_view path, Provider provider) {
+bool may_ask_for_model(std::string_view path, Provider provider) {
   const std::string text = loosely(path);
-  for (const std::string_view verb :
-       {":generatecontent", ":streamgeneratecontent", ":counttokens"}) {
+  for (const std::string_view verb : {":generatecontent", ":streamgeneratecontent", ":counttokens",
+                                      ":embedcontent", ":batchembedcontents"}) {
     if (text.find(verb) != std::string::npos) return true;
   }
   const bool anthropic = provider == Provider::Anthropic;
@@ -77,10 +77,10 @@ bool may_generate(std::string_view path, Provider provider) {
     std::string tail = text.substr(slash);
     const Route exact = find_route("POST", tail, anthropic);
     // Servers that speak several dialects answer to all of their paths.
-    if (generates(exact) && (exact.provider == provider || slash == 0)) return true;
+    if (asks_for_model(exact) && (exact.provider == provider || slash == 0)) return true;
     tail.insert(0, provider == Provider::Gemini ? "/v1beta" : "/v1");
     const Route versioned = find_route("POST", tail, anthropic);
-    if (generates(versioned) && versioned.provider == provider) return true;
+    if (asks_for_model(versioned) && versioned.provider == provider) return true;
   }
   return false;
 }
@@ -124,14 +124,15 @@ Route find_integration_route(std::string_view method, std::string_view path, Pro
   Route route = find_route(method, path, provider == Provider::Anthropic);
   const bool known = route.provider == provider;
   const bool reads = method == "GET" || method == "HEAD" || method == "DELETE";
-  if (known && (generates(route) || route.action == Action::InspectAnswer)) {
+  if (known && (asks_for_model(route) || route.action == Action::InspectAnswer)) {
     route.integration = true;
+    route.profile.unread = route.asks == "embedding.generate";
     return route;
   }
   const bool wrong = route.action == Action::WrongMethod;
   route = {.action = Action::Through, .provider = provider, .integration = true};
   if (reads) return route;
-  if (wrong || may_generate(path, provider)) route.action = Action::Unknown;
+  if (wrong || may_ask_for_model(path, provider)) route.action = Action::Unknown;
   return route;
 }
 

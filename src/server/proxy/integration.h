@@ -42,9 +42,9 @@ class IntegrationTarget {
   http::Target target_;
 };
 
-// As find_route(), for what lies behind an integration. Generation is inspected; what no row names,
-// embeddings and lists are relayed unread (R35), unless a server less exact than ours could take
-// the path for one that is inspected (T04): that is Unknown.
+// As find_route(), for what lies behind an integration. Generation is inspected; of embeddings the
+// model alone is judged; what no row names and lists are relayed unread (R35), unless a server less
+// exact than ours could take the path for one that has a row (T04): that is Unknown.
 Route find_integration_route(std::string_view method, std::string_view path, Provider provider);
 
 struct AccessRefusal {

@@ -49,7 +49,7 @@ audit::Record opening_record(const Exchanged& exchanged, const Passage& passage,
   audit::Record record;
   record.kind = audit::RecordKind::Opening;
   if (exchange != nullptr) {
-    record.evaluated = true;
+    record.evaluated = !exchanged.route.profile.unread;
     record.model = exchange->facts().model;
     record.stream = exchange->wants_stream();
     record.revision = exchange->snapshot().revision();

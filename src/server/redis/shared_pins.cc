@@ -30,7 +30,10 @@ using policy::PinState;
 SharedPins::SharedPins(policy::PinStore& own, Redis& redis) : own_(own), redis_(redis) {
   redis_.listen(
       [this](std::string_view topic, std::string_view message) { heard(topic, message); });
-  redis_.on_up([this] { take_over("0"); });
+  redis_.on_up([this] {
+    tell_untold();
+    take_over("0");
+  });
 }
 
 std::string SharedPins::key_of(std::string_view principal) const {
@@ -57,10 +60,36 @@ PinState SharedPins::look(std::string_view principal, std::string_view tool,
 void SharedPins::accept(std::string_view principal, std::string_view tool,
                         std::string_view digest) {
   own_.accept(principal, tool, digest);
-  const std::string key = key_of(principal);
-  redis_.run(Words({"HSET", key, tool, digest}));
+  {
+    const std::scoped_lock lock(lock_);
+    untold_.erase({std::string(principal), std::string(tool)});  // it was an older word
+  }
+  tell_accepted({std::string(principal), std::string(tool), std::string(digest)});
+}
+
+void SharedPins::tell_accepted(Pin pin) {
+  const std::string key = key_of(pin.principal);
+  const Words words({"HSET", key, pin.tool, pin.digest});
+  redis_.run(words, [this, pin = std::move(pin)](const Answer& answer) {
+    if (answer.good()) {
+      return redis_.tell(kAccepted, message_of(pin.principal, pin.tool, pin.digest));
+    }
+    const std::scoped_lock lock(lock_);
+    if (untold_.size() < kUntoldMax) untold_.try_emplace({pin.principal, pin.tool}, pin.digest);
+  });
   redis_.run(Words({"PEXPIRE", key}).add(kKeptMs));
-  redis_.tell(kAccepted, message_of(principal, tool, digest));
+}
+
+// Commands are answered in their order, so what is taken over afterwards has these in it.
+void SharedPins::tell_untold() {
+  decltype(untold_) untold;
+  {
+    const std::scoped_lock lock(lock_);
+    untold.swap(untold_);
+  }
+  for (auto& [name, digest] : untold) {
+    tell_accepted({.principal = name.first, .tool = name.second, .digest = std::move(digest)});
+  }
 }
 
 // Another gateway was first: its form is the one to compare with.

@@ -4,13 +4,17 @@
 //
 // Two gateways that see a tool for the first time within one round trip, in two forms, both call it
 // new; afterwards both compare with the form that Redis heard first. A gateway that starts takes
-// over what Redis knows as soon as it has connected; until then a tool may look new to it.
+// over what Redis knows as soon as it has connected; until then a tool may look new to it. What a
+// person accepts while Redis is down is told to it when it is back, before that.
 //
 // Thread-safe, as every PinStore.
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/policy/pins.h"
 #include "server/redis/redis.h"
@@ -27,6 +31,13 @@ class SharedPins final : public policy::PinStore {
   void accept(std::string_view principal, std::string_view tool, std::string_view digest) override;
 
  private:
+  static constexpr std::size_t kUntoldMax = 10'000;  // further ones act in this gateway alone
+
+  struct Pin {
+    std::string principal, tool, digest;
+  };
+  void tell_accepted(Pin pin);
+  void tell_untold();
   std::string key_of(std::string_view principal) const;
   void heard(std::string_view topic, std::string_view message);
   void adopt(const std::string& principal, const std::string& tool);
@@ -35,6 +46,10 @@ class SharedPins final : public policy::PinStore {
 
   policy::PinStore& own_;
   Redis& redis_;
+
+  std::mutex lock_;
+  // Accepted, and not known to Redis yet: digests by principal and tool. Under lock_.
+  std::map<std::pair<std::string, std::string>, std::string> untold_;
 };
 
 }  // namespace capsem::redis

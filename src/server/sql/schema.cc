@@ -3,6 +3,7 @@
 #include <charconv>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace capsem::sql {
 namespace {
@@ -270,12 +271,82 @@ constexpr const char* kFirstPostgres[] = {
       FOR EACH ROW EXECUTE FUNCTION audit_record_guard())",
 };
 
+// A record is found by one number instead of by two columns: an index less to write.
+//   place = its segment's number * 2^32 + seq
+constexpr const char* kSecond[] = {
+    "ALTER TABLE audit_segment ADD COLUMN number BIGINT NOT NULL DEFAULT 0",
+    R"(UPDATE audit_segment SET number =
+      (SELECT count(*) FROM audit_segment o WHERE o.id <= audit_segment.id))",
+    "CREATE UNIQUE INDEX audit_segment_by_number ON audit_segment (number)",
+    "ALTER TABLE audit_record RENAME TO audit_record_before",
+};
+// SQLite has no index for a key of exactly this type: it is the table's own order.
+constexpr const char* kSecondSqlite[] = {
+    R"(CREATE TABLE audit_record (
+      place INTEGER PRIMARY KEY,
+      segment TEXT NOT NULL,
+      seq BIGINT NOT NULL,                   -- 1, 2, ... in its segment
+      kind TEXT NOT NULL,                    -- exchange, opening (before its end is known), admin
+      time_ms BIGINT NOT NULL,
+      run_id TEXT NOT NULL,
+      tenant_id TEXT NOT NULL,
+      line TEXT NOT NULL,                    -- the record, JSON
+      digest BYTEA NOT NULL))",  // over the previous digest and every column from `segment` on
+};
+constexpr const char* kSecondPostgres[] = {
+    R"(CREATE TABLE audit_record (
+      place BIGINT PRIMARY KEY,
+      segment TEXT NOT NULL,
+      seq BIGINT NOT NULL,
+      kind TEXT NOT NULL,
+      time_ms BIGINT NOT NULL,
+      run_id TEXT NOT NULL,
+      tenant_id TEXT NOT NULL,
+      line TEXT NOT NULL,
+      digest BYTEA NOT NULL))",
+};
+constexpr const char* kThird[] = {"DROP TABLE audit_record_before"};
+// They went with the table.
+constexpr std::span<const char* const> kThirdSqlite = kFirstSqlite;
+constexpr std::span<const char* const> kThirdPostgres = std::span(kFirstPostgres).subspan(1);
+
+// In pieces that a server's statement_ms has time for. A record of no segment, which only tampering
+// makes, stays behind.
+Status give_records_their_places(Connection& connection) {
+  struct Segment {
+    std::string id;
+    std::int64_t number = 0, last = 0;
+  };
+  constexpr std::int64_t kRowsPerStatement = 2'000;
+  std::vector<Segment> segments;
+  auto done = connection.run(
+      "SELECT s.id, s.number, (SELECT MAX(r.seq) FROM audit_record_before r WHERE r.segment = s.id)"
+      " FROM audit_segment s ORDER BY s.number",
+      {}, [&](const Row& row) {
+        segments.push_back({std::string(row.text(0)), row.number(1), row.number(2)});
+      });
+  for (const Segment& segment : segments) {
+    for (std::int64_t seq = 0; done && seq < segment.last; seq += kRowsPerStatement) {
+      done = connection.run(
+          "INSERT INTO audit_record SELECT $1 * 4294967296 + seq, segment, seq, kind, time_ms,"
+          " run_id, tenant_id, line, digest FROM audit_record_before"
+          " WHERE segment = $2 AND seq > $3 AND seq <= $4",
+          {segment.number, std::string_view(segment.id), seq, seq + kRowsPerStatement});
+    }
+  }
+  if (!done) return std::unexpected(std::move(done.error()));
+  return {};
+}
+
 struct Step {
   std::span<const char* const> both, sqlite, postgres;
+  Status (*work)(Connection&) = nullptr;  // after them
 };
 // The version after a step is its place, counted from 1.
 constexpr Step kSteps[] = {
     {kFirst, kFirstSqlite, kFirstPostgres},
+    {kSecond, kSecondSqlite, kSecondPostgres, give_records_their_places},
+    {kThird, kThirdSqlite, kThirdPostgres},
 };
 
 constexpr int kTries = 20;  // each waits Target::busy_ms for another gateway that migrates
@@ -289,14 +360,16 @@ Status run_all(Connection& connection, std::span<const char* const> statements) 
   return {};
 }
 
-Status apply_from(Connection& connection, std::uint32_t version) {
-  for (; version < schema_version(); ++version) {
+Status apply(Connection& connection, std::uint32_t from, std::uint32_t to) {
+  for (std::uint32_t version = from; version < to; ++version) {
     const Step& step = kSteps[version];
     if (Status done = run_all(connection, step.both); !done) return done;
     const auto& own = connection.kind() == Kind::Sqlite ? step.sqlite : step.postgres;
     if (Status done = run_all(connection, own); !done) return done;
+    if (step.work == nullptr) continue;
+    if (Status done = step.work(connection); !done) return done;
   }
-  const std::string now = std::to_string(schema_version());
+  const std::string now = std::to_string(to);
   auto noted = connection.run(
       "INSERT INTO meta (name, value) VALUES ('schema_version', $1)"
       " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -305,12 +378,12 @@ Status apply_from(Connection& connection, std::uint32_t version) {
   return {};
 }
 
-Status migrate_once(Connection& connection) {
+Status migrate_once(Connection& connection, std::uint32_t to) {
   return in_transaction(connection, [&]() -> Status {
     if (Status alone = take_lock(connection, "capsem schema"); !alone) return alone;
     const auto version = version_of(connection);
     if (!version) return std::unexpected(version.error());
-    return *version < schema_version() ? apply_from(connection, *version) : Status{};
+    return *version < to ? apply(connection, *version, to) : Status{};
   });
 }
 
@@ -347,17 +420,21 @@ Result<std::uint32_t> version_of(Connection& connection) {
 }
 
 Status migrate(Connection& connection) {
+  return migrate_to(connection, schema_version());
+}
+
+Status migrate_to(Connection& connection, std::uint32_t to) {
   for (int tries = 1;; ++tries) {
     // Mostly there is nothing to do, and then no lock is taken either.
     const auto version = version_of(connection);
     if (!version) return std::unexpected(version.error());
-    if (*version == schema_version()) return {};
-    if (*version > schema_version()) {
+    if (*version == to) return {};
+    if (*version > to) {
       return gateway_error("store_invalid",
                            "the database has schema version " + std::to_string(*version) +
                                "; this program knows up to " + std::to_string(schema_version()));
     }
-    Status done = migrate_once(connection);
+    Status done = migrate_once(connection, to);
     if (done || done.error().code != "store_busy" || tries == kTries) return done;
   }
 }

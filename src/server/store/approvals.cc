@@ -213,7 +213,7 @@ struct StoredApprovals::Impl : std::enable_shared_from_this<Impl> {
 
   // Held while the desk works, so that stop() returns after the last piece of work.
   std::mutex desk_mutex;
-  ReviewDesk desk;  // its open_answers() may be asked at any time
+  ReviewDesk desk;  // its open_answers() and pending() may be asked at any time
   bool closed = false;
 
   std::mutex mutex;  // protects what follows
@@ -281,6 +281,10 @@ Result<std::string> StoredApprovals::preview_of(sql::Connection& connection,
                                                 const Review& review) const {
   const std::lock_guard lock(impl_->desk_mutex);
   return impl_->desk.preview_of(connection, review);
+}
+
+std::uint64_t StoredApprovals::pending() const {
+  return impl_->desk.pending();
 }
 
 ReviewStatus StoredApprovals::status_now(const Review& review) {

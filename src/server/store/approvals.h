@@ -38,6 +38,8 @@ struct ApprovalOptions {
 
   // Which vault is in force; called on the executor's thread. Never empty, may give nullptr.
   std::function<std::shared_ptr<const vault::Vault>()> vault;
+  // Content is sealed: while the vault has no key, none is kept.
+  bool seals = false;
   // What a reviewer may see of the question, by its tenant's content level: a JSON text, or
   // nothing. Empty: nothing is ever shown.
   std::function<std::string(const tenant::ApprovalQuestion&)> preview{};
@@ -76,6 +78,9 @@ class StoredApprovals final : public tenant::Approvals {
   // Of a review that may have a preview: a JSON text; "null" when there is none or it cannot be
   // opened. REQUIRES: on the executor's thread.
   Result<std::string> preview_of(sql::Connection& connection, const Review& review) const;
+  // Reviews that wait for a person, of all tenants, as this gateway last saw the database. Any
+  // thread.
+  std::uint64_t pending() const;
   // As decide() and the callers see it: EXPIRED as soon as its time is over. REQUIRES: on the
   // executor's thread.
   ReviewStatus status_now(const Review& review);

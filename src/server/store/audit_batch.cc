@@ -20,13 +20,32 @@ constexpr std::size_t kBatchRecordsMax = 4'096;
 constexpr std::int64_t kBatchBytesMax = 8 << 20;
 
 constexpr std::string_view kInsertRecord =
-    "INSERT INTO audit_record (segment, seq, kind, time_ms, run_id, tenant_id, line, digest) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    "INSERT INTO audit_record (place, segment, seq, kind, time_ms, run_id, tenant_id, line, "
+    "digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+constexpr std::size_t kRowsPerInsert = 16;
+constexpr std::string_view kInsertSixteen = R"(
+  INSERT INTO audit_record (place, segment, seq, kind, time_ms, run_id, tenant_id, line, digest)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9),
+         ($10, $11, $12, $13, $14, $15, $16, $17, $18),
+         ($19, $20, $21, $22, $23, $24, $25, $26, $27),
+         ($28, $29, $30, $31, $32, $33, $34, $35, $36),
+         ($37, $38, $39, $40, $41, $42, $43, $44, $45),
+         ($46, $47, $48, $49, $50, $51, $52, $53, $54),
+         ($55, $56, $57, $58, $59, $60, $61, $62, $63),
+         ($64, $65, $66, $67, $68, $69, $70, $71, $72),
+         ($73, $74, $75, $76, $77, $78, $79, $80, $81),
+         ($82, $83, $84, $85, $86, $87, $88, $89, $90),
+         ($91, $92, $93, $94, $95, $96, $97, $98, $99),
+         ($100, $101, $102, $103, $104, $105, $106, $107, $108),
+         ($109, $110, $111, $112, $113, $114, $115, $116, $117),
+         ($118, $119, $120, $121, $122, $123, $124, $125, $126),
+         ($127, $128, $129, $130, $131, $132, $133, $134, $135),
+         ($136, $137, $138, $139, $140, $141, $142, $143, $144))";
 constexpr std::string_view kInsertRecords =
-    "INSERT INTO audit_record (segment, seq, kind, time_ms, run_id, tenant_id, line, digest) "
-    "SELECT $1::text, seq, kind, time_ms, run_id, tenant_id, line, decode(digest, 'hex') "
-    "FROM json_to_recordset($2::json) AS r(seq bigint, kind text, time_ms bigint, run_id text, "
-    "tenant_id text, line text, digest text)";
+    "INSERT INTO audit_record (place, segment, seq, kind, time_ms, run_id, tenant_id, line, "
+    "digest) SELECT $1::bigint + seq, $2::text, seq, kind, time_ms, run_id, tenant_id, line, "
+    "decode(digest, 'hex') FROM json_to_recordset($3::json) AS r(seq bigint, kind text, "
+    "time_ms bigint, run_id text, tenant_id text, line text, digest text)";
 
 std::string_view level_word(audit::ContentLevel level) {
   switch (level) {
@@ -86,34 +105,37 @@ Result<ChainHead> read_head(sql::Connection& connection, const std::string& gate
   ChainHead head{.gateway = gateway};
   const auto read = [&](const sql::Row& row) {
     head.segment = row.text(0);
-    head.records = row.number(1);
-    head.bytes = row.number(2);
-    head.content_bytes = row.number(3);
-    head.begun_ms = row.number(4);
-    head.digest = digest_from(row.blob(5));
+    head.number = row.number(1);
+    head.records = row.number(2);
+    head.bytes = row.number(3);
+    head.content_bytes = row.number(4);
+    head.begun_ms = row.number(5);
+    head.digest = digest_from(row.blob(6));
   };
   const std::string_view name = gateway;
-  const auto done = locks && connection.kind() == sql::Kind::Postgres
-                        ? connection.run(
-                              "SELECT id, records, bytes, content_bytes, begun_ms, last_digest "
-                              "FROM audit_segment WHERE gateway = $1 AND closed_ms IS NULL "
-                              "ORDER BY id DESC LIMIT 1 FOR UPDATE",
-                              {name}, read)
-                        : connection.run(
-                              "SELECT id, records, bytes, content_bytes, begun_ms, last_digest "
-                              "FROM audit_segment WHERE gateway = $1 AND closed_ms IS NULL "
-                              "ORDER BY id DESC LIMIT 1",
-                              {name}, read);
+  const auto done =
+      locks && connection.kind() == sql::Kind::Postgres
+          ? connection.run(
+                "SELECT id, number, records, bytes, content_bytes, begun_ms, last_digest "
+                "FROM audit_segment WHERE gateway = $1 AND closed_ms IS NULL "
+                "ORDER BY id DESC LIMIT 1 FOR UPDATE",
+                {name}, read)
+          : connection.run(
+                "SELECT id, number, records, bytes, content_bytes, begun_ms, last_digest "
+                "FROM audit_segment WHERE gateway = $1 AND closed_ms IS NULL "
+                "ORDER BY id DESC LIMIT 1",
+                {name}, read);
   if (!done) return std::unexpected(done.error());
   return head;
 }
 
 Result<bool> was_written(sql::Connection& connection, const InDoubt& last) {
   bool same = false;
-  const auto read =
-      connection.run("SELECT digest FROM audit_record WHERE segment = $1 AND seq = $2",
-                     {std::string_view(last.segment), last.seq},
-                     [&](const sql::Row& row) { same = digest_from(row.blob(0)) == last.digest; });
+  const auto read = connection.run(
+      "SELECT r.digest FROM audit_segment s JOIN audit_record r "
+      "ON r.place = s.number * $1 + $2 WHERE s.id = $3",
+      {kPlacesPerSegment, last.seq, std::string_view(last.segment)},
+      [&](const sql::Row& row) { same = digest_from(row.blob(0)) == last.digest; });
   if (!read) return std::unexpected(read.error());
   return same;
 }
@@ -183,7 +205,7 @@ Status AuditBatch::write(sql::Connection& connection, ChainHead& head,
 }
 
 Status AuditBatch::write_segment(sql::Connection& connection, const ChainHead& before,
-                                 const ChainHead& after) {
+                                 ChainHead& after) {
   if (before.segment == after.segment) {
     return expect_one(connection.run(
         "UPDATE audit_segment SET records = $1, bytes = $2, content_bytes = $3, last_digest = $4 "
@@ -204,32 +226,34 @@ Status AuditBatch::write_segment(sql::Connection& connection, const ChainHead& b
                                                          .begun_ms = after.begun_ms});
   return unless_moved(outcome(connection.run(
       "INSERT INTO audit_segment (id, gateway, previous, first_digest, records, bytes, "
-      "content_bytes, last_digest, begun_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+      "content_bytes, last_digest, begun_ms, number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+      "(SELECT COALESCE(MAX(number), 0) + 1 FROM audit_segment)) RETURNING number",
       {std::string_view(after.segment), std::string_view(after.gateway),
        std::string_view(before.segment), Blob{bytes_of(first)}, after.records, after.bytes,
-       after.content_bytes, Blob{bytes_of(after.digest)}, after.begun_ms})));
+       after.content_bytes, Blob{bytes_of(after.digest)}, after.begun_ms},
+      [&after](const sql::Row& row) { after.number = row.number(0); })));
 }
 
-// SQLite is in this process: row by row. A server is a round trip away: all rows at once.
+// SQLite is in this process: a few rows at a time. A server is a round trip away: all rows at once.
 Status AuditBatch::write_records(sql::Connection& connection, const ChainHead& after,
                                  std::span<const AuditEntry> entries, std::int64_t first_seq) {
   if (connection.kind() == sql::Kind::Postgres) {
     return write_records_at_once(connection, after, entries, first_seq);
   }
-  std::int64_t seq = first_seq;
-  for (const AuditEntry& entry : entries) {
-    const Digest& digest = digests_[static_cast<std::size_t>(seq - first_seq)];
-    const Value values[] = {std::string_view(after.segment),
-                            seq++,
-                            to_string(entry.kind),
-                            entry.time_ms,
-                            entry.run_id(),
-                            entry.tenant(),
-                            entry.line(),
-                            Blob{bytes_of(digest)}};
-    if (Status ok = unless_moved(outcome(connection.run(kInsertRecord, values, {}))); !ok) {
-      return ok;
+  for (std::size_t at = 0; at < entries.size();) {
+    const std::size_t rows = entries.size() - at < kRowsPerInsert ? 1 : kRowsPerInsert;
+    row_values_.clear();
+    for (const std::size_t end = at + rows; at < end; ++at) {
+      const AuditEntry& entry = entries[at];
+      const std::int64_t seq = first_seq + static_cast<std::int64_t>(at);
+      row_values_.insert(row_values_.end(),
+                         {place_of(after.number, seq), std::string_view(after.segment), seq,
+                          to_string(entry.kind), entry.time_ms, entry.run_id(), entry.tenant(),
+                          entry.line(), Blob{bytes_of(digests_[at])}});
     }
+    const auto done = rows == 1 ? connection.run(kInsertRecord, row_values_, {})
+                                : connection.run(kInsertSixteen, row_values_, {});
+    if (Status ok = unless_moved(outcome(done)); !ok) return ok;
   }
   return {};
 }
@@ -252,8 +276,9 @@ Status AuditBatch::write_records_at_once(sql::Connection& connection, const Chai
   }
   json.close_array();
   const std::string rows = json.take();
-  return unless_moved(outcome(
-      connection.run(kInsertRecords, {std::string_view(after.segment), std::string_view(rows)})));
+  return unless_moved(outcome(connection.run(
+      kInsertRecords,
+      {place_of(after.number, 0), std::string_view(after.segment), std::string_view(rows)})));
 }
 
 Status AuditBatch::write_extra(sql::Connection& connection, const AuditEntry& entry) {

@@ -26,7 +26,8 @@ struct SegmentLimits {
 // Where a gateway's chain ends in the database.
 struct ChainHead {
   std::string gateway{};
-  std::string segment{};  // empty: the gateway has none yet
+  std::string segment{};    // empty: the gateway has none yet
+  std::int64_t number = 0;  // the segment's
   std::int64_t records = 0, bytes = 0, content_bytes = 0, begun_ms = 0;
   Digest digest{};  // what the next record carries on from
 
@@ -70,8 +71,8 @@ class AuditBatch {
   const InDoubt& last() const { return last_; }
 
  private:
-  Status write_segment(sql::Connection& connection, const ChainHead& before,
-                       const ChainHead& after);
+  // Gives a new segment its number.
+  Status write_segment(sql::Connection& connection, const ChainHead& before, ChainHead& after);
   Status write_records(sql::Connection& connection, const ChainHead& after,
                        std::span<const AuditEntry> entries, std::int64_t first_seq);
   Status write_records_at_once(sql::Connection& connection, const ChainHead& after,
@@ -82,6 +83,7 @@ class AuditBatch {
   ChainDigester digester_;
   AuditUsage usage_;
   std::vector<Digest> digests_;
+  std::vector<sql::Value> row_values_;
   InDoubt last_;
 };
 

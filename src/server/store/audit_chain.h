@@ -28,7 +28,13 @@ inline std::string_view bytes_of(const Digest& digest) {
 Digest digest_from(std::string_view bytes);
 std::string to_hex(std::string_view bytes);
 
-// What one row of audit_record says, but for its digest.
+// What the row of a record is found by (audit_record.place): its segment's number and its own.
+constexpr std::int64_t kPlacesPerSegment = std::int64_t{1} << 32;
+constexpr std::int64_t place_of(std::int64_t segment_number, std::int64_t seq) {
+  return segment_number * kPlacesPerSegment + seq;
+}
+
+// What one row of audit_record says, but for its place and its digest.
 struct RecordColumns {
   std::string_view segment;
   std::int64_t seq = 0;

@@ -1,7 +1,10 @@
 #include "server/store/audit_chain_reader.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
+
+#include "server/store/audit_chain.h"
 
 namespace capsem::store {
 namespace {
@@ -13,14 +16,16 @@ constexpr std::int64_t kRowsPerFetch = 256;
 Result<std::vector<AuditSegmentInfo>> list_segments(sql::Connection& connection) {
   std::vector<AuditSegmentInfo> segments;
   const auto read = connection.run(
-      "SELECT id, gateway, records, begun_ms, closed_ms, retired_ms FROM audit_segment ORDER BY id",
+      "SELECT id, gateway, number, records, begun_ms, closed_ms, retired_ms FROM audit_segment "
+      "ORDER BY id",
       {}, [&](const sql::Row& row) {
         segments.push_back({.id = std::string(row.text(0)),
                             .gateway = std::string(row.text(1)),
-                            .records = row.number(2),
-                            .begun_ms = row.number(3),
-                            .closed_ms = row.number(4),
-                            .retired = !row.is_null(5)});
+                            .number = row.number(2),
+                            .records = row.number(3),
+                            .begun_ms = row.number(4),
+                            .closed_ms = row.number(5),
+                            .retired = !row.is_null(6)});
       });
   if (!read) return std::unexpected(read.error());
   return segments;
@@ -39,16 +44,17 @@ Result<bool> AuditChainReader::load(sql::Connection& connection) {
     rows_.push_back(std::move(next));
   };
   while (rows_.empty()) {
-    const std::string_view segment = segments_[at_].id;
+    const std::int64_t number = segments_[at_].number;
+    const std::int64_t behind = place_of(number, std::min(seq_, kPlacesPerSegment - 1));
     const auto read =
         newest_first_ ? connection.run(
                             "SELECT seq, kind, time_ms, run_id, tenant_id, line FROM audit_record "
-                            "WHERE segment = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
-                            {segment, seq_, kRowsPerFetch}, on_row)
+                            "WHERE place > $1 AND place < $2 ORDER BY place DESC LIMIT $3",
+                            {place_of(number, 0), behind, kRowsPerFetch}, on_row)
                       : connection.run(
                             "SELECT seq, kind, time_ms, run_id, tenant_id, line FROM audit_record "
-                            "WHERE segment = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-                            {segment, seq_, kRowsPerFetch}, on_row);
+                            "WHERE place > $1 AND place < $2 ORDER BY place LIMIT $3",
+                            {behind, place_of(number + 1, 0), kRowsPerFetch}, on_row);
     if (!read) return std::unexpected(read.error());
     if (!rows_.empty()) break;
     if (at_ + 1 == segments_.size()) return false;

@@ -14,6 +14,7 @@ namespace capsem::store {
 
 struct AuditSegmentInfo {
   std::string id, gateway;
+  std::int64_t number = 0;  // what its records' places begin with
   std::int64_t records = 0, begun_ms = 0;
   std::int64_t closed_ms = 0;  // 0: still written to
   bool retired = false;

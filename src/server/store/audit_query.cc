@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "server/store/audit_chain.h"
 #include "server/store/audit_chain_reader.h"
 #include "server/store/audit_content.h"
 #include "server/store/audit_filter.h"
@@ -144,8 +145,7 @@ Result<AuditChainReader*> next_chain(sql::Connection& connection,
   return next;
 }
 
-Result<AuditPage> read_page(sql::Connection& connection, const AuditFilter& filter,
-                            bool follows) {
+Result<AuditPage> read_page(sql::Connection& connection, const AuditFilter& filter, bool follows) {
   auto readers = readers_of(connection, filter);
   if (!readers) return std::unexpected(readers.error());
   AuditMatcher matcher(filter);
@@ -223,8 +223,9 @@ Result<std::vector<AuditRow>> records_of_run(sql::Connection& connection, std::s
   for (const AuditSegmentInfo& segment : *segments) {
     const auto read = connection.run(
         "SELECT seq, kind, time_ms, run_id, tenant_id, line FROM audit_record "
-        "WHERE segment = $1 AND run_id = $2 ORDER BY seq",
-        {std::string_view(segment.id), run_id}, [&](const sql::Row& row) {
+        "WHERE place > $1 AND place < $2 AND run_id = $3 ORDER BY place",
+        {place_of(segment.number, 0), place_of(segment.number + 1, 0), run_id},
+        [&](const sql::Row& row) {
           if (!tenant.empty() && row.text(4) != tenant) return;
           rows.push_back({.segment = segment.id,
                           .seq = row.number(0),

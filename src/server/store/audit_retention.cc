@@ -36,6 +36,7 @@ Result<bool> AuditRetention::step(sql::Connection& connection, std::int64_t wall
   if (did && !*did) did = retire_next(connection, wall_ms, write);
   if (did && !*did) did = delete_content(connection, wall_ms);
   if (did && !*did) did = delete_violations(connection, wall_ms);
+  if (did && !*did) did = delete_reviews(connection, wall_ms);
   if (did && *did) deleted_something_ = true;
   if (did && !*did && deleted_something_) {
     did = shrink_file(connection);
@@ -50,20 +51,20 @@ std::optional<std::int64_t> AuditRetention::cutoff_ms(std::int64_t wall_ms) cons
 }
 
 Result<bool> AuditRetention::delete_records(sql::Connection& connection) {
-  std::string segment;
-  std::int64_t first = 0;
+  std::int64_t first = 0, segment_end = 0;
   const auto found = connection.run(
-      "SELECT s.id, (SELECT MIN(r.seq) FROM audit_record r WHERE r.segment = s.id) "
-      "FROM audit_segment s WHERE s.retired_ms IS NOT NULL AND EXISTS "
-      "(SELECT 1 FROM audit_record r WHERE r.segment = s.id) LIMIT 1",
-      {}, [&](const sql::Row& row) {
-        segment = row.text(0);
+      "SELECT number, oldest FROM (SELECT s.number, (SELECT MIN(r.place) FROM audit_record r "
+      "WHERE r.place > s.number * $1 AND r.place < (s.number + 1) * $1) AS oldest "
+      "FROM audit_segment s WHERE s.retired_ms IS NOT NULL) retired "
+      "WHERE oldest IS NOT NULL LIMIT 1",
+      {kPlacesPerSegment}, [&](const sql::Row& row) {
+        segment_end = place_of(row.number(0) + 1, 0);
         first = row.number(1);
       });
   if (!found) return std::unexpected(found.error());
-  if (segment.empty()) return false;
-  return deletes_any(connection, "DELETE FROM audit_record WHERE segment = $1 AND seq < $2",
-                     {std::string_view(segment), first + kRowsPerStep});
+  if (segment_end == 0) return false;
+  return deletes_any(connection, "DELETE FROM audit_record WHERE place >= $1 AND place < $2",
+                     {first, std::min(first + kRowsPerStep, segment_end)});
 }
 
 Result<bool> AuditRetention::is_due(sql::Connection& connection, const Segment& oldest,
@@ -145,6 +146,16 @@ Result<bool> AuditRetention::delete_violations(sql::Connection& connection, std:
   return deletes_any(connection,
                      "DELETE FROM violation WHERE id IN (SELECT id FROM violation "
                      "WHERE time_ms < $1 AND status IN ('RESOLVED', 'DISMISSED') LIMIT $2)",
+                     {*until, kRowsPerStep});
+}
+
+// One whose time is not over may still answer a retry.
+Result<bool> AuditRetention::delete_reviews(sql::Connection& connection, std::int64_t wall_ms) {
+  const auto until = cutoff_ms(wall_ms);
+  if (!until) return false;
+  return deletes_any(connection,
+                     "DELETE FROM review WHERE id IN (SELECT id FROM review WHERE expires_ms < $1 "
+                     "AND status NOT IN ('PENDING', 'APPROVED') LIMIT $2)",
                      {*until, kRowsPerStep});
 }
 

@@ -52,6 +52,7 @@ class AuditRetention {
   Result<bool> is_due(sql::Connection& connection, const Segment& oldest, std::int64_t wall_ms);
   Result<bool> delete_content(sql::Connection& connection, std::int64_t wall_ms);
   Result<bool> delete_violations(sql::Connection& connection, std::int64_t wall_ms);
+  Result<bool> delete_reviews(sql::Connection& connection, std::int64_t wall_ms);
   Result<bool> shrink_file(sql::Connection& connection);
   std::optional<std::int64_t> cutoff_ms(std::int64_t wall_ms) const;
 

@@ -130,10 +130,10 @@ class Verification {
     bool sound = true, first = true;
     const auto check = [&](const sql::Row& row) {
       if (std::exchange(first, false)) {
-        segment.records = row.number(7);
-        segment.bytes = row.number(8);
-        segment.last_digest = digest_from(row.blob(9));
-        segment.retired = segment.retired || !row.is_null(10);
+        segment.records = row.number(9);
+        segment.bytes = row.number(10);
+        segment.last_digest = digest_from(row.blob(11));
+        segment.retired = segment.retired || !row.is_null(12);
       }
       if (segment.retired || row.is_null(0) || !sound) return;
       ++seq;
@@ -141,10 +141,12 @@ class Verification {
       bytes += static_cast<std::int64_t>(row.text(5).size());
     };
     const auto read = connection_.run(
-        "SELECT r.seq, r.kind, r.time_ms, r.run_id, r.tenant_id, r.line, r.digest, "
-        "s.records, s.bytes, s.last_digest, s.retired_ms FROM audit_segment s "
-        "LEFT JOIN audit_record r ON r.segment = s.id WHERE s.id = $1 ORDER BY r.seq",
-        {std::string_view(segment.id)}, check);
+        "SELECT r.seq, r.kind, r.time_ms, r.run_id, r.tenant_id, r.line, r.digest, r.segment, "
+        "r.place - s.number * $2, s.records, s.bytes, s.last_digest, s.retired_ms "
+        "FROM audit_segment s LEFT JOIN audit_record r "
+        "ON r.place > s.number * $2 AND r.place < (s.number + 1) * $2 "
+        "WHERE s.id = $1 ORDER BY r.place",
+        {std::string_view(segment.id), kPlacesPerSegment}, check);
     if (!read) return std::unexpected(read.error());
     if (segment.retired) {
       ++report_.retired_segments;
@@ -178,7 +180,7 @@ class Verification {
                                        .run_id = row.text(3),
                                        .tenant = row.text(4),
                                        .line = row.text(5)});
-    if (bytes_of(digest) != row.blob(6)) {
+    if (bytes_of(digest) != row.blob(6) || row.text(7) != segment.id || row.number(8) != seq) {
       fault(segment, seq, "the record was changed");
       return false;
     }
@@ -227,8 +229,9 @@ class Verification {
   Status look_for_strays() {
     const auto read = connection_.run(
         "SELECT r.segment, r.seq FROM audit_record r WHERE NOT EXISTS "
-        "(SELECT 1 FROM audit_segment s WHERE s.id = r.segment) LIMIT 1",
-        {}, [this](const sql::Row& row) {
+        "(SELECT 1 FROM audit_segment s WHERE s.id = r.segment AND s.number = r.place / $1) "
+        "LIMIT 1",
+        {kPlacesPerSegment}, [this](const sql::Row& row) {
           report_.faults.push_back({.gateway = {},
                                     .segment = std::string(row.text(0)),
                                     .seq = row.number(1),

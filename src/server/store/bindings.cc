@@ -52,7 +52,8 @@ Result<std::vector<BindingRow>> list_bindings(sql::Connection& connection, std::
 }
 
 Result<bool> delete_binding(sql::Connection& connection, std::string_view tenant,
-                            std::string_view policy, std::string_view target) {
+                            std::string_view policy, std::string_view target,
+                            const std::function<Status()>& allows) {
   bool gone = false;
   const Status removed = sql::in_transaction(connection, [&]() -> Status {
     const auto changed = connection.run(
@@ -60,7 +61,9 @@ Result<bool> delete_binding(sql::Connection& connection, std::string_view tenant
         {tenant, policy, target});
     if (!changed) return std::unexpected(changed.error());
     gone = *changed != 0;
-    return gone ? raise_version(connection, kPolicyVersion) : Status();
+    if (!gone) return {};
+    if (Status raised = raise_version(connection, kPolicyVersion); !raised) return raised;
+    return allows ? allows() : Status();
   });
   if (!removed) return std::unexpected(removed.error());
   return gone;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +32,11 @@ Result<std::vector<BindingRow>> list_bindings(sql::Connection& connection, std::
                                               std::string_view policy, std::string_view target,
                                               const Slice& slice);
 std::string slice_id(const BindingRow& row);
-// `tenant` empty: of any. False: there was none.
+// `tenant` empty: of any. False: there was none. `allows` is asked when it is gone and before that
+// lasts; its error leaves everything as it was.
 Result<bool> delete_binding(sql::Connection& connection, std::string_view tenant,
-                            std::string_view policy, std::string_view target);
+                            std::string_view policy, std::string_view target,
+                            const std::function<Status()>& allows = {});
 // Does anything bind to this integration?
 Result<std::int64_t> count_bindings(sql::Connection& connection, std::string_view target);
 

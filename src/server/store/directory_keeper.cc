@@ -49,6 +49,7 @@ Status DirectoryKeeper::load(std::shared_ptr<const vault::Vault> vault) {
 
 void DirectoryKeeper::start(Hooks hooks) {
   hooks_ = std::move(hooks);
+  if (hooks_.problem) std::ranges::for_each(reported_, hooks_.problem);  // those of load()
   thread_ = std::thread([this] { work(); });
 }
 

@@ -37,8 +37,9 @@ class DirectoryKeeper {
   // with false when that could not be done.
   struct Hooks {
     std::function<bool(std::shared_ptr<const tenant::Directory>)> directory{};
-    std::function<bool()> policies{};                  // those of policies() are to be put in force
-    std::function<void(const RowProblem&)> problem{};  // each one once, when it appears
+    std::function<bool()> policies{};  // those of policies() are to be put in force
+    // Each one once, when it appears; those that load() found, in start().
+    std::function<void(const RowProblem&)> problem{};
   };
   using Done = std::function<void(bool)>;
 

@@ -107,8 +107,8 @@ class Reader {
     if (!run) return std::unexpected(run.error());
     return {};
   }
-  void problem(std::string code, std::string detail) {
-    reading_.problems.push_back({std::move(code), std::move(detail)});
+  void problem(std::string code, std::string detail, std::string_view tenant = {}) {
+    reading_.problems.push_back({std::move(code), std::move(detail), std::string(tenant)});
   }
 
   Status read_tenants() {
@@ -141,7 +141,8 @@ class Reader {
                         opened.error().code,
                         fmt::format("secret '{}' ({}) does not open; integrations that use it "
                                     "answer 503",
-                                    row.text(2), id));
+                                    row.text(2), id),
+                        row.text(1));
                   }
                   digest_.add(id);
                   digest_.add(row.text(2));

@@ -30,8 +30,9 @@ struct ReadOptions {
 
 // Something is wrong with a row; everything else goes on (T39). Names and ids, never a secret.
 struct RowProblem {
-  std::string code;    // "damaged_secret", "unknown_master_key", "damaged_row", "unwatched_keys"
-  std::string detail;  // "secret 'openai-main' (id ...)": what, and what follows from it
+  std::string code;      // "damaged_secret", "unknown_master_key", "damaged_row", "unwatched_keys"
+  std::string detail;    // "secret 'openai-main' (id ...)": what, and what follows from it
+  std::string tenant{};  // whose row it is; empty: the operator's
   friend bool operator==(const RowProblem&, const RowProblem&) = default;
 };
 

@@ -243,9 +243,10 @@ Result<std::optional<tenant::ApprovalAnswer>> ReviewDesk::open(
 
 std::string ReviewDesk::shown(const vault::Vault* vault, const Question& question,
                               std::string_view id, bool& is_sealed) const {
-  if (!options_.preview) return {};
+  const bool can_seal = vault != nullptr && vault->has_key();
+  if (!options_.preview || (options_.seals && !can_seal)) return {};
   std::string text = options_.preview(question);
-  if (text.empty() || vault == nullptr || !vault->has_key()) return text;
+  if (text.empty() || !can_seal) return text;
   auto blob = vault->seal(text, {question.tenant, kPreviewPlace, id});
   is_sealed = true;
   return blob ? std::move(*blob) : std::string();
@@ -351,6 +352,8 @@ Status ReviewDesk::reload(sql::Connection& connection) {
   lifetimes_.tidy(*open);
   lifetimes_.settle();
   open_answers_.replace(std::move(callers));
+  pending_ =
+      static_cast<std::uint64_t>(std::ranges::count(*open, ReviewStatus::Pending, &Review::status));
   open_ = std::move(*open);
   return {};
 }

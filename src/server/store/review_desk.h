@@ -4,6 +4,8 @@
 // Blocking; on one thread. Errors are the connection's and the vault's; nothing has changed then.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,7 +41,9 @@ class ReviewDesk {
   // Sees what other gateways changed and ends what is over. Cheap when there is nothing.
   Status refresh(sql::Connection& connection);
 
+  // These two: any thread.
   const OpenAnswers& open_answers() const { return open_answers_; }
+  std::uint64_t pending() const { return pending_.load(std::memory_order_relaxed); }
 
  private:
   using Answer = tenant::ApprovalAnswer;
@@ -76,6 +80,7 @@ class ReviewDesk {
   std::string pepper_;  // read once
   std::int64_t seen_version_ = -1;
   std::vector<Review> open_;  // as of seen_version_
+  std::atomic<std::uint64_t> pending_{0};
 };
 
 }  // namespace capsem::store

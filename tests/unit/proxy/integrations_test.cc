@@ -141,6 +141,46 @@ TEST_F(Integrations, R35_OtherPathsPassUnreadAndCountNothing) {
   }
 }
 
+// R35, R38: no text of it is evaluated, but its model has to be one that the caller may use.
+TEST_F(Integrations, R35_OfEmbeddingsTheModelAloneIsJudged) {
+  world.start(std::string(kWords) + R"(
+[[policy]]
+id = "models"
+type = "lists"
+models = { allow = ["text-embedding-3-small", "gemini-embedding-001"] }
+bind.integrations = ["*"]
+)");
+  struct Case {
+    const char* name;
+    const char* path;
+    const char* model;
+    const char* status;
+  };
+  for (const Case& c : {
+           Case{"openai", "/v1/embeddings", "text-embedding-3-small", "200"},
+           Case{"openai", "/embeddings", "text-embedding-3-large", "403"},
+           Case{"openai", "/embeddings", "", "403"},
+           Case{"openai", "/v1/Embeddings", "text-embedding-3-small", "404"},
+           Case{"gemini", "/v1beta/openai/embeddings", "gemini-embedding-001", "200"},
+           Case{"gemini", "/v1beta/openai/embeddings", "other", "403"},
+           Case{"gemini", "/v1beta/models/gemini-embedding-001:embedContent", "", "200"},
+           Case{"gemini", "/v1beta/models/other:batchEmbedContents", "gemini-embedding-001", "403"},
+           Case{"gemini", "/v1beta/models/other:EmbedContent", "gemini-embedding-001", "404"},
+       }) {
+    SCOPED_TRACE(std::string(c.name) + c.path + " " + c.model);
+    const std::size_t before = world.provider.count();
+    const std::string answer =
+        world.ask("POST", "/v1/integrations/" + std::string(c.name) + "/proxy/i-" + c.name + c.path,
+                  R"({"model":")" + std::string(c.model) + R"(","input":["stopword",[1,2]]})",
+                  World::bearer(World::token(c.name)));
+    EXPECT_EQ(status_in(answer), c.status) << answer;
+    EXPECT_EQ(world.provider.count(), before + (std::string_view(c.status) == "200" ? 1 : 0));
+  }
+  for (const audit::Record& record : world.sink.wait_for(9)) {
+    EXPECT_FALSE(record.evaluated) << record.path;
+  }
+}
+
 TEST_F(Integrations, T04_WhatCouldBeTakenForAnInspectedPathIsNotRelayed) {
   world.start();
   struct Case {

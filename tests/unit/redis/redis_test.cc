@@ -161,6 +161,25 @@ TEST(RedisPins, AGatewayThatStartsTakesOverWhatIsKnown) {
   EXPECT_EQ(a.pins.look("p1000", "tool", "two"), PinState::Changed);
 }
 
+// The last word counts, and what another gateway has learnt meanwhile gives way to it.
+TEST(RedisPins, WhatAPersonAcceptsWhileRedisIsDownIsToldWhenItIsBack) {
+  Server server;
+  Member a(server, "a"), b(server, "b");
+  ASSERT_TRUE(a.up() && b.up());
+  EXPECT_EQ(a.pins.look("p", "tool", "one"), PinState::New);
+  ASSERT_TRUE(wait_until([&] { return b.own.known("p", "tool") == "one"; }));
+  server.kill();
+  ASSERT_TRUE(wait_until([&] { return a.redis.stats().clients_up.load() == 0; }));
+  a.pins.accept("p", "tool", "two");
+  a.pins.accept("p", "tool", "three");
+  a.pins.accept("q", "tool", "four");
+  server.start();
+  ASSERT_TRUE(a.up() && b.up());
+  EXPECT_TRUE(wait_until([&] { return server.run({"HGET", "capsem:p:p", "tool"}) == "three"; }));
+  EXPECT_TRUE(wait_until([&] { return server.run({"HGET", "capsem:p:q", "tool"}) == "four"; }));
+  EXPECT_EQ(a.own.known("p", "tool"), "three");
+}
+
 TEST(RedisPins, WithoutRedisAGatewayKeepsItsOwn) {
   Server server;
   Member a(server, "a");

@@ -23,8 +23,8 @@ class Schema : public BothDatabases {
             " last_digest, begun_ms, content_bytes)"
             " VALUES ('s', 'g', '', '', 1, 1, '', 1, 0)"));
     EXPECT_DONE(
-        run("INSERT INTO audit_record (segment, seq, kind, time_ms, run_id, tenant_id, line,"
-            " digest) VALUES ('s', 1, 'exchange', 1, 'r', 't', '{}', '')"));
+        run("INSERT INTO audit_record (place, segment, seq, kind, time_ms, run_id, tenant_id, line,"
+            " digest) VALUES (1, 's', 1, 'exchange', 1, 'r', 't', '{}', '')"));
   }
 };
 INSTANTIATE_TEST_SUITE_P(Both, Schema, testing::Values(Kind::Sqlite, Kind::Postgres), name_of_kind);
@@ -87,6 +87,33 @@ TEST_P(Schema, SeveralThatStartAtOnceMigrateOnce) {
   }
   for (std::thread& gateway : gateways) gateway.join();
   EXPECT_EQ(done, kGateways);
+}
+
+// Records of version 1 had no place of their own; the chain is digested without it.
+TEST_P(Schema, RecordsOfTheFirstVersionGetTheirPlaces) {
+  EXPECT_DONE(migrate_to(*connection_, 1));
+  for (const char* statement :
+       {"INSERT INTO audit_segment (id, gateway, previous, first_digest, records, bytes,"
+        " last_digest, begun_ms, content_bytes) VALUES ('a', 'g', '', '', 2, 1, '', 1, 0),"
+        " ('b', 'g', 'a', '', 1, 1, '', 2, 0)",
+        "INSERT INTO audit_record (segment, seq, kind, time_ms, run_id, tenant_id, line, digest)"
+        " VALUES ('b', 1, 'admin', 3, 'r3', 't', '{}', ''), ('a', 1, 'admin', 1, 'r1', 't', '{}',"
+        " ''), ('a', 2, 'admin', 2, 'r2', 't', '{}', '')"}) {
+    EXPECT_DONE(run(statement));
+  }
+  EXPECT_DONE(migrate(*connection_));
+  std::vector<std::string> rows;
+  EXPECT_DONE(connection_->run(
+      "SELECT place, segment, seq, run_id FROM audit_record ORDER BY place", {},
+      [&](const Row& row) {
+        rows.push_back(std::to_string(row.number(0)) + " " + std::string(row.text(1)) +
+                       std::to_string(row.number(2)) + " " + std::string(row.text(3)));
+      }));
+  EXPECT_THAT(rows,
+              testing::ElementsAre("4294967297 a1 r1", "4294967298 a2 r2", "8589934593 b1 r3"));
+  EXPECT_EQ(count(*connection_, "SELECT number FROM audit_segment WHERE id = 'b'"), 2);
+  EXPECT_EQ(code_of(run("UPDATE audit_record SET line = ''")), "store_conflict");
+  EXPECT_EQ(code_of(run("DELETE FROM audit_record")), "store_conflict");
 }
 
 // T38

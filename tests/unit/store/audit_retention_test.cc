@@ -100,6 +100,31 @@ TEST_P(AuditRetentionTest, ASegmentThatSomebodyElseRemovedIsMissed) {
   EXPECT_EQ(report.faults[0].what, "it was removed, and no record says that retention did it");
 }
 
+TEST_P(AuditRetentionTest, FinishedReviewsGoWithTheirAge) {
+  AuditWriterOptions small = options();
+  start(small)->flush(kLongMs);
+  const auto add = [this](std::string_view id, std::string_view status, std::int64_t expires_ms) {
+    EXPECT_DONE(connection_->run(
+        "INSERT INTO review (id, tenant_id, integration_id, caller, agent, route, model, phase, "
+        "status, digest, revision, run_id, attached, violations, callbacks, preview_sealed, "
+        "answer_head, created_ms, expires_ms) VALUES ($1, '', '', '', '', '', '', 'input', $2, $1, "
+        "'', '', 0, '[]', '', 0, '', 0, $3)",
+        {id, status, expires_ms}));
+  };
+  const std::int64_t now = running_.now_ms;
+  for (int i = 0; i < 1'203; ++i) add("old-" + std::to_string(i), "CONSUMED", now);
+  for (const char* status : {"PENDING", "APPROVED"}) add(status, status, now);
+  for (const char* status : {"REJECTED", "EXPIRED"}) add(status, status, now + 2 * kDayMs);
+  small.retention_days = 10;
+  running_.now_ms += 10 * kDayMs + 1'000;
+  auto writer = start(small);
+  for (int i = 0; i < 30'000 && count("SELECT COUNT(*) FROM review") > 4; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(count("SELECT COUNT(*) FROM review"), 4);
+  EXPECT_EQ(count("SELECT COUNT(*) FROM review WHERE id LIKE 'old-%'"), 0);
+}
+
 TEST_P(AuditRetentionTest, ContentAndClosedViolationsGoWithTheirAge) {
   const vault::Vault none;
   AuditWriterOptions small = options();

@@ -71,6 +71,9 @@ struct Tampering {
 const Tampering kRecordChanges[] = {
     {"segment", "UPDATE audit_record SET segment = segment || 'x' WHERE segment = $1 AND seq = 4",
      4},
+    {"place", "UPDATE audit_record SET place = place + 40 WHERE segment = $1 AND seq = 4", 4},
+    {"place of the last",
+     "UPDATE audit_record SET place = place + 1 WHERE segment = $1 AND seq = 10", 10},
     {"seq", "UPDATE audit_record SET seq = 44 WHERE segment = $1 AND seq = 4", 4},
     {"kind", "UPDATE audit_record SET kind = 'admin' WHERE segment = $1 AND seq = 4", 4},
     {"time", "UPDATE audit_record SET time_ms = time_ms + 1 WHERE segment = $1 AND seq = 4", 4},
@@ -89,9 +92,10 @@ const Tampering kRecordChanges[] = {
     {"tail removed", "DELETE FROM audit_record WHERE segment = $1 AND seq >= 8", 8},
     {"all removed", "DELETE FROM audit_record WHERE segment = $1", 1},
     {"put in",
-     "INSERT INTO audit_record SELECT segment, 11, kind, time_ms, run_id, tenant_id, line, digest "
-     "FROM audit_record WHERE segment = $1 AND seq = 10",
+     "INSERT INTO audit_record SELECT place + 1, segment, 11, kind, time_ms, run_id, tenant_id, "
+     "line, digest FROM audit_record WHERE segment = $1 AND seq = 10",
      11},
+    {"segment's number", "UPDATE audit_segment SET number = number + 100 WHERE id = $1", 1},
     {"segment's gateway", "UPDATE audit_segment SET gateway = 'two' WHERE id = $1", 0},
     {"segment's previous", "UPDATE audit_segment SET previous = 'x' WHERE id = $1", 0},
     {"segment's first digest", "UPDATE audit_segment SET first_digest = last_digest WHERE id = $1",

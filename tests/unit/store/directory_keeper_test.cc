@@ -80,6 +80,27 @@ TEST_P(Keeper, KnowsAtTheStartWhatTheDatabaseSays) {
   EXPECT_EQ(keeper->age_ms(), 0);
 }
 
+// T39: two tenants' blobs were swapped; whose row it is, is told once.
+TEST_P(Keeper, ASecretThatDoesNotOpenIsToldOfFromTheStartOn) {
+  const NewIntegration made = create("support"), other = create("other");
+  const std::string secret = made.row.secret, blob = blob_of(other.row.secret);
+  set_blob(secret, blob);
+  std::vector<RowProblem> told;
+  std::mutex lock;
+  DirectoryKeeper keeper(target_, 3'600'000, clock_);
+  ASSERT_TRUE(is_done(keeper.load(vault_)));
+  keeper.start({.directory = {}, .policies = {}, .problem = [&](const RowProblem& problem) {
+                  const std::scoped_lock guard(lock);
+                  told.push_back(problem);
+                }});
+  EXPECT_TRUE(poke(keeper));
+  keeper.stop();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].code, "damaged_secret");
+  EXPECT_EQ(told[0].tenant, "default");
+  EXPECT_NE(told[0].detail.find(secret), std::string::npos);
+}
+
 TEST_P(Keeper, R36_ARevocationIsInForceWhenThePokeIsAnswered) {
   const NewIntegration made = create("support");
   Loops loops;

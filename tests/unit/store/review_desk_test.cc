@@ -266,5 +266,29 @@ TEST_P(ADesk, PreviewsAreSealedAndGoWithTheirReview) {
   }
 }
 
+// R82: what would be sealed is not kept open while the vault is.
+TEST_P(ADesk, WhileTheVaultIsSealedNoPreviewIsKept) {
+  options_.preview = [](const tenant::ApprovalQuestion&) { return std::string(R"([{"a":1}])"); };
+  options_.seals = true;
+  options_.vault = [] { return nullptr; };
+  const auto held = ask(a_question());
+  const auto stored = content_of_review(*connection_, held.review_id);
+  ASSERT_TRUE(is_done(stored));
+  EXPECT_EQ(stored->preview, "");
+}
+
+TEST_P(ADesk, TellsHowManyReviewsWait) {
+  EXPECT_EQ(desk_->pending(), 0u);
+  const auto first = ask(a_question());
+  auto other = a_question();
+  other.digest = "another";
+  ask(other);
+  refresh();
+  EXPECT_EQ(desk_->pending(), 2u);
+  EXPECT_EQ(decide(first.review_id, true), "");
+  refresh();
+  EXPECT_EQ(desk_->pending(), 1u);
+}
+
 }  // namespace
 }  // namespace capsem::store
