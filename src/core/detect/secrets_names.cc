@@ -1,0 +1,158 @@
+#include "core/detect/secrets_names.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/detect/chars.h"
+
+namespace capsem::detect::secrets {
+namespace {
+
+// Endings that make a name a password's or a secret's. A name may run on in front of them
+// ("dbpassword", "jwtsecret"), except in front of the short ones.
+struct Ending {
+  std::string_view text;
+  NameKind kind;
+  bool whole_word;
+};
+constexpr auto kEndings = std::to_array<Ending>({
+    {"password", NameKind::Password, false},    {"passwords", NameKind::Password, false},
+    {"passwd", NameKind::Password, false},      {"passphrase", NameKind::Password, false},
+    {"passcode", NameKind::Password, false},    {"passwort", NameKind::Password, false},
+    {"pwd", NameKind::Password, false},         {"pass", NameKind::Password, true},
+    {"pw", NameKind::Password, true},           {"secret", NameKind::Secret, false},
+    {"secrets", NameKind::Secret, true},        {"token", NameKind::Secret, false},
+    {"apikey", NameKind::Secret, false},        {"accesskey", NameKind::Secret, false},
+    {"secretkey", NameKind::Secret, false},     {"authkey", NameKind::Secret, false},
+    {"privatekey", NameKind::Secret, false},    {"signingkey", NameKind::Secret, false},
+    {"encryptionkey", NameKind::Secret, false}, {"licensekey", NameKind::Secret, false},
+    {"credential", NameKind::Secret, false},    {"credentials", NameKind::Secret, false},
+    {"creds", NameKind::Secret, true},          {"cred", NameKind::Secret, true},
+    {"auth", NameKind::Secret, true},
+});
+
+// Words before "key" that make it a secret one.
+constexpr auto kSecretKeys = std::to_array<std::string_view>(
+    {"access",     "account", "admin",       "aes",          "api",     "app",       "application",
+     "auth",       "client",  "consumer",    "crypt",        "deploy",  "developer", "dev",
+     "encryption", "hmac",    "integration", "io",           "jwt",     "license",   "master",
+     "private",    "query",   "secret",      "server",       "service", "session",   "shared",
+     "signing",    "storage", "stream",      "subscription", "user",    "webhook",   "write"});
+
+// Words that say that the value is no secret, whatever follows.
+constexpr auto kHarmless = std::to_array<std::string_view>(
+    {"public", "pub",     "next",         "page",    "continuation", "max",  "min",
+     "num",    "total",   "eos",          "bos",     "pad",          "unk",  "stop",
+     "mask",   "special", "cancellation", "foreign", "primary",      "sort", "forgot",
+     "reset",  "csrf",    "xsrf",         "sync"});
+
+// Words after which a name still means its secret: "API_KEY_PROD", "password1", "TOKEN_VALUE".
+constexpr auto kSuffixes = std::to_array<std::string_view>(
+    {"value",  "val", "string",  "str",        "text", "raw",     "plain", "plaintext", "b64",
+     "base64", "env", "prod",    "production", "dev",  "staging", "test",  "live",      "default",
+     "new",    "old", "primary", "secondary",  "main", "default", "com",   "tkn"});
+
+constexpr std::size_t kWordsMax = 12;
+struct Words {
+  std::array<std::string_view, kWordsMax> list;
+  std::size_t count = 0;
+};
+
+bool word_boundary(std::string_view name, std::size_t i) {
+  if (!is_alnum(name[i])) return true;
+  const char before = name[i - 1];
+  if (!is_alnum(before)) return true;
+  if (is_upper(name[i]) && (is_lower(before) || is_digit(before))) return true;
+  // "APIKey": the last capital begins the next word.
+  return is_upper(name[i]) && is_upper(before) && i + 1 < name.size() && is_lower(name[i + 1]);
+}
+
+Words split(std::string_view name) {
+  Words words;
+  std::size_t begin = 0;
+  for (std::size_t i = 1; i <= name.size(); ++i) {
+    if (i < name.size() && !word_boundary(name, i)) continue;
+    std::string_view word = name.substr(begin, i - begin);
+    while (!word.empty() && !is_alnum(word.front())) word.remove_prefix(1);
+    if (!word.empty()) {
+      if (words.count == kWordsMax) {  // the last ones decide
+        std::shift_left(words.list.begin(), words.list.end(), 1);
+        --words.count;
+      }
+      words.list[words.count++] = word;
+    }
+    begin = i;
+  }
+  return words;
+}
+
+bool folded_equal(std::string_view a, std::string_view lower) {
+  return a.size() == lower.size() &&
+         std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) { return fold(x) == y; });
+}
+
+template <std::size_t N>
+bool listed(const std::array<std::string_view, N>& list, std::string_view word) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view entry) { return folded_equal(word, entry); });
+}
+
+bool all_digits(std::string_view word) {
+  return std::all_of(word.begin(), word.end(), is_digit);
+}
+
+std::string_view without_digits(std::string_view word) {
+  while (!word.empty() && is_digit(word.back())) word.remove_suffix(1);
+  return word;
+}
+
+NameKind kind_of_ending(std::string_view word) {
+  for (const Ending& ending : kEndings) {
+    if (word.size() < ending.text.size() || (ending.whole_word && word.size() > ending.text.size()))
+      continue;
+    if (folded_equal(word.substr(word.size() - ending.text.size()), ending.text))
+      return ending.kind;
+  }
+  return NameKind::Other;
+}
+
+}  // namespace
+
+NameKind kind_of_name(std::string_view name) {
+  Words words = split(name);
+  while (words.count > 1 && (all_digits(words.list[words.count - 1]) ||
+                             listed(kSuffixes, words.list[words.count - 1]))) {
+    --words.count;
+  }
+  if (words.count == 0) return NameKind::Other;
+  const std::string_view last = without_digits(words.list[words.count - 1]);
+  for (std::size_t i = 0; i + 1 < words.count; ++i) {
+    if (listed(kHarmless, words.list[i])) return NameKind::Other;
+  }
+  if (folded_equal(last, "key") || folded_equal(last, "keys")) {
+    const bool secret = words.count > 1 && listed(kSecretKeys, words.list[words.count - 2]);
+    return secret ? NameKind::Secret : NameKind::Other;
+  }
+  return kind_of_ending(last);
+}
+
+Squeezed::Squeezed(std::string_view text, std::size_t from, std::size_t to) {
+  std::size_t begin = to, count = 0;
+  while (begin > from && count < kMax) count += is_alnum(text[--begin]) ? 1 : 0;
+  for (std::size_t i = begin; i < to; ++i) {
+    if (!is_alnum(text[i])) continue;
+    text_[size_] = fold(text[i]);
+    begins_[size_] = i == 0 || word_boundary(text, i) || is_digit(text[i - 1]);
+    source_[size_++] = i;
+  }
+}
+
+bool Squeezed::stands_at(std::size_t i, std::string_view word) const {
+  return size_ - i >= word.size() && std::string_view(text_ + i, word.size()) == word;
+}
+
+bool Squeezed::contains(std::string_view word) const {
+  return std::string_view(text_, size_).find(word) != std::string_view::npos;
+}
+
+}  // namespace capsem::detect::secrets

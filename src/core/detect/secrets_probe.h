@@ -1,0 +1,44 @@
+// Text that may go on. A probe's reads note whether they asked for text that has not arrived: an
+// answer that was found without asking is final, whatever follows.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace capsem::detect::secrets {
+
+class Probe {
+ public:
+  // `complete`: nothing follows `text`.
+  Probe(std::string_view text, bool complete) : text_(text), complete_(complete) {}
+
+  // '\0' beyond the end: no secret holds one.
+  char at(std::size_t i) {
+    if (i < text_.size()) return text_[i];
+    asked_ = asked_ || !complete_;
+    return '\0';
+  }
+  // `word` stands at i. Reads no further than the first byte that differs.
+  bool stands_at(std::size_t i, std::string_view word) {
+    for (std::size_t k = 0; k < word.size(); ++k) {
+      if (at(i + k) != word[k]) return false;
+    }
+    return true;
+  }
+
+  // Text before a place has always arrived.
+  std::string_view text() const { return text_; }
+  std::string_view slice(std::size_t begin, std::size_t end) const {
+    return text_.substr(begin, end - begin);
+  }
+
+  bool asked_for_more() const { return asked_; }
+  void forget() { asked_ = false; }
+
+ private:
+  std::string_view text_;
+  bool complete_;
+  bool asked_ = false;
+};
+
+}  // namespace capsem::detect::secrets

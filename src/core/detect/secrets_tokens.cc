@@ -1,0 +1,85 @@
+#include "core/detect/secrets_tokens.h"
+
+#include "core/detect/chars.h"
+#include "core/detect/secrets_quality.h"
+#include "core/detect/secrets_triggers.h"
+
+namespace capsem::detect::secrets {
+namespace {
+
+constexpr float kWeaker = 0.15F;  // what a token loses that a check finds doubtful
+
+// Where a shape begins with a class alone, any word might be its beginning. Words of prose are told
+// by a lower-case letter behind a blank that follows no operator, so that text is not held back for
+// each of them.
+bool begins_like_prose(std::string_view text, std::size_t p) {
+  if (!is_lower(text[p])) return false;
+  const auto is_blank = [](char c) { return c == ' ' || c == '\n' || c == '\t'; };
+  if (p == 0) return true;
+  if (!is_blank(text[p - 1])) return false;
+  const char before = char_before(text, p - 1);
+  return std::string_view("=:>").find(before) == std::string_view::npos || before == '\0';
+}
+
+}  // namespace
+
+TokenShapes::TokenShapes() {
+  for (const TokenFamily& family : token_families()) {
+    rows_.push_back({Shape(family.shape), &family, kind_index(family.name),
+                     family.shape.find(".com/") != std::string_view::npos});
+  }
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    for (std::size_t c = 0; c < by_first_.size(); ++c) {
+      if (rows_[i].shape.may_begin(static_cast<char>(c))) {
+        by_first_[c].push_back(static_cast<std::uint16_t>(i));
+      }
+    }
+  }
+}
+
+std::optional<Hit> TokenShapes::match_row(const Row& row, Probe& probe, std::size_t p) const {
+  const auto match = row.shape.match(probe, p);
+  if (!match) return std::nullopt;
+  const std::string_view token = probe.slice(p, match->end);
+  const std::string_view body = probe.slice(match->body, match->end);
+  if (!body.empty() && entropy(body) < row.family->entropy) return std::nullopt;
+  const Likeness likely = body.empty() ? Likeness::Secret : likeness(body);
+  if (likely == Likeness::Placeholder) return std::nullopt;
+  Hit hit{row.kind, p, match->end, row.family->score, match->cut ? Tail::Token : Tail::None};
+  switch (verify(row.family->check, probe.text(), p, token, body)) {
+    case Verdict::Refused:
+      return std::nullopt;
+    case Verdict::Weak:
+      hit.score -= kWeaker;
+      break;
+    case Verdict::Proven:
+      hit.score = 1;
+      return hit;
+    case Verdict::Unproven:
+      break;
+  }
+  if (likely == Likeness::Sample) hit.score = kSampleScore;
+  return hit;
+}
+
+std::optional<Hit> TokenShapes::match(Probe& probe, std::size_t p) const {
+  const std::string_view text = probe.text();
+  const auto first = static_cast<unsigned char>(text[p]);
+  if (first >= by_first_.size()) return std::nullopt;
+  const bool behind_dot = p >= 2 && text[p - 1] == '.' && is_word_byte(text[p - 2]);
+  std::optional<bool> prose;
+  std::optional<Hit> best;
+  for (const std::uint16_t i : by_first_[first]) {
+    const Row& row = rows_[i];
+    if (!row.shape.plausible(text, p) || (behind_dot && !row.is_host)) continue;
+    if (!row.shape.begins_with_literal()) {
+      if (!prose) prose = begins_like_prose(text, p);
+      if (*prose) continue;
+    }
+    const auto hit = match_row(row, probe, p);
+    if (hit && (!best || hit->score > best->score)) best = hit;
+  }
+  return best;
+}
+
+}  // namespace capsem::detect::secrets
