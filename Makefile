@@ -102,6 +102,10 @@ bench: ## The gateway beside nginx and a direct connection, in one run
 	$(call build,bench)
 	@python3 bench/run.py --build build/bench $(ARGS)
 
+.PHONY: eval
+eval: build ## What the detectors find, and how much of it is right (DATA=FOLDER: on labelled texts, too)
+	@python3 eval/run.py --capsem build/release/capsem $(if $(DATA),--data $(DATA)) $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZ_SECONDS
 	@scripts/setup --fuzz
