@@ -51,28 +51,26 @@ void number_points(std::string_view text, std::vector<ReportedFinding>& findings
 
 ReportTypes ReportTypes::standard() {
   ReportTypes types;
-  types.entities.fill(true);
+  types.entities = *entity_group("default");
   types.secrets = types.injections = true;
   return types;
-}
-
-bool ReportTypes::any() const {
-  return secrets || injections || std::ranges::find(entities, true) != entities.end();
 }
 
 bool ReportTypes::add(std::string_view name) {
   if (name == kSecret) return secrets = true;
   if (name == kInjection) return injections = true;
-  const auto type = entity_type(name);
-  if (type) entities[static_cast<std::size_t>(*type)] = true;
-  return type.has_value();
+  if (const auto type = entity_type(name)) {
+    entities.insert(*type);
+    return true;
+  }
+  const auto group = entity_group(name);
+  if (group) entities |= *group;
+  return group.has_value();
 }
 
 ReportTypes ReportTypes::operator&(const ReportTypes& other) const {
   ReportTypes both;
-  for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
-    both.entities[i] = entities[i] && other.entities[i];
-  }
+  both.entities = entities & other.entities;
   both.secrets = secrets && other.secrets;
   both.injections = injections && other.injections;
   return both;
@@ -80,18 +78,15 @@ ReportTypes ReportTypes::operator&(const ReportTypes& other) const {
 
 std::vector<std::string_view> report_type_names() {
   std::vector<std::string_view> names = {kSecret, kInjection};
-  for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
-    names.push_back(to_string(static_cast<EntityType>(i)));
-  }
+  names.insert(names.end(), kEntityNames.begin(), kEntityNames.end());
+  names.insert(names.end(), kEntityGroupNames.begin(), kEntityGroupNames.end());
   return names;
 }
 
 // ---- TextReporter ----
 
 TextReporter::TextReporter(const ReportOptions& options, const ReportTypes& types) {
-  if (std::ranges::find(types.entities, true) != types.entities.end()) {
-    add_entities(options, types);
-  }
+  if (!types.entities.empty()) add_entities(options, types);
   const auto kinds = [&](std::string_view type, std::span<const Kind> all) {
     KindOptions wanted{.rules = {}, .score_min = options.threshold};
     for (const Kind& kind : all) {
@@ -109,9 +104,9 @@ void TextReporter::add_entities(const ReportOptions& options, const ReportTypes&
   PiiOptions pii;
   pii.context = options.context;
   pii.score_min = options.threshold;
-  pii.enabled = types.entities;
   for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
-    const std::string_view name = to_string(static_cast<EntityType>(i));
+    const std::string_view name = kEntityNames[i];
+    pii.enabled[i] = types.entities.has(static_cast<EntityType>(i));
     pii.rules[i] = catalog_.add_rule(std::string(name));
     names_.push_back({name, name});
   }

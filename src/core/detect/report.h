@@ -1,7 +1,6 @@
 // Findings of one text for people and programs outside: `capsem scan`, evaluation.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -16,12 +15,12 @@ namespace capsem::detect {
 
 // What is looked for: entity types by name, and the two detectors of named kinds as a whole.
 struct ReportTypes {
-  std::array<bool, kEntityTypeCount> entities{};
+  TypeMask entities;
   bool secrets = false, injections = false;
 
-  static ReportTypes standard();  // what is looked for when nobody says otherwise
+  // What is looked for when nobody says otherwise: the default group of types, and both others.
+  static ReportTypes standard();
   static ReportTypes none() { return {}; }
-  bool any() const;
   // An entity type, a group of them ("us"), "SECRET" or "PROMPT_INJECTION". False: no such name.
   bool add(std::string_view name);
   // Only what both hold.
