@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
+#include <functional>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,36 +13,63 @@
 
 namespace capsem::detect {
 
+// What is looked for: entity types by name, and the two detectors of named kinds as a whole.
+struct ReportTypes {
+  TypeMask entities;
+  bool secrets = false, injections = false;
+
+  // What is looked for when nobody says otherwise: the default group of types, and both others.
+  static ReportTypes standard();
+  static ReportTypes none() { return {}; }
+  // An entity type, a group of them ("us"), "SECRET" or "PROMPT_INJECTION". False: no such name.
+  bool add(std::string_view name);
+  // Only what both hold.
+  ReportTypes operator&(const ReportTypes& other) const;
+  friend bool operator==(const ReportTypes&, const ReportTypes&) = default;
+};
+// Every name that ReportTypes::add() takes.
+std::vector<std::string_view> report_type_names();
+
 struct ReportOptions {
-  float threshold = 0.5F;        // lower scores are left out
-  bool context = true;           // context words raise weak scores
-  std::vector<EntityType> only;  // empty: all types
+  float threshold = 0.5F;  // lower scores are left out
+  bool context = true;     // context words raise weak scores
 };
 
 // Half-open ranges: start and end in code points, byte_start and byte_end in UTF-8 bytes. Bytes
 // that are no valid UTF-8 count one code point each. The views live as long as the program.
 struct ReportedFinding {
-  std::string_view type;  // "EMAIL_ADDRESS"
-  std::string_view rule;  // what within the type found it; today one rule per type
+  std::string_view type;  // "EMAIL_ADDRESS", "SECRET", "PROMPT_INJECTION"
+  std::string_view rule;  // the kind ("aws-access-key-id"); of an entity, the type itself
   std::size_t start = 0, end = 0;
   std::size_t byte_start = 0, byte_end = 0;
+  std::size_t tail_end = 0;  // what the finding stands for ends here (Tail); byte_end without one
   float score = 0;
 };
 
-// Scans whole texts, one after another. Not thread-safe: it owns its scratch.
+// Scans whole texts, one after another, in one pass each. Not thread-safe: it owns its scratch.
 class TextReporter {
  public:
-  explicit TextReporter(const ReportOptions& options);
+  TextReporter(const ReportOptions& options, const ReportTypes& types);
 
-  // Ordered by beginning, then end. `only` narrows the reporter's types for this text; empty: all.
-  Result<std::vector<ReportedFinding>> report(std::string_view text,
-                                              std::span<const EntityType> only = {});
+  // Ordered by beginning; of one beginning, the better scored first, then the longer.
+  // `progress(bytes)` is called now and then with how many bytes have been scanned.
+  using Progress = std::function<void(std::size_t)>;
+  Result<std::vector<ReportedFinding>> report(std::string_view text, const Progress& progress = {});
 
  private:
+  struct Names {
+    std::string_view type, rule;
+  };
+  void add_entities(const ReportOptions& options, const ReportTypes& types);
+
   Catalog catalog_;
-  CatalogScratch scratch_;
+  std::vector<Names> names_;  // by rule id
+  std::unique_ptr<CatalogScratch> scratch_;
   std::vector<Finding> found_;  // keeps its capacity
 };
+
+// The end of what a finding stands for. See Tail.
+std::size_t tail_end(std::string_view text, const Finding& finding);
 
 // Code points before byte offset `byte`, for offsets asked in ascending order: the text is walked
 // once, however many there are.

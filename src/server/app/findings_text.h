@@ -4,25 +4,17 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "core/detect/entity.h"
+#include "core/detect/report.h"
 
 namespace capsem::app {
 
-struct TextFinding {
-  detect::EntityType type{};
-  double score = 0;
-  std::size_t byte_begin = 0, byte_end = 0;
-};
-
 // {"findings":[{"type","start","end","byte_start","byte_end","score","rule"}]}, without a line end.
-// start and end count code points, as Python's strings do. REQUIRES: `text` is UTF-8, `findings` in
-// order of byte_begin.
-std::string findings_json(std::string_view text, std::span<const TextFinding> findings);
+// start and end count code points, as Python's strings do.
+std::string findings_json(std::span<const detect::ReportedFinding> findings);
 
-// The text with each finding replaced by its type in angle brackets. Findings that overlap are one
-// hole, named after the first of them. REQUIRES: as above.
-std::string redact(std::string_view text, std::span<const TextFinding> findings);
+// The text with each finding, tail included, replaced by its type in brackets. Findings that
+// overlap are one hole, named after the first of them. REQUIRES: in order of byte_start.
+std::string redact(std::string_view text, std::span<const detect::ReportedFinding> findings);
 
 }  // namespace capsem::app

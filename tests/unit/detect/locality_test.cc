@@ -2,7 +2,6 @@
 #include <chrono>
 
 #include "core/detect/entity.h"
-#include "core/detect/report.h"
 #include "tests/unit/detect/helpers.h"
 
 namespace capsem::detect {
@@ -111,38 +110,6 @@ TEST(WorstCase, TimeGrowsWithTheTextOnly) {
     const auto took = std::chrono::steady_clock::now() - begin;
     EXPECT_LT(took, std::chrono::seconds(20)) << unit;
   }
-}
-
-TEST(Report, CountsCodePointsAndBytes) {
-  TextReporter reporter(ReportOptions{});
-  const auto found =
-      reporter.report("\xC3\xA9t\xC3\xA9 \xF0\x9F\x98\x80 jane@example.org, John Smith");
-  ASSERT_TRUE(found);
-  ASSERT_EQ(found->size(), 2U);
-  const auto& mail = (*found)[0];
-  EXPECT_EQ(mail.type, "EMAIL_ADDRESS");
-  EXPECT_EQ(mail.byte_start, 11U);
-  EXPECT_EQ(mail.byte_end, 27U);
-  EXPECT_EQ(mail.start, 6U);
-  EXPECT_EQ(mail.end, 22U);
-  EXPECT_EQ((*found)[1].type, "PERSON");
-}
-
-TEST(Report, HonoursThresholdContextAndTypes) {
-  constexpr std::string_view text = "phone (415) 555-0132, mail jane@example.org";
-  const auto types = [&](const ReportOptions& options) {
-    TextReporter reporter(options);
-    const auto found = reporter.report(text);
-    std::string out;
-    if (found) {
-      for (const auto& f : *found) out += std::string(f.type) + " ";
-    }
-    return out;
-  };
-  EXPECT_EQ(types({}), "PHONE_NUMBER EMAIL_ADDRESS ");
-  EXPECT_EQ(types({.threshold = 0.5F, .context = false, .only = {}}), "EMAIL_ADDRESS ");
-  EXPECT_EQ(types({.threshold = 0.4F, .context = false, .only = {EntityType::PhoneNumber}}),
-            "PHONE_NUMBER ");
 }
 
 }  // namespace
