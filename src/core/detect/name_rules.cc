@@ -70,6 +70,24 @@ bool introduced(const Run& run) {
   return ((one == am && two == i) || one == m) && has(run.words[0], kFirstName);
 }
 
+// Whether the name that word i is tagged as is this one word.
+bool alone(const Run& run, std::size_t i, const RunTags& tags) {
+  return (i == 0 || tags[i - 1] != tags[i]) && (i + 1 == run.size || tags[i + 1] != tags[i]);
+}
+
+// Single words that are names of products, nations' adjectives that no place is called, and common
+// words that open a sentence.
+void drop_lone_words(const Run& run, RunTags& tags) {
+  for (std::size_t i = 0; i < run.size; ++i) {
+    const Word& w = run.words[i];
+    if (!alone(run, i, tags)) continue;
+    const bool adjective = tags[i] == Tag::Place && has(w, kGroup) && !has(w, kPlace);
+    const bool opener = tags[i] == Tag::Place && run.opens && run.size == 1 &&
+                        has(w, kCommonWord) && !has(w, kSurePlace);
+    if (has(w, kProduct) || adjective || opener) tags[i] = Tag::None;
+  }
+}
+
 // "name": "X Y" and Name: X Y, "full_name=X Y": the run is the whole value.
 bool keyed(std::string_view s, const Run& run) {
   std::size_t i = run.begin();
@@ -89,10 +107,16 @@ bool is_honorific(std::string_view s, const Word& w) {
 }
 
 void apply_person_rules(std::string_view s, const Run& run, RunTags& tags) {
+  drop_lone_words(run, tags);
+  // "Jack London": a surname that is a town as well.
+  if (run.size == 2 && tags[0] == Tag::Person && tags[1] == Tag::Place &&
+      has(run.words[0], kStrongFirstName) && has(run.words[1], kSurname)) {
+    tags[1] = Tag::Person;
+  }
   for (std::size_t i = 0; i < run.size; ++i) {
     if (!is_honorific(s, run.words[i])) continue;
     tags[i] = Tag::None;
-    if (i + 1 < run.size && run.words[i + 1].capital() && tags[i + 1] != Tag::Place) {
+    if (i + 1 < run.size && run.words[i + 1].capital()) {
       mark(tags, i + 1, name_end(run, i + 1), Tag::Person);
     }
   }

@@ -103,6 +103,7 @@ bool begins_word(std::string_view s, std::size_t p) {
   if (p == 0) return true;
   constexpr std::string_view kCode = "@#$\\_~%&+./-=<";
   if (kCode.find(s[p - 1]) != std::string_view::npos || word_before(s, p)) return false;
+  if (s[p - 1] == ':' && p >= 2 && s[p - 2] == ':') return false;
   return s[p - 1] != '\'' || p < 2 || !word_before(s, p - 1);  // the B of "O'Brien"
 }
 
@@ -110,8 +111,7 @@ bool ends_in_code(std::string_view s, std::size_t end) {
   const char c = char_at(s, end), next = char_at(s, end + 1);
   if (c == '(' || c == '_' || c == '@' || c == '[' || c == '\\' || c == '=') return true;
   if (c == '.' || c == '/' || c == '-') return (class_of(next) & kWord) != 0;
-  if (c == ':') return next == ':';
-  return c == '"' && next == ':';
+  return c == ':' && next == ':';
 }
 
 void read_run(std::string_view s, std::size_t p, Run& run) {

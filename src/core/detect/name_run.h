@@ -36,7 +36,7 @@ void read_run(std::string_view s, std::size_t p, Run& run);
 // Whether a name may begin at p, judged by the byte before: not in handles, paths, members of code.
 bool begins_word(std::string_view s, std::size_t p);
 
-// Whether what ends at `end` is code rather than a word: "Foo(", "Foo.bar", a JSON key.
+// Whether what ends at `end` is code rather than a word: "Foo(", "Foo.bar", "Foo::".
 bool ends_in_code(std::string_view s, std::size_t end);
 
 }  // namespace capsem::detect

@@ -15,7 +15,8 @@ inline constexpr std::uint32_t kFirstName = 1, kSurname = 2, kPlace = 4,
     kRareSurname = 64,                           // in a census, but seldom
     kGroup = 128,                                // a nation's adjective, a faith, a party
     kOrganisation = 256,                         // "inc", "university", "bank"
-    kStrongSurname = 512;                        // among the commonest
+    kStrongSurname = 512,
+                               kProduct = 1024;  // among the commonest
 
 // The hash of words joined by single spaces; ASCII letters in either case are the same.
 std::uint64_t name_hash(std::string_view words);

@@ -46,8 +46,4 @@ class NameReader {
   std::array<Name, kRunWords> names_{};
 };
 
-// Lower-case names where the text says that one follows: "my name is jane doe".
-// REQUIRES: s.substr(p) begins with "name".
-Name introduced_name(std::string_view s, std::size_t p);
-
 }  // namespace capsem::detect
