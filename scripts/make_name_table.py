@@ -23,7 +23,7 @@ import re
 import sys
 
 FIRST, SURNAME, PLACE, COMMON, STRONG_FIRST, PLACE_SURE = 1, 2, 4, 8, 16, 32
-RARE_SURNAME, GROUP, ORGANISATION, STRONG_SURNAME, PRODUCT = 64, 128, 256, 512, 1024
+RARE_SURNAME, GROUP, ORGANISATION, STRONG_SURNAME, PRODUCT, HONORIFIC = 64, 128, 256, 512, 1024, 2048
 SLOTS = 1 << 18
 MASK64 = (1 << 64) - 1
 
@@ -65,6 +65,10 @@ honda ford mercedes tesla lincoln bible koran torah jesus christ god lord
 monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter
 american british french german italian spanish russian chinese japanese indian irish english dutch
 european african asian canadian mexican greek turkish polish swedish danish norwegian finnish
+""".split()
+
+HONORIFICS = """
+mr mrs ms miss mx dr prof professor sir madam mme mlle herr frau monsieur madame rev mister doctor
 """.split()
 
 # What users of language models talk about; some are first names too, but seldom alone.
@@ -207,7 +211,7 @@ def main():
         add(name, STRONG_SURNAME)
     for name in census(names / "us_census_last.txt", 12000):
         add(name, SURNAME)
-    for name in census(names / "us_census_last.txt", 60000):
+    for name in census(names / "us_census_last.txt", 50000):
         add(name, RARE_SURNAME)
     for i, name in enumerate(lines(names / "surnames_many_countries.txt")):
         add(name, SURNAME if i % 7 == 0 else RARE_SURNAME)
@@ -236,11 +240,12 @@ def main():
             add(name + "s", GROUP)
     for word in ORGANISATIONS:
         add(word, ORGANISATION)
+    for word in HONORIFICS:
+        add(word, HONORIFIC)
     for word in PRODUCTS:
         add(word, COMMON | PRODUCT)
     for word in set(WORDS) | common_words(ner):
-        if word in flags or word in WORDS:
-            add(word, COMMON)
+        add(word, COMMON)
 
     assert len(flags) < SLOTS * 2 // 3, len(flags)
     table = [0] * SLOTS

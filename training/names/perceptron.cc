@@ -29,6 +29,7 @@ void add_runs(const Sentence& sentence, std::vector<Example>& examples) {
     if (upper_size(s, p) == 0 || !begins_word(s, p)) continue;
     read_run(s, p, run);
     if (run.size == 0) continue;
+    read_context(s, run);
     Example example;
     example.features.resize(run.size);
     for (std::size_t i = 0; i < run.size; ++i) {

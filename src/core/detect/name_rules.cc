@@ -10,24 +10,25 @@ namespace {
 
 constexpr unsigned kNameWordsMax = 5;
 
-constexpr auto kHonorifics = std::to_array<std::string_view>(
-    {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "madam", "mme", "mlle",
-     "herr", "frau", "monsieur", "madame", "rev", "mister", "doctor"});
+template <std::size_t N>
+constexpr std::array<std::uint64_t, N> hashes_of(const std::string_view (&words)[N]) {
+  std::array<std::uint64_t, N> out{};
+  for (std::size_t i = 0; i < N; ++i) out[i] = name_hash(words[i]);
+  return out;
+}
+
 // Before a single first name.
-constexpr auto kAddressing =
-    std::to_array<std::string_view>({"hi", "hello", "hey", "dear", "thanks", "for", "to", "with",
-                                     "by", "and", "ask", "tell", "met"});
-constexpr auto kSpeaking =
-    std::to_array<std::string_view>({"in", "speak", "speaks", "speaking", "spoke", "spoken", "into",
-                                     "to", "translate", "learn", "learning", "fluent"});
-constexpr auto kOfLanguage = std::to_array<std::string_view>(
-    {"language", "languages", "translation", "version", "text", "speaker", "speakers", "words",
-     "word", "lessons", "class", "dictionary", "grammar"});
+constexpr auto kAddressing = hashes_of({"hi", "hello", "hey", "dear", "thanks", "for", "to", "with",
+                                        "by", "and", "ask", "tell", "met"});
+constexpr auto kSpeaking = hashes_of({"in", "speak", "speaks", "speaking", "spoke", "spoken",
+                                      "into", "to", "translate", "learn", "learning", "fluent"});
+constexpr auto kOfLanguage =
+    hashes_of({"language", "languages", "translation", "version", "text", "speaker", "speakers",
+               "words", "word", "lessons", "class", "dictionary", "grammar"});
 
 template <std::size_t N>
-bool hash_is_one(std::uint64_t hash, const std::array<std::string_view, N>& list) {
-  return std::any_of(list.begin(), list.end(),
-                     [&](std::string_view word) { return name_hash(word) == hash; });
+bool hash_is_one(std::uint64_t hash, const std::array<std::uint64_t, N>& list) {
+  return std::find(list.begin(), list.end(), hash) != list.end();
 }
 
 bool has(const Word& w, std::uint32_t flags) {
@@ -61,10 +62,10 @@ void mark(RunTags& tags, std::size_t begin, std::size_t end, Tag tag) {
 
 // "my name is X", "named X", "call me X"; "I am X" and "I'm X" only before a first name.
 bool introduced(const Run& run) {
-  static const std::uint64_t is = name_hash("is"), name = name_hash("name"),
-                             named = name_hash("named"), call = name_hash("call"),
-                             me = name_hash("me"), am = name_hash("am"), i = name_hash("i"),
-                             m = name_hash("m");
+  constexpr std::uint64_t is = name_hash("is"), name = name_hash("name"),
+                          named = name_hash("named"), call = name_hash("call"),
+                          me = name_hash("me"), am = name_hash("am"), i = name_hash("i"),
+                          m = name_hash("m");
   const auto [one, two] = run.before;
   if (one == named || (one == is && two == name) || (one == me && two == call)) return true;
   return ((one == am && two == i) || one == m) && has(run.words[0], kFirstName);
@@ -102,8 +103,8 @@ bool keyed(std::string_view s, const Run& run) {
 
 }  // namespace
 
-bool is_honorific(std::string_view s, const Word& w) {
-  return w.shape == Shape::Capital && w.end - w.begin <= 9 && one_of(s, w, kHonorifics);
+bool is_honorific(const Word& w) {
+  return w.shape == Shape::Capital && has(w, kHonorific);
 }
 
 void apply_person_rules(std::string_view s, const Run& run, RunTags& tags) {
@@ -114,14 +115,14 @@ void apply_person_rules(std::string_view s, const Run& run, RunTags& tags) {
     tags[1] = Tag::Person;
   }
   for (std::size_t i = 0; i < run.size; ++i) {
-    if (!is_honorific(s, run.words[i])) continue;
+    if (!is_honorific(run.words[i])) continue;
     tags[i] = Tag::None;
     if (i + 1 < run.size && run.words[i + 1].capital()) {
       mark(tags, i + 1, name_end(run, i + 1), Tag::Person);
     }
   }
   const Word& first = run.words[0];
-  if (is_honorific(s, first)) return;
+  if (is_honorific(first)) return;
   if (introduced(run) && plain(first) && tags[0] != Tag::Place) {
     mark(tags, 0, name_end(run, 0), Tag::Person);
   }

@@ -8,7 +8,8 @@
 
 namespace capsem::detect {
 
-bool is_honorific(std::string_view s, const Word& w);
+// REQUIRES: w was looked up.
+bool is_honorific(const Word& w);
 
 // Corrects the tagger: persons that a rule is sure of, and words that are none.
 void apply_person_rules(std::string_view s, const Run& run, RunTags& tags);

@@ -153,7 +153,13 @@ void read_run(std::string_view s, std::size_t p, Run& run) {
     while (!words[end - 1].capital()) --end;
   }
   run.size = end - begin;
-  for (std::size_t i = 0; i < run.size; ++i) run.words[i] = words[begin + i];
+  for (std::size_t i = 0; i < run.size; ++i) {
+    run.words[i] = words[begin + i];
+    look_up(s, run.words[i]);
+  }
+}
+
+void read_context(std::string_view s, Run& run) {
   read_before(s, run);
   read_after(s, run);
 }

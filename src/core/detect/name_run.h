@@ -30,8 +30,11 @@ struct Run {
 };
 
 // REQUIRES: s[p] begins a word, and begins_word(s, p).
-// Size 0: there is no capitalised word at p.
+// Size 0: there is no capitalised word at p. Of the text around the run nothing is read yet.
 void read_run(std::string_view s, std::size_t p, Run& run);
+
+// Reads what stands around a run. REQUIRES: run.size > 0.
+void read_context(std::string_view s, Run& run);
 
 // Whether a name may begin at p, judged by the byte before: not in handles, paths, members of code.
 bool begins_word(std::string_view s, std::size_t p);

@@ -1,19 +1,11 @@
 #include "core/detect/name_table.h"
 
-#include "core/base/hash.h"
-#include "core/detect/chars.h"
 #include "core/detect/model_data.h"
 
 namespace capsem::detect {
 namespace {
 constexpr unsigned kFlagBits = 12;  // below a fingerprint of 20
 }  // namespace
-
-std::uint64_t name_hash(std::string_view words) {
-  std::uint64_t h = 0xcbf29ce484222325ULL;
-  for (const char c : words) h = (h ^ static_cast<unsigned char>(fold(c))) * 0x100000001b3ULL;
-  return mix64(h);
-}
 
 std::uint32_t name_flags(std::uint64_t hash) {
   const auto table = name_table_slots();

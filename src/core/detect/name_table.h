@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/base/hash.h"
+#include "core/detect/chars.h"
+
 namespace capsem::detect {
 
 inline constexpr std::uint32_t kFirstName = 1, kSurname = 2, kPlace = 4,
@@ -15,11 +18,15 @@ inline constexpr std::uint32_t kFirstName = 1, kSurname = 2, kPlace = 4,
     kRareSurname = 64,                           // in a census, but seldom
     kGroup = 128,                                // a nation's adjective, a faith, a party
     kOrganisation = 256,                         // "inc", "university", "bank"
-    kStrongSurname = 512,
-                               kProduct = 1024;  // among the commonest
+    kStrongSurname = 512, kProduct = 1024,
+                               kHonorific = 2048;  // among the commonest
 
 // The hash of words joined by single spaces; ASCII letters in either case are the same.
-std::uint64_t name_hash(std::string_view words);
+constexpr std::uint64_t name_hash(std::string_view words) {
+  std::uint64_t h = 0xcbf29ce484222325ULL;
+  for (const char c : words) h = (h ^ static_cast<unsigned char>(fold(c))) * 0x100000001b3ULL;
+  return mix64(h);
+}
 
 std::uint32_t name_flags(std::uint64_t hash);
 inline std::uint32_t name_flags(std::string_view words) {

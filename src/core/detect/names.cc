@@ -60,6 +60,14 @@ class Names {
   std::size_t count_ = 0;
 };
 
+// "The", "However": a word of everyday text alone, which no list of names holds. Most are such.
+bool everyday(const Run& run) {
+  constexpr std::uint32_t kNames = kFirstName | kStrongFirstName | kSurname | kStrongSurname |
+                                   kPlace | kSurePlace | kGroup | kHonorific;
+  const std::uint32_t flags = run.words[0].flags;
+  return run.size == 1 && (flags & kCommonWord) != 0 && (flags & kNames) == 0;
+}
+
 }  // namespace
 
 void NameReader::read(std::size_t p) {
@@ -69,7 +77,8 @@ void NameReader::read(std::size_t p) {
   if (!begins_word(s_, p)) return;
   Run run;
   read_run(s_, p, run);
-  if (run.size == 0) return;
+  if (run.size == 0 || everyday(run)) return;
+  read_context(s_, run);
   RunTags tags = tag_run(s_, run, table_);
   apply_person_rules(s_, run, tags);
   count_ = Names(s_, run, tags, names_).read();

@@ -177,8 +177,25 @@ class SegmentScan {
     }
   }
 
+  // Whether a digit stands in the next kAddressMax bytes. Each byte is looked at once.
+  bool digit_ahead(std::size_t p) {
+    if (digit_ < p || digit_ == kNone) {
+      std::size_t at = std::max(p, no_digit_to_);
+      const std::size_t end = std::min(s_.size(), p + kAddressMax);
+      digit_ = kNone;
+      for (; at < end && digit_ == kNone; at += kBlockBytes) {
+        const std::size_t size = std::min(kBlockBytes, s_.size() - at);
+        const BlockMasks m =
+            size == kBlockBytes ? block_masks(s_.data() + at) : tail_masks(s_.data() + at, size);
+        if (m.digit != 0) digit_ = at + static_cast<unsigned>(std::countr_zero(m.digit));
+      }
+      no_digit_to_ = digit_ == kNone ? std::max(no_digit_to_, at) : digit_;
+    }
+    return digit_ < p + kAddressMax;
+  }
+
   void on_name(std::size_t p) {
-    if (plan_.has(EntityType::Location) && wanted(p)) {
+    if (plan_.has(EntityType::Location) && wanted(p) && digit_ahead(p)) {
       if (const Match address = match_address_at_word(s_, p); address) {
         if (!inside_address(s_, p)) report(EntityType::Location, p, address);
         return;
@@ -239,7 +256,10 @@ class SegmentScan {
   bool on_plain_words(std::size_t p, std::size_t end) {
     const char next = char_at(s_, end);
     if (end - p > 6 || !wanted(p)) return false;
-    if (plan_.has(EntityType::Location) && next != '\0' && next != ':' && next != '"') {
+    const bool word_next = next == ' ' || next == '-' || (class_of(next) & kAlpha) != 0 ||
+                           (next == ',' && char_at(s_, end + 1) == ' ');
+    if (!word_next && next != ':' && end - p != 4) return false;
+    if (word_next && plan_.has(EntityType::Location)) {
       const Match address = match_address_at_number(s_, p);
       if (address && !inside_address(s_, p)) {
         report(EntityType::Location, p, address);
@@ -248,6 +268,7 @@ class SegmentScan {
     }
     if (!plan_.has(EntityType::DateTime)) return false;
     if (end - p > 4) return false;
+    if (end - p == 4 && char_before(s_, p) != ' ') return false;
     const Match time = end - p == 4 ? match_year(s_, p) : match_time(s_, p);
     if (time) report(EntityType::DateTime, p, time);
     return static_cast<bool>(time);
@@ -361,6 +382,8 @@ class SegmentScan {
   const std::uint64_t base_;
   PiiScratch& scratch_;
   std::vector<Finding>& findings_;
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  std::size_t digit_ = kNone, no_digit_to_ = 0;  // the next digit; before it there is none up to
   NameReader names_;
   std::size_t context_place_ = ~std::size_t{0}, phrase_place_ = ~std::size_t{0};
   TypeMask context_, phrases_;

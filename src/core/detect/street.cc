@@ -145,8 +145,9 @@ std::size_t city_and_code_end(std::string_view s, std::size_t p) {
       const std::size_t code = at != state ? code_end(s, at) : 0;
       if (code != 0) return code;
     }
-    if (const Word state = word_here(s, next);
-        state && state.capital() && (state.flags & kPlace) != 0 && char_at(s, state.end) == ' ') {
+    if (const Word state = word_here(s, next); state && state.capital() &&
+                                               (name_flags(state.text(s)) & kPlace) != 0 &&
+                                               char_at(s, state.end) == ' ') {
       if (const std::size_t code = code_end(s, state.end + 1); code != 0) return code;
     }
     if (!digits_of(s, next, 4)) {
@@ -306,12 +307,13 @@ std::size_t number_behind(std::string_view s, std::size_t at, bool comma) {
 std::size_t northern_end(std::string_view s, const Word& first) {
   Word w = first;
   for (unsigned n = 0; n < 3 && w; ++n, w = next_word(s, w)) {
-    const std::string_view text = w.text(s);
+    const std::size_t end = number_behind(s, over_dot(s, w.end), false);
+    if (end == 0) continue;
     const bool whole = n > 0 && (equals_folded(s, w,
                                                "stra\xC3\x9F"
                                                "e") ||
                                  equals_folded(s, w, "str"));
-    if (whole || ends_like_street(text)) return number_behind(s, over_dot(s, w.end), false);
+    return whole || ends_like_street(w.text(s)) ? end : 0;
   }
   return 0;
 }
@@ -333,6 +335,7 @@ std::size_t southern_end(std::string_view s, const Word& first) {
 
 // "PO Box 123", "P.O. Box 123".
 std::size_t post_box_end(std::string_view s, std::size_t p) {
+  if (s[p] != 'P') return 0;
   const std::string_view rest = s.substr(p, 12);
   const std::size_t head = rest.starts_with("PO Box ") ? 7 : rest.starts_with("P.O. Box ") ? 9 : 0;
   if (head == 0 || !digit_at(s, p + head)) return 0;

@@ -8,10 +8,6 @@
 namespace capsem::detect {
 namespace {
 
-// How much more likely a word is to be part of a name than the training data had it, in units of
-// the table: a name that is missed costs more than one too many.
-constexpr int kPersonBias = 0, kPlaceBias = 0;
-
 class Writer {
  public:
   explicit Writer(Features& features) : f_(features) { f_.size = 0; }
@@ -121,8 +117,6 @@ RunTags tag_run(std::string_view s, const Run& run, std::span<const std::int8_t>
       const std::int8_t* row = table + std::size_t{features.rows[f]} * kTags;
       for (std::size_t t = 0; t < kTags; ++t) score[t] += row[t];
     }
-    score[static_cast<std::size_t>(Tag::Person)] += kPersonBias;
-    score[static_cast<std::size_t>(Tag::Place)] += kPlaceBias;
   }
   std::array<std::array<int, kTags>, kTags> after;
   const std::int8_t* row = table + kTableRows * kTags;

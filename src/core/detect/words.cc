@@ -50,11 +50,6 @@ Shape shape_of(std::string_view s, const Word& w, std::size_t first) {
 
 }  // namespace
 
-bool letter_byte(char c) {
-  return is_alpha(c) || is_continuation(c) ||
-         (!is_digit(c) && c != '_' && (class_of(c) & kWord) != 0);
-}
-
 std::size_t upper_size(std::string_view s, std::size_t p) {
   if (p >= s.size()) return 0;
   if (is_upper(s[p])) return 1;
@@ -69,19 +64,26 @@ std::size_t upper_size(std::string_view s, std::size_t p) {
 }
 
 Word word_at_place(std::string_view s, std::size_t p) {
-  Word w{.begin = p, .end = dotted_end(s, p)};
+  // One object throughout, which is made where the caller wants it: copies of it stall.
+  Word w{.begin = p, .end = dotted_end(s, p), .hash = 0, .flags = 0, .shape = Shape::Lower};
   const bool dotted = w.end != p;
   if (!dotted) w.end = word_end(s, p);
-  if (w.end == p || word_at(s, w.end)) return {};
+  if (w.end == p || word_at(s, w.end)) {
+    w.end = 0;
+    return w;
+  }
   const std::size_t first = upper_size(s, p);
   if (dotted) {
     w.shape = Shape::Dotted;
   } else if (first != 0) {
     w.shape = shape_of(s, w, first);
   }
+  return w;
+}
+
+void look_up(std::string_view s, Word& w) {
   w.hash = name_hash(w.text(s));
   w.flags = name_flags(w.hash);
-  return w;
 }
 
 bool is_abbreviation(std::string_view s, const Word& w) {
@@ -119,7 +121,7 @@ Word previous_word(std::string_view s, std::size_t p) {
 }
 
 bool equals_folded(std::string_view s, const Word& w, std::string_view lower) {
-  if (w.end - w.begin != lower.size()) return false;
+  if (w.end - w.begin != lower.size() || fold(s[w.begin]) != lower[0]) return false;
   return std::equal(lower.begin(), lower.end(), s.begin() + static_cast<std::ptrdiff_t>(w.begin),
                     [](char a, char b) { return a == fold(b); });
 }

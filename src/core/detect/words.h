@@ -23,11 +23,12 @@ enum class Shape : std::uint8_t {
   Dotted,   // "U.S.", "J.R.R."
 };
 
+// Without initialisers: a run has room for many that are never written.
 struct Word {
-  std::size_t begin = 0, end = 0;  // end 0: no word
-  std::uint64_t hash = 0;          // of its bytes, ASCII letters folded: name_flags(hash)
-  std::uint32_t flags = 0;         // what the name table knows of it
-  Shape shape = Shape::Lower;
+  std::size_t begin, end;  // end 0: no word
+  std::uint64_t hash;      // name_hash(); only look_up() sets it,
+  std::uint32_t flags;     // and what the name table knows of it
+  Shape shape;
 
   explicit operator bool() const { return end != 0; }
   bool capital() const { return shape != Shape::Lower; }
@@ -37,10 +38,28 @@ struct Word {
 // The upper-case letter (ASCII or Latin with marks) at p, in bytes; 0: there is none.
 std::size_t upper_size(std::string_view s, std::size_t p);
 
-// A letter of some script, or a byte inside one.
-bool letter_byte(char c);
+namespace internal {
+constexpr std::array<bool, 256> make_letters() {
+  std::array<bool, 256> t{};
+  for (unsigned i = 0; i < 256; ++i) {
+    const char c = static_cast<char>(i);
+    t[i] = is_alpha(c) || is_continuation(c) ||
+           (!is_digit(c) && c != '_' && (class_of(c) & kWord) != 0);
+  }
+  return t;
+}
+inline constexpr auto kLetters = make_letters();
+}  // namespace internal
 
-// The word that begins at p. Digits and '_' directly around it make it no word.
+// A letter of some script, or a byte inside one.
+constexpr bool letter_byte(char c) {
+  return internal::kLetters[static_cast<unsigned char>(c)];
+}
+
+// Sets what the name table knows of w.
+void look_up(std::string_view s, Word& w);
+
+// The word that begins at p, not looked up. Digits and '_' directly around it make it no word.
 // REQUIRES: no word character before p.
 Word word_at_place(std::string_view s, std::size_t p);
 
