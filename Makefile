@@ -86,6 +86,13 @@ test-integration: build ## The real program, real sockets, the official SDKs
 	    --junitxml=build/reports/integration.xml tests/integration $(ARGS); \
 	else echo "no tests/integration yet"; fi
 
+.PHONY: train-names
+train-names: ## Make the tables that names are found with, from DATA=folder (training/names/README.md)
+	@[ -d "$(DATA)/names" ] && [ -d "$(DATA)/ner" ] || { echo "DATA=folder with names/ and ner/: see training/names/README.md"; exit 2; }
+	@python3 scripts/make_name_table.py $(DATA)/names $(DATA)/ner src/core/detect/data/name_table.bin
+	$(call build,release,train_names)
+	@build/release/training/train_names $(DATA) src/core/detect/data/tagger.bin
+
 .PHONY: package
 package: $(if $(findstring --,$(ARGS)),setup,build) ## A Debian package and its bill of materials: build/package (ARGS=--any-cpu: for every x86-64)
 	$(call say,package)

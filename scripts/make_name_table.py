@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/core/detect/data/name_table.inc: fingerprints of names and places.
+"""Writes src/core/detect/data/name_table.bin: fingerprints of names, places and groups.
 
 usage: make_name_table.py NAMES_DIR NER_DIR OUTPUT
 
@@ -13,16 +13,18 @@ Sources (not part of this repository; see NOTICE for the licences):
   NER_DIR/*.conll
       Broad Twitter Corpus, WNUT 2017, wikigold: only to see which names are also common words
 
-The table holds one 32-bit word per name: 26 bits of a hash and 6 flags. It is an open hash table,
-so that the program uses it as it is. The names cannot be read back from it.
+The table holds one 32-bit word per name: 20 bits of a hash and 12 flags. It is an open hash table,
+so that the program uses it as it is (detect/name_table.cc). The names cannot be read back from it.
 """
+import array
 import csv
 import pathlib
 import re
 import sys
 
 FIRST, SURNAME, PLACE, COMMON, STRONG_FIRST, PLACE_SURE = 1, 2, 4, 8, 16, 32
-SLOTS = 1 << 17
+RARE_SURNAME, GROUP, ORGANISATION, STRONG_SURNAME, PRODUCT, HONORIFIC = 64, 128, 256, 512, 1024, 2048
+SLOTS = 1 << 18
 MASK64 = (1 << 64) - 1
 
 # Words that open sentences, titles and product names, and that name lists hold too.
@@ -59,13 +61,21 @@ tuesday turn two type under understand united until up update url us use user va
 virtue visit voice wait walk wall want war ward water way we weather web wednesday week weekend
 welcome well were west what when where which while white who why wide will win wind window winter wish
 with within without wood word work world would write yes yesterday you young your zero
-anthropic apple azure chrome claude copilot docker excel firefox gemini github gitlab google java
-kafka kotlin linux meta microsoft mistral nginx openai oracle python react redis ruby rust safari
-slack swift ubuntu vertex windows llama grok bard alexa siri cortana amazon intel cisco dell sony
 honda ford mercedes tesla lincoln bible koran torah jesus christ god lord
 monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter
 american british french german italian spanish russian chinese japanese indian irish english dutch
 european african asian canadian mexican greek turkish polish swedish danish norwegian finnish
+""".split()
+
+HONORIFICS = """
+mr mrs ms miss mx dr prof professor sir madam mme mlle herr frau monsieur madame rev mister doctor
+""".split()
+
+# What users of language models talk about; some are first names too, but seldom alone.
+PRODUCTS = """
+anthropic apple azure chrome claude copilot docker excel firefox gemini github gitlab google java
+kafka kotlin linux meta microsoft mistral nginx openai oracle python react redis ruby rust safari
+slack swift ubuntu vertex windows llama grok bard alexa siri cortana amazon intel cisco dell sony
 """.split()
 
 # Cities that are recognised wherever they stand, besides all countries.
@@ -88,6 +98,54 @@ Zurich California Texas Florida Alaska Arizona Colorado Hawaii Illinois Kansas K
 Maryland Massachusetts Michigan Minnesota Mississippi Missouri Montana Nebraska Nevada Ohio Oklahoma
 Oregon Pennsylvania Tennessee Utah Vermont Wisconsin Wyoming Ontario Bavaria Tuscany Normandy Brittany
 Catalonia Scotland Wales England Britain Europe Africa Asia Australia Antarctica USA UK America
+""".split()
+
+
+# Nationalities, ethnic and religious groups, political camps (NRP), in the forms that text has them.
+NATIONS = """
+Afghan Albanian Algerian American Andorran Angolan Argentine Argentinian Armenian Australian Austrian
+Azerbaijani Bahamian Bahraini Bangladeshi Barbadian Basque Bavarian Belarusian Belgian Belizean
+Beninese Bhutanese Bolivian Bosnian Botswanan Brazilian Breton British Bruneian Bulgarian Burmese
+Burundian Cambodian Cameroonian Canadian Catalan Chadian Chechen Chilean Chinese Colombian Comorian
+Congolese Corsican Croatian Cuban Cypriot Czech Danish Djiboutian Dominican Dutch Ecuadorian Egyptian
+Emirati English Eritrean Estonian Eswatini Ethiopian European Fijian Filipino Finnish Flemish French
+Gabonese Gambian Georgian German Ghanaian Greek Grenadian Guatemalan Guinean Guyanese Haitian Hispanic
+Honduran Hungarian Icelandic Indian Indonesian Iranian Iraqi Irish Israeli Italian Ivorian Jamaican
+Japanese Jordanian Kazakh Kenyan Kosovan Kurdish Kuwaiti Kyrgyz Laotian Latvian Lebanese Liberian
+Libyan Lithuanian Luxembourgish Macedonian Malagasy Malawian Malaysian Maldivian Malian Maltese Maori
+Mauritanian Mauritian Mexican Moldovan Monegasque Mongolian Montenegrin Moroccan Mozambican Namibian
+Nepalese Nepali Nicaraguan Nigerian Nigerien Norwegian Omani Pakistani Palestinian Panamanian
+Paraguayan Persian Peruvian Polish Portuguese Prussian Qatari Quebecois Romanian Russian Rwandan
+Salvadoran Samoan Saudi Scottish Senegalese Serbian Singaporean Slovak Slovenian Somali Spanish Sudanese
+Surinamese Swedish Swiss Syrian Taiwanese Tajik Tanzanian Thai Tibetan Togolese Tongan Tunisian
+Turkish Turkmen Ugandan Ukrainian Uruguayan Uyghur Uzbek Venezuelan Vietnamese Welsh Yemeni Yemenite
+Zambian Zimbabwean African Asian Arab Arabian Latino Latina Latinx Scandinavian Caribbean Balkan
+Slavic Nordic Celtic Roma Romani Inuit Navajo Cherokee Aboriginal Berber Tamil Punjabi Bengali Sikh
+Hutu Tutsi Zulu Yoruba Igbo Hausa Swahili Afro-American African-American Asian-American
+Mexican-American
+Frenchman Frenchwoman Englishman Englishwoman Irishman Irishwoman Dutchman Welshman Scotsman Scot Scots
+Briton Brit Dane Swede Finn Pole Spaniard Turk Serb Croat Slovene Kurd Icelander Netherlander
+Filipina Czechs Greeks Kiwi Aussie
+""".split()
+FAITHS = """
+Christian Catholic Protestant Orthodox Lutheran Anglican Episcopalian Methodist Baptist Presbyterian
+Calvinist Evangelical Pentecostal Mormon Quaker Adventist Mennonite Amish Jehovah Muslim Islamic Sunni
+Shia Shiite Sufi Salafi Jewish Jew Hasidic Judaic Hindu Buddhist Zen Sikh Jain Taoist Shinto Bahai
+Zoroastrian Rastafarian Wiccan Pagan Atheist Agnostic Scientologist Coptic Alawite Druze Yazidi
+Christianity Catholicism Islam Judaism Hinduism Buddhism Sikhism Mormonism Protestantism
+""".split()
+CAMPS = """
+Republican Democrat Democratic Libertarian Conservative Tory Labourite Liberal Socialist Communist
+Marxist Leninist Maoist Trotskyist Fascist Nazi Anarchist Peronist Gaullist Baathist Likudnik
+Zionist Islamist Jihadist Royalist Loyalist Nationalist Unionist Peronist Kemalist Chavista
+Bolshevik Menshevik Whig Federalist Tories
+""".split()
+ORGANISATIONS = """
+inc corp corporation ltd llc llp plc gmbh ag sa nv bv co company group holdings bank university
+college institute school hospital foundation association society committee council commission ministry
+department agency bureau office court club team fc united party union league press news times post
+records pictures entertainment studios airlines airways motors systems technologies software labs
+partners capital insurance church museum academy network media international
 """.split()
 
 
@@ -119,7 +177,8 @@ def lines(path):
 
 def common_words(ner_dir):
     seen = {}
-    for path in sorted(ner_dir.glob("*.conll")):
+    # The development part is what the tagger is judged by: nothing is learnt from it.
+    for path in sorted(p for p in ner_dir.glob("*.conll") if not p.stem.endswith("_dev")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             part = line.split()
             if len(part) < 2 or part[-1] != "O":
@@ -148,14 +207,19 @@ def main():
         add(name, FIRST)
     for name in lines(names / "first_many_countries.txt"):
         add(name, FIRST)
+    for name in census(names / "us_census_last.txt", 2000):
+        add(name, STRONG_SURNAME)
     for name in census(names / "us_census_last.txt", 12000):
         add(name, SURNAME)
-    surnames = list(lines(names / "surnames_many_countries.txt"))
-    for name in surnames[:: max(1, len(surnames) // 12000)]:
-        add(name, SURNAME)
+    for name in census(names / "us_census_last.txt", 50000):
+        add(name, RARE_SURNAME)
+    for i, name in enumerate(lines(names / "surnames_many_countries.txt")):
+        add(name, SURNAME if i % 7 == 0 else RARE_SURNAME)
     for row in csv.DictReader((names / "world_cities.csv").open(encoding="utf-8")):
         if len(row["name"]) > 3 and row["name"].count(" ") < 3:
             add(row["name"], PLACE)
+        if row["subcountry"] and row["subcountry"].count(" ") < 3:
+            add(row["subcountry"], PLACE)
         add(row["country"], PLACE | PLACE_SURE)
     for name in CITIES:
         add(name, PLACE | PLACE_SURE)
@@ -168,28 +232,34 @@ def main():
                  "Puerto Rico", "Sri Lanka", "Kuala Lumpur", "Sao Paulo", "Salt Lake City",
                  "San Antonio", "San Jose", "Silicon Valley", "British Columbia"):
         add(name, PLACE | PLACE_SURE)
+    for name in ("U.S.", "U.S.A.", "U.K.", "U.A.E.", "D.C.", "NYC", "UAE", "USSR"):
+        add(name, PLACE | PLACE_SURE)
+    for name in NATIONS + FAITHS + CAMPS:
+        add(name, GROUP)
+        if not name.endswith(("s", "sh", "ch", "ese", "man")):
+            add(name + "s", GROUP)
+    for word in ORGANISATIONS:
+        add(word, ORGANISATION)
+    for word in HONORIFICS:
+        add(word, HONORIFIC)
+    for word in PRODUCTS:
+        add(word, COMMON | PRODUCT)
     for word in set(WORDS) | common_words(ner):
-        if word in flags or word in WORDS:
-            add(word, COMMON)
+        add(word, COMMON)
 
     assert len(flags) < SLOTS * 2 // 3, len(flags)
     table = [0] * SLOTS
     for key in sorted(flags):
         h = fingerprint(key)
-        slot, word = h % SLOTS, (h >> 38) << 6 | flags[key]
-        assert word >> 6 != 0
+        slot = h % SLOTS
         while table[slot] != 0:
             slot = (slot + 1) % SLOTS
-        table[slot] = word
-
-    rows = []
-    for i in range(0, SLOTS, 12):
-        rows.append(",".join(f"0x{w:x}" if w else "0" for w in table[i : i + 12]))
-    output.write_text(
-        "// Made by scripts/make_name_table.py; do not edit. Sources and licences: NOTICE.\n"
-        f"// {len(flags)} fingerprints in {SLOTS} slots.\n" + ",\n".join(rows) + "\n"
-    )
-    print(len(flags), "names")
+        table[slot] = (h >> 44) << 12 | flags[key]
+    words = array.array("I", table)
+    if sys.byteorder != "little":
+        words.byteswap()
+    output.write_bytes(words.tobytes())
+    print(f"{output}: {len(flags)} names, {output.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -117,16 +117,51 @@ std::size_t ordinal_end(std::string_view s, std::size_t p) {
   return ordinal ? p + 2 : p;
 }
 
+// The lower-case word before p, with one space between; empty: there is none.
+std::string_view word_just_before(std::string_view s, std::size_t p) {
+  if (char_before(s, p) != ' ') return {};
+  std::size_t begin = p - 1;
+  while (begin > 0 && p - begin < 10 && is_alpha(s[begin - 1])) --begin;
+  if (word_before(s, begin)) return {};
+  return s.substr(begin, p - 1 - begin);
+}
+
+template <std::size_t N>
+bool one_of(std::string_view word, const std::array<std::string_view, N>& list) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
 // "in May", "since March": the word before says that a month is meant.
 bool after_time_word(std::string_view s, std::size_t p) {
-  constexpr std::string_view kTimeWords[] = {"in",   "since", "until", "till", "last",
-                                             "next", "this",  "early", "late", "during"};
+  constexpr auto kTimeWords = std::to_array<std::string_view>(
+      {"in", "since", "until", "till", "last", "next", "this", "early", "late", "during"});
+  return one_of(word_just_before(s, p), kTimeWords);
+}
+
+constexpr auto kWeekdays = std::to_array<std::string_view>(
+    {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"});
+
+// Whether the date at p goes on from "Monday, " or "Monday ".
+bool after_weekday(std::string_view s, std::size_t p) {
   if (char_before(s, p) != ' ') return false;
-  std::size_t begin = p - 1;
-  while (begin > 0 && p - begin < 8 && is_alpha(s[begin - 1])) --begin;
-  if (word_before(s, begin)) return false;
-  const std::string_view word = s.substr(begin, p - 1 - begin);
-  return std::find(std::begin(kTimeWords), std::end(kTimeWords), word) != std::end(kTimeWords);
+  std::size_t end = p - 1;
+  if (char_before(s, end) == ',') --end;
+  return std::any_of(kWeekdays.begin(), kWeekdays.end(), [&](std::string_view day) {
+    return s.substr(0, end).ends_with(day) && !word_before(s, end - day.size());
+  });
+}
+
+// "am", "p.m.", " AM" at p: its end, or p.
+std::size_t half_day_end(std::string_view s, std::size_t p) {
+  std::size_t at = p;
+  if (char_at(s, at) == ' ') ++at;
+  const char half = fold(char_at(s, at));
+  if (half != 'a' && half != 'p') return p;
+  ++at;
+  const bool dotted = char_at(s, at) == '.';
+  if (dotted) ++at;
+  if (fold(char_at(s, at)) != 'm' || word_at(s, at + 1)) return p;
+  return dotted && char_at(s, at + 1) == '.' ? at + 2 : at + 1;
 }
 
 }  // namespace
@@ -169,7 +204,9 @@ Match match_date_at_digit(std::string_view s, std::size_t p) {
   return {end, dashed ? kDateScore : kNamedScore};
 }
 
-Match match_date_at_month(std::string_view s, std::size_t p) {
+namespace {
+
+Match month_date(std::string_view s, std::size_t p) {
   std::size_t end = 0;
   if (month_name(s, p, end) == 0) return {};
   if (char_at(s, end) == '.' && digit_at(s, end + 2)) ++end;  // "Sept. 12"
@@ -199,6 +236,68 @@ Match match_date_at_month(std::string_view s, std::size_t p) {
   const std::size_t day_end = ordinal_end(s, n.end);
   if (!is_day(n) || word_at(s, day_end)) return {};
   return {year_end(s, day_end, false), kNamedScore};
+}
+
+}  // namespace
+
+Match match_date_at_month(std::string_view s, std::size_t p) {
+  return after_weekday(s, p) ? Match{} : month_date(s, p);
+}
+
+Match match_weekday(std::string_view s, std::size_t p) {
+  const auto day = std::find_if(kWeekdays.begin(), kWeekdays.end(),
+                                [&](std::string_view d) { return s.substr(p).starts_with(d); });
+  if (day == kWeekdays.end()) return {};
+  std::size_t end = p + day->size();
+  if (char_at(s, end) == 's') ++end;
+  if (word_at(s, end) || char_at(s, end) == '-') return {};
+  std::size_t at = end;
+  if (char_at(s, at) == ',') ++at;
+  if (char_at(s, at) != ' ') return {end, kNamedScore};
+  ++at;
+  const Match date = digit_at(s, at) ? match_date_at_digit(s, at) : month_date(s, at);
+  return {date.score >= kDateScore ? date.end : end, kNamedScore};
+}
+
+Match match_time(std::string_view s, std::size_t p) {
+  constexpr auto kBefore = std::to_array<std::string_view>(
+      {"at", "until", "till", "from", "by", "before", "after", "around", "since"});
+  const auto hour = number_at(s, p);
+  if (hour.size > 2 || hour.value > 24 || (p > 0 && s[p - 1] == ':')) return {};
+  std::size_t end = hour.end;
+  bool minutes = false;
+  for (unsigned n = 0; n < 2 && char_at(s, end) == ':'; ++n) {
+    const auto part = number_at(s, end + 1);
+    if (part.size != 2 || part.value > 59) return {};
+    end = part.end;
+    minutes = true;
+  }
+  const std::size_t half = half_day_end(s, end);
+  if (half != end && hour.value >= 1 && hour.value <= 12) return {half, kNamedScore};
+  const char next = char_at(s, end);
+  const bool goes_on = word_at(s, end) || next == ':' || (next == '.' && digit_at(s, end + 1));
+  if (!minutes || goes_on || !one_of(word_just_before(s, p), kBefore)) return {};
+  return {end, kDateScore};
+}
+
+Match match_year(std::string_view s, std::size_t p) {
+  constexpr auto kBefore = std::to_array<std::string_view>(
+      {"in", "since", "until", "till", "during", "year", "from", "by", "of", "before", "after"});
+  const auto year = number_at(s, p);
+  if (year.size != 4 || year.value < 1900 || year.value > 2099) return {};
+  const char next = char_at(s, year.end);
+  constexpr std::string_view kGoesOn = "-/:%.";
+  if (word_at(s, year.end) || (next == ',' && digit_at(s, year.end + 1))) return {};
+  if (next != '\0' && kGoesOn.find(next) != std::string_view::npos &&
+      (next != '.' || digit_at(s, year.end + 1))) {
+    return {};
+  }
+  // "from 2000 users" is a count.
+  if (next == ' ' && year.end + 1 < s.size() && is_lower(s[year.end + 1]) &&
+      one_of(word_just_before(s, p), std::to_array<std::string_view>({"from", "of", "by"}))) {
+    return {};
+  }
+  return one_of(word_just_before(s, p), kBefore) ? Match{year.end, kNamedScore} : Match{};
 }
 
 }  // namespace capsem::detect

@@ -1,4 +1,5 @@
-// DATE_TIME: numeric dates, ISO 8601 date-times, and dates with a month's name.
+// DATE_TIME: numeric dates, ISO 8601 date-times, dates with the name of a month or a day of the
+// week, times of day, and years that a word before announces.
 #pragma once
 
 #include <cstddef>
@@ -15,5 +16,12 @@ unsigned month_name(std::string_view s, std::size_t p, std::size_t& end);
 // REQUIRES: no word character before p. Looks at most 64 bytes on.
 Match match_date_at_digit(std::string_view s, std::size_t p);
 Match match_date_at_month(std::string_view s, std::size_t p);
+
+// "Monday", "Friday, March 5th, 2021". REQUIRES: no word character before p.
+Match match_weekday(std::string_view s, std::size_t p);
+
+// "10:30 am", "at 14:05", "5pm"; "in 2019". REQUIRES: s[p] is a digit, no word character before.
+Match match_time(std::string_view s, std::size_t p);
+Match match_year(std::string_view s, std::size_t p);
 
 }  // namespace capsem::detect

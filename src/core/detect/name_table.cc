@@ -1,31 +1,18 @@
-#include <array>
-#include <iterator>
+#include "core/detect/name_table.h"
 
-#include "core/base/hash.h"
-#include "core/detect/names.h"
+#include "core/detect/model_data.h"
 
 namespace capsem::detect {
 namespace {
-
-// Open addressing, 26 bits of the hash above 6 flags; 0 is an empty slot.
-constexpr std::uint32_t kTable[] = {
-#include "core/detect/data/name_table.inc"
-};
-constexpr std::size_t kSlots = std::size(kTable);
-static_assert((kSlots & (kSlots - 1)) == 0);
-
-std::uint64_t fingerprint(std::string_view words) {
-  std::uint64_t h = 0xcbf29ce484222325ULL;
-  for (const char c : words) h = (h ^ static_cast<unsigned char>(fold(c))) * 0x100000001b3ULL;
-  return mix64(h);
-}
-
+constexpr unsigned kFlagBits = 12;  // below a fingerprint of 20
 }  // namespace
 
-std::uint32_t name_flags(std::string_view words) {
-  const std::uint64_t h = fingerprint(words);
-  for (std::size_t slot = h % kSlots; kTable[slot] != 0; slot = (slot + 1) % kSlots) {
-    if (kTable[slot] >> 6 == h >> 38) return kTable[slot] & 63;
+std::uint32_t name_flags(std::uint64_t hash) {
+  const auto table = name_table_slots();
+  const std::size_t mask = table.size() - 1;
+  // Open addressing; 0 is an empty slot.
+  for (std::size_t slot = hash & mask; table[slot] != 0; slot = (slot + 1) & mask) {
+    if (table[slot] >> kFlagBits == hash >> 44) return table[slot] & ((1U << kFlagBits) - 1);
   }
   return 0;
 }

@@ -1,29 +1,49 @@
-// PERSON and LOCATION by rules and a table of names. (A trained tagger takes this place later.)
+// PERSON, LOCATION and NRP: the tagger's answer for a run of capitalised words, and rules that need
+// no model ("Mr. X", "my name is X", "name": "X Y").
 //
-// A name begins where the words say so by themselves and their neighbours, so that the answer does
-// not depend on how the text came. Looks at most 6 words, 160 bytes, in either direction.
+// Whether a name stands at a place follows from the text from 256 bytes before to 256 bytes behind.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
-#include "core/detect/chars.h"
+#include "core/detect/model_data.h"
+#include "core/detect/name_run.h"
 
 namespace capsem::detect {
 
-inline constexpr float kNameScore = 0.85F;
+inline constexpr float kNameScore = 0.85F;  // what Presidio gives each finding of its model
 
-// What the table knows of a word, or of words joined by single spaces.
-inline constexpr std::uint32_t kFirstName = 1, kSurname = 2, kPlace = 4, kCommonWord = 8,
-                               kStrongFirstName = 16, kSurePlace = 32;
-std::uint32_t name_flags(std::string_view words);
+enum class NameKind : std::uint8_t { Person, Place, Group };
 
-// REQUIRES of both: s[p] is an upper-case letter with no word character before it.
-Match match_person(std::string_view s, std::size_t p);
-Match match_location(std::string_view s, std::size_t p);
+struct Name {
+  std::size_t begin = 0, end = 0;  // end 0: none
+  NameKind kind = NameKind::Person;
+  explicit operator bool() const { return end != 0; }
+};
 
-// "de", "van", ...: lower-case words inside names. `part`: the beginning of one is enough.
-bool is_particle(std::string_view word, bool part);
+// Reads the names of one text. Remembers the run it read last: its words are asked for one by one.
+class NameReader {
+ public:
+  explicit NameReader(std::string_view text, std::span<const std::int8_t> table = tagger_table())
+      : s_(text), table_(table) {}
+
+  // The name that the upper-case ASCII letter at p stands for: one whose first such letter it is.
+  // A name that begins with another letter ("Élodie Martin") begins before p, by one word at most.
+  // REQUIRES: no word character before p.
+  Name at(std::size_t p);
+
+ private:
+  void read(std::size_t p);
+
+  std::string_view s_;
+  std::span<const std::int8_t> table_;
+  std::size_t run_begin_ = 0, run_end_ = 0;
+  std::size_t count_ = 0;
+  std::array<Name, kRunWords> names_{};
+};
 
 }  // namespace capsem::detect

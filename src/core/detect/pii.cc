@@ -17,7 +17,9 @@
 #include "core/detect/names.h"
 #include "core/detect/numbers.h"
 #include "core/detect/phone.h"
+#include "core/detect/street.h"
 #include "core/detect/trigger.h"
+#include "core/detect/words.h"
 
 namespace capsem::detect {
 namespace {
@@ -51,7 +53,7 @@ bool keeps_open(std::string_view token, bool complete) {
   while (begin > 0 && is_lower(token[begin - 1])) --begin;
   const std::string_view word = token.substr(begin);
   if (word.empty()) return !complete;  // a sign, as "(" before a number
-  return is_particle(word, !complete) || (complete ? word == "of" : word == "o" || word == "of");
+  return is_particle(word, !complete) || is_address_link(word) || word == "of";
 }
 
 // The beginning of the chain that is still open at the end of s, or s.size().
@@ -59,7 +61,7 @@ std::size_t open_chain(std::string_view s) {
   const std::size_t floor = s.size() > kHoldMax ? s.size() - kHoldMax : 0;
   std::size_t begin = blob_begin(s, s.size(), floor);
   std::size_t hold = begin;
-  if (begin < s.size() && !keeps_open(s.substr(begin), false)) return hold;
+  // The word that is still coming may be what tells a name before it.
   while (begin > floor) {
     std::size_t end = begin;
     while (end > floor && begin - end < 2 && (s[end - 1] == ' ' || s[end - 1] == ',')) --end;
@@ -80,19 +82,21 @@ struct PiiScratch final : Scratch {
 struct Plan {
   PiiOptions options;
   TypeMask enabled, with_context;
-  bool digits = false, capitals = false;
+  bool digits = false, capitals = false, names = false;
 
   explicit Plan(const PiiOptions& o) : options(o) {
     for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
       if (o.enabled[i]) enabled.insert(static_cast<EntityType>(i));
     }
     if (o.context) with_context = types_with_context();
-    constexpr TypeMask with_digits = TypeMask::of(
-        EntityType::CreditCard, EntityType::Crypto, EntityType::IbanCode, EntityType::IpAddress,
-        EntityType::PhoneNumber, EntityType::UsSsn, EntityType::UsBankNumber,
-        EntityType::UsDriverLicense, EntityType::UsPassport, EntityType::DateTime);
+    constexpr TypeMask with_digits =
+        TypeMask::of(EntityType::CreditCard, EntityType::Crypto, EntityType::IbanCode,
+                     EntityType::IpAddress, EntityType::PhoneNumber, EntityType::UsSsn,
+                     EntityType::UsBankNumber, EntityType::UsDriverLicense, EntityType::UsPassport,
+                     EntityType::DateTime, EntityType::Location);
     digits = enabled.meets(with_digits);
-    capitals = has(EntityType::Person) || has(EntityType::Location) || has(EntityType::DateTime);
+    names = has(EntityType::Person) || has(EntityType::Location) || has(EntityType::Nrp);
+    capitals = names || has(EntityType::DateTime);
   }
   bool has(EntityType type) const { return enabled.has(type); }
 };
@@ -108,7 +112,8 @@ class SegmentScan {
         decided_(decided),
         base_(base),
         scratch_(scratch),
-        findings_(findings) {
+        findings_(findings),
+        names_(s) {
     ++scratch_.words.scan;
   }
 
@@ -164,11 +169,55 @@ class SegmentScan {
   }
 
   void on_capital(std::size_t p) {
-    if (!wanted(p) || word_before(s_, p)) return;
-    if (plan_.has(EntityType::Person)) report(EntityType::Person, p, match_person(s_, p));
-    if (plan_.has(EntityType::Location)) report(EntityType::Location, p, match_location(s_, p));
-    if (plan_.has(EntityType::DateTime))
+    if (word_before(s_, p)) return;
+    if (plan_.names) on_name(p);
+    if (plan_.has(EntityType::DateTime) && wanted(p)) {
       report(EntityType::DateTime, p, match_date_at_month(s_, p));
+      report(EntityType::DateTime, p, match_weekday(s_, p));
+    }
+  }
+
+  // Whether a digit stands in the next kAddressMax bytes. Each byte is looked at once.
+  bool digit_ahead(std::size_t p) {
+    if (digit_ < p || digit_ == kNone) {
+      std::size_t at = std::max(p, no_digit_to_);
+      const std::size_t end = std::min(s_.size(), p + kAddressMax);
+      digit_ = kNone;
+      for (; at < end && digit_ == kNone; at += kBlockBytes) {
+        const std::size_t size = std::min(kBlockBytes, s_.size() - at);
+        const BlockMasks m =
+            size == kBlockBytes ? block_masks(s_.data() + at) : tail_masks(s_.data() + at, size);
+        if (m.digit != 0) digit_ = at + static_cast<unsigned>(std::countr_zero(m.digit));
+      }
+      no_digit_to_ = digit_ == kNone ? std::max(no_digit_to_, at) : digit_;
+    }
+    return digit_ < p + kAddressMax;
+  }
+
+  void on_name(std::size_t p) {
+    if (plan_.has(EntityType::Location) && wanted(p) && digit_ahead(p)) {
+      if (const Match address = match_address_at_word(s_, p); address) {
+        if (!inside_address(s_, p)) report(EntityType::Location, p, address);
+        return;
+      }
+    }
+    const Name name = names_.at(p);
+    if (!name || !wanted(name.begin)) return;
+    const EntityType type = type_of(name.kind);
+    if (!plan_.has(type) || inside_address(s_, name.begin)) return;
+    report(type, name.begin, {name.end, kNameScore});
+  }
+
+  static EntityType type_of(NameKind kind) {
+    switch (kind) {
+      case NameKind::Person:
+        return EntityType::Person;
+      case NameKind::Place:
+        return EntityType::Location;
+      case NameKind::Group:
+        break;
+    }
+    return EntityType::Nrp;
   }
 
   // s[p] is the first digit of a run.
@@ -180,6 +229,7 @@ class SegmentScan {
     }
     const std::size_t end = digits_end(s_, p);
     const char next = char_at(s_, end);
+    if (on_plain_words(p, end)) return;
     const bool goes_on = next == ' ' || next == '-' || next == '.' || next == '/' || next == ')';
     // A short number by itself, the commonest kind: nothing begins here.
     if (end - p < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
@@ -200,6 +250,28 @@ class SegmentScan {
     }
     if (end - p >= 6) on_token(p, end);
     on_number(p, end);
+  }
+
+  // A number that belongs to words: the house number of an address, a time, a year.
+  bool on_plain_words(std::size_t p, std::size_t end) {
+    const char next = char_at(s_, end);
+    if (end - p > 6 || !wanted(p)) return false;
+    const bool word_next = next == ' ' || next == '-' || (class_of(next) & kAlpha) != 0 ||
+                           (next == ',' && char_at(s_, end + 1) == ' ');
+    if (!word_next && next != ':' && end - p != 4) return false;
+    if (word_next && plan_.has(EntityType::Location)) {
+      const Match address = match_address_at_number(s_, p);
+      if (address && !inside_address(s_, p)) {
+        report(EntityType::Location, p, address);
+        return true;
+      }
+    }
+    if (!plan_.has(EntityType::DateTime)) return false;
+    if (end - p > 4) return false;
+    if (end - p == 4 && char_before(s_, p) != ' ') return false;
+    const Match time = end - p == 4 ? match_year(s_, p) : match_time(s_, p);
+    if (time) report(EntityType::DateTime, p, time);
+    return static_cast<bool>(time);
   }
 
   // Numbers whose finding may begin with a sign before the digit.
@@ -310,6 +382,9 @@ class SegmentScan {
   const std::uint64_t base_;
   PiiScratch& scratch_;
   std::vector<Finding>& findings_;
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  std::size_t digit_ = kNone, no_digit_to_ = 0;  // the next digit; before it there is none up to
+  NameReader names_;
   std::size_t context_place_ = ~std::size_t{0}, phrase_place_ = ~std::size_t{0};
   TypeMask context_, phrases_;
 };

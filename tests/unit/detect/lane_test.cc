@@ -132,7 +132,8 @@ constexpr HoldCase kHoldCases[] = {
     {"nothing after a line end", "Dear John\n", 0},
     {"nothing after an ideograph", "\xE4\xBD\xA0\xE5\xA5\xBD", 0},
     {"a capitalised word until the next word", "I met John ", 5},
-    {"a name until a word that is none", "I met John y", 1},
+    {"a name and the word that may tell what it is", "I met John y", 6},
+    {"nothing after that word", "I met John yesterday ", 0},
     {"a number that may go on", "pay with 4111 1111 ", 10},
     {"an address that may go on", "write to joe@gmail.com", 13},
 };

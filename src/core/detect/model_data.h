@@ -1,0 +1,12 @@
+// The tables that training makes and the program carries: src/core/detect/data/*.bin.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace capsem::detect {
+
+std::span<const std::uint32_t> name_table_slots();  // a power of two
+std::span<const std::int8_t> tagger_table();
+
+}  // namespace capsem::detect
