@@ -21,6 +21,43 @@ bool luhn_ok(std::string_view digits) {
   return sum % 10 == 0;
 }
 
+bool verhoeff_ok(std::string_view digits) {
+  // Rotations are 0 to 4, reflections 5 to 9.
+  const auto multiply = [](unsigned a, unsigned b) {
+    if (a < 5) return b < 5 ? (a + b) % 5 : 5 + (a + b) % 5;
+    return b < 5 ? 5 + (a + 10 - b) % 5 : (a + 5 - b) % 5;
+  };
+  constexpr std::array<unsigned, 10> kPermutation = {1, 5, 7, 6, 2, 8, 3, 0, 9, 4};
+  unsigned check = 0;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    auto digit = static_cast<unsigned>(digits[digits.size() - 1 - i] - '0');
+    for (std::size_t times = i % 8; times > 0; --times) digit = kPermutation[digit];
+    check = multiply(check, digit);
+  }
+  return check == 0;
+}
+
+bool mod11_10_ok(std::string_view digits) {
+  unsigned product = 10;
+  for (const char c : digits.substr(0, digits.size() - 1)) {
+    const unsigned sum = (product + static_cast<unsigned>(c - '0')) % 10;
+    product = (sum == 0 ? 10 : sum) * 2 % 11;
+  }
+  return (11 - product) % 10 == static_cast<unsigned>(digits.back() - '0');
+}
+
+unsigned weighted_sum(std::string_view digits, std::span<const unsigned> weights) {
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    sum += static_cast<unsigned>(digits[i] - '0') * weights[i];
+  }
+  return sum;
+}
+
+unsigned weighted_sum(std::string_view digits, std::initializer_list<unsigned> weights) {
+  return weighted_sum(digits, std::span(weights.begin(), weights.size()));
+}
+
 bool mod97_ok(std::string_view iban) {
   unsigned rest = 0;
   for (std::size_t i = 0; i < iban.size(); ++i) {

@@ -14,6 +14,7 @@
 #include "core/detect/context.h"
 #include "core/detect/dates.h"
 #include "core/detect/entity.h"
+#include "core/detect/ids.h"
 #include "core/detect/names.h"
 #include "core/detect/numbers.h"
 #include "core/detect/phone.h"
@@ -82,19 +83,26 @@ struct PiiScratch final : Scratch {
 struct Plan {
   PiiOptions options;
   TypeMask enabled, with_context;
-  bool digits = false, capitals = false, names = false;
+  IdEngine ids;
+  bool digits = false, capitals = false, names = false, words = false;
 
-  explicit Plan(const PiiOptions& o) : options(o) {
+  static TypeMask enabled_in(const PiiOptions& o) {
+    TypeMask types;
     for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
-      if (o.enabled[i]) enabled.insert(static_cast<EntityType>(i));
+      if (o.enabled[i]) types.insert(static_cast<EntityType>(i));
     }
+    return types;
+  }
+
+  explicit Plan(const PiiOptions& o) : options(o), enabled(enabled_in(o)), ids(enabled) {
     if (o.context) with_context = types_with_context();
     constexpr TypeMask with_digits =
         TypeMask::of(EntityType::CreditCard, EntityType::Crypto, EntityType::IbanCode,
                      EntityType::IpAddress, EntityType::PhoneNumber, EntityType::UsSsn,
                      EntityType::UsBankNumber, EntityType::UsDriverLicense, EntityType::UsPassport,
                      EntityType::DateTime, EntityType::Location);
-    digits = enabled.meets(with_digits);
+    digits = enabled.meets(with_digits) || !ids.empty();
+    words = ids.begins_with_words();
     names = has(EntityType::Person) || has(EntityType::Location) || has(EntityType::Nrp);
     capitals = names || has(EntityType::DateTime);
   }
@@ -137,6 +145,11 @@ class SegmentScan {
       const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
       const std::uint64_t word = letter | m.digit;
       each(m.upper & ~(word << 1 | carry), p, [this](std::size_t at) { on_capital(at); });
+    }
+    if (plan_.words) {
+      const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
+      const std::uint64_t word = letter | m.digit;
+      each(letter & ~(word << 1 | carry), p, [this](std::size_t at) { on_word(at); });
     }
     if (m.at != 0 && plan_.has(EntityType::EmailAddress)) {
       each(m.at, p, [this](std::size_t at) { on_at(at); });
@@ -220,12 +233,29 @@ class SegmentScan {
     return EntityType::Nrp;
   }
 
+  void on_word(std::size_t p) {
+    if (wanted(p) && !word_before(s_, p)) find_ids(p, IdEngine::Start::Word);
+  }
+
+  void find_ids(std::size_t p, IdEngine::Start start) {
+    plan_.ids.at(s_, p, start, [this, p](EntityType type, Match match) { report(type, p, match); });
+  }
+
   // s[p] is the first digit of a run.
   void on_digit(std::size_t p) {
     const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
     if ((before & kWord) != 0) {
+      if (!plan_.ids.empty() && (before & kAlpha) != 0 && wanted(p)) {
+        find_ids(p, IdEngine::Start::AfterLetters);
+      }
       on_mixed(p);
       return;
+    }
+    if (!plan_.ids.empty()) {
+      if (wanted(p)) find_ids(p, IdEngine::Start::Token);
+      if (p > 0 && s_[p - 1] == '+' && wanted(p - 1) && !word_before(s_, p - 1)) {
+        find_ids(p - 1, IdEngine::Start::Token);
+      }
     }
     const std::size_t end = digits_end(s_, p);
     const char next = char_at(s_, end);
@@ -313,6 +343,7 @@ class SegmentScan {
     const std::size_t floor = p > kTokenMax ? p - kTokenMax : 0;
     while (begin > floor && is_alpha(s_[begin - 1])) --begin;
     if (begin == p || word_before(s_, begin) || !wanted(begin)) return;
+    if (!plan_.ids.empty()) find_ids(begin, IdEngine::Start::Token);
     std::size_t end = p;
     while (end < s_.size() && end - begin <= kTokenMax && is_alnum(s_[end])) ++end;
     on_token(begin, end);
@@ -413,7 +444,7 @@ class PiiDetector final : public Detector {
       const std::string_view segment = window.text.substr(begin, end - begin);
       const std::size_t from = std::max(begin, window.from) - begin;
       const std::size_t decided =
-          complete || window.last ? segment.size() : std::max(from, open_chain(segment));
+          complete || window.last ? segment.size() : std::max(from, open_from(segment));
       SegmentScan(plan_, segment, from, decided, window.base + begin, own, findings).run();
       if (!complete) {
         sort_by_begin(findings, first);
@@ -424,6 +455,11 @@ class PiiDetector final : public Detector {
   }
 
  private:
+  std::size_t open_from(std::string_view segment) const {
+    const std::size_t chain = open_chain(segment);
+    return plan_.ids.crosses_words() ? std::min(chain, plan_.ids.open_from(segment)) : chain;
+  }
+
   static void sort_by_begin(std::vector<Finding>& findings, std::size_t first) {
     std::sort(findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
               [](const Finding& a, const Finding& b) {

@@ -1,0 +1,95 @@
+#include "core/detect/ids.h"
+
+#include <algorithm>
+
+namespace capsem::detect {
+namespace {
+
+std::size_t run_end(std::string_view s, std::size_t p) {
+  const bool letters = is_alpha(s[p]);
+  while (p < s.size() && (letters ? is_alpha(s[p]) : is_digit(s[p]))) ++p;
+  return p;
+}
+
+}  // namespace
+
+IdEngine::IdEngine(const TypeMask& types) {
+  std::vector<IdRow> wanted;
+  for (const auto table :
+       {us_ids(), uk_ids(), german_ids(), european_ids(), asian_ids(), other_ids()}) {
+    std::ranges::copy_if(table, std::back_inserter(wanted),
+                         [&](const IdRow& row) { return types.has(row.type); });
+  }
+  std::ranges::stable_sort(wanted, {}, &IdRow::type);
+  for (const IdRow& row : wanted) add(row);
+}
+
+void IdEngine::add(const IdRow& row) {
+  Shape shape(row.shape);
+  const auto index = static_cast<std::uint16_t>(rows_.size());
+  const auto enter = [index](auto& buckets, Shape::RunBounds bounds) {
+    if (bounds.max == 0) return;
+    for (std::size_t n = bounds.min; n <= std::min(bounds.max, kRunMax); ++n) {
+      buckets[n].push_back(index);
+    }
+  };
+  enter(by_digits_, shape.digits());
+  enter(by_letters_, shape.letters());
+  if (shape.first().has('+')) by_plus_.push_back(index);
+  const bool from_word = shape.letters().max > 0 && !shape.digit_in_first_token();
+  begins_with_words_ |= from_word;
+  crosses_words_ |= shape.crosses_words();
+  rows_.push_back({row.type, std::move(shape), row.score, row.check, row.after_letters, from_word});
+}
+
+std::span<const std::uint16_t> IdEngine::bucket(std::string_view s, std::size_t p) const {
+  if (s[p] == '+') return by_plus_;
+  const std::size_t run = run_end(s, p) - p;
+  if (run > kRunMax) return {};
+  return is_alpha(s[p]) ? by_letters_[run] : by_digits_[run];
+}
+
+bool IdEngine::begins(const Row& row, char first, Start start) {
+  if (!row.shape.first().has(first)) return false;
+  switch (start) {
+    case Start::Token:
+      return !is_alpha(first) || !row.from_word;
+    case Start::Word:
+      return row.from_word;
+    case Start::AfterLetters:
+      return row.after_letters;
+  }
+  return false;
+}
+
+Match IdEngine::fit(const Row& row, std::string_view s, std::size_t p) {
+  const Shape::Fit fits = row.shape.fit(s, p);
+  if (fits.end == 0) return {};
+  if (row.check == nullptr) return {fits.end, row.score};
+  std::array<char, kIdSpanMax> code;
+  std::size_t n = 0;
+  for (std::size_t i = p; i < fits.end && n < code.size(); ++i) {
+    if (is_alnum(s[i])) code[n++] = is_lower(s[i]) ? static_cast<char>(s[i] - 0x20) : s[i];
+  }
+  const std::size_t back = std::min(p, kBeforeMax);
+  const float score = row.check({.code = {code.data(), n},
+                                 .raw = s.substr(p, fits.end - p),
+                                 .before = s.substr(p - back, back),
+                                 .score = row.score});
+  return score > 0 ? Match{fits.end, score} : Match{};
+}
+
+std::size_t IdEngine::open_from(std::string_view s) const {
+  std::size_t p = s.size() > kIdSpanMax ? s.size() - kIdSpanMax : 0;
+  for (; p < s.size(); ++p) {
+    if (!is_alnum(s[p]) || word_before(s, p)) continue;
+    if (run_end(s, p) == s.size()) return p;
+    for (const std::uint16_t index : bucket(s, p)) {
+      const Row& row = rows_[index];
+      if (row.shape.first().has(s[p]) && row.shape.fit(s, p).open) return p;
+    }
+  }
+  return s.size();
+}
+
+}  // namespace capsem::detect

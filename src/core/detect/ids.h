@@ -1,0 +1,119 @@
+// National identifiers: which numbers and codes there are, how each is written (shape.h), and what
+// is checked of it. One table per region; the engine asks only the rows whose type is wanted, and
+// of these only those whose first character and first run fit the place.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/detect/chars.h"
+#include "core/detect/entity.h"
+#include "core/detect/shape.h"
+
+namespace capsem::detect {
+
+inline constexpr std::size_t kBeforeMax = 8;
+
+// What a check sees of a text that fits a shape.
+struct Candidate {
+  std::string_view code;    // letters and digits alone, in capitals
+  std::string_view raw;     // as it is written
+  std::string_view before;  // up to kBeforeMax bytes that stand before it
+  float score = 0;          // the row's
+
+  float pass_if(bool ok) const { return ok ? 1.0F : 0.0F; }    // proved, or nothing at all
+  float keep_if(bool ok) const { return ok ? score : 0.0F; }   // not disproved
+  float raise_if(bool ok) const { return ok ? 1.0F : score; }  // a failed check says nothing
+};
+
+// The score of the candidate; 0: it is none. Null: the row's own.
+using IdCheck = float (*)(const Candidate& candidate);
+
+struct IdRow {
+  EntityType type;
+  std::string_view shape;
+  float score;  // Presidio's, where it has the form
+  IdCheck check = nullptr;
+  bool after_letters = false;  // may follow a word without a gap ("is030594W903B")
+};
+
+// One table for each region.
+std::span<const IdRow> us_ids();
+std::span<const IdRow> uk_ids();
+std::span<const IdRow> german_ids();
+std::span<const IdRow> european_ids();  // es, it, pl, fi, se
+std::span<const IdRow> asian_ids();     // in, sg, kr, th, tr, ph
+std::span<const IdRow> other_ids();     // au, ca, ng, za
+
+inline constexpr std::size_t kIdSpanMax = 40;  // bytes of the longest identifier as written
+
+// The rows of the wanted types. Immutable.
+class IdEngine {
+ public:
+  explicit IdEngine(const TypeMask& types);
+
+  bool empty() const { return rows_.empty(); }
+  // Some row begins with letters and has no digit in its first word.
+  bool begins_with_words() const { return begins_with_words_; }
+  // Text may go on over a space to a word of letters: see open_from().
+  bool crosses_words() const { return crosses_words_; }
+
+  enum class Start : std::uint8_t {
+    Token,         // a word that begins with a digit, or has one further on
+    Word,          // a word of letters alone
+    AfterLetters,  // a digit right after letters
+  };
+  // Calls visit(type, match) for each type that begins at p with its best score. REQUIRES: s[p] is
+  // what `start` says, and no word character stands before it (but for AfterLetters).
+  template <class Visit>
+  void at(std::string_view s, std::size_t p, Start start, Visit visit) const {
+    EntityType type{};
+    Match best;
+    for (const std::uint16_t index : bucket(s, p)) {
+      const Row& row = rows_[index];
+      if (!begins(row, s[p], start)) continue;
+      const Match match = fit(row, s, p);
+      if (!match) continue;
+      if (best && row.type != type) {
+        visit(type, best);
+        best = {};
+      }
+      type = row.type;
+      if (match.score > best.score || (match.score == best.score && match.end > best.end)) {
+        best = match;
+      }
+    }
+    if (best) visit(type, best);
+  }
+
+  // Where the first text begins that may still become an identifier when more text follows, or
+  // s.size(). Looks at the last kIdSpanMax bytes.
+  std::size_t open_from(std::string_view s) const;
+
+ private:
+  struct Row {
+    EntityType type;
+    Shape shape;
+    float score;
+    IdCheck check;
+    bool after_letters, from_word;
+  };
+  static constexpr std::size_t kRunMax = 18;  // longer first runs share a bucket
+  using Bucket = std::vector<std::uint16_t>;
+
+  void add(const IdRow& row);
+  std::span<const std::uint16_t> bucket(std::string_view s, std::size_t p) const;
+  static bool begins(const Row& row, char first, Start start);
+  static Match fit(const Row& row, std::string_view s, std::size_t p);
+
+  std::vector<Row> rows_;                                   // of one type together
+  std::array<Bucket, kRunMax + 1> by_digits_, by_letters_;  // by the length of the first run
+  Bucket by_plus_;
+  bool begins_with_words_ = false, crosses_words_ = false;
+};
+
+}  // namespace capsem::detect

@@ -1,0 +1,153 @@
+#include "core/detect/shape.h"
+
+#include <algorithm>
+
+#include "core/detect/chars.h"
+
+namespace capsem::detect {
+namespace {
+
+void insert_both_cases(CharSet& set, char c) {
+  set.insert(c);
+  if (is_upper(c)) set.insert(static_cast<char>(c | 0x20));
+}
+
+CharSet range(char first, char last) {
+  CharSet set;
+  for (char c = first;; ++c) {
+    insert_both_cases(set, c);
+    if (c == last) return set;
+  }
+}
+
+const CharSet kDigits = range('0', '9');
+const CharSet kLetters = range('A', 'Z');
+
+CharSet alnum() {
+  CharSet set = range('0', '9');
+  for (char c = 'A'; c <= 'Z'; ++c) insert_both_cases(set, c);
+  return set;
+}
+
+// The set between the brackets at text[at]; `at` moves to the closing one.
+CharSet bracket_set(std::string_view text, std::size_t& at) {
+  CharSet set;
+  for (++at; text[at] != ']'; ++at) {
+    if (text[at + 1] == '-' && text[at + 2] != ']') {
+      for (char c = text[at]; c <= text[at + 2]; ++c) insert_both_cases(set, c);
+      at += 2;
+    } else {
+      insert_both_cases(set, text[at]);
+    }
+  }
+  return set;
+}
+
+std::uint8_t number(std::string_view text, std::size_t& at) {
+  unsigned value = 0;
+  while (digit_at(text, at)) value = value * 10 + static_cast<unsigned>(text[at++] - '0');
+  return static_cast<std::uint8_t>(value);
+}
+
+}  // namespace
+
+Shape::Shape(std::string_view text) {
+  const auto add = [this](const CharSet& set) { parts_.push_back({set}); };
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '?') {
+      parts_.back().min = 0;
+      ++at;
+      continue;
+    }
+    if (c == '*') {
+      ++at;
+      parts_.back().min = parts_.back().max = number(text, at);
+      if (char_at(text, at) == '~') parts_.back().max = number(text, ++at);
+      continue;
+    }
+    if (c == '{') {
+      for (++at; text[at] != '}'; ++at) add(range(text[at], text[at]));
+    } else if (c == '[') {
+      add(bracket_set(text, at));
+    } else if (c == '9') {
+      add(range('0', '9'));
+    } else if (c == 'A') {
+      add(range('A', 'Z'));
+    } else if (c == 'X') {
+      add(alnum());
+    } else {
+      add(range(c, c));
+    }
+    ++at;
+  }
+  for (const Part& part : parts_) size_max_ += part.max;
+  for (const Part& part : parts_) {
+    first_.insert(part.set);
+    if (part.min > 0) break;
+  }
+}
+
+bool Shape::fit_from(std::string_view s, std::size_t p, std::size_t part, Fit& fit) const {
+  if (part == parts_.size()) {
+    if (p == s.size()) fit.open = true;
+    if (word_at(s, p)) return false;
+    fit.end = p;
+    return true;
+  }
+  const Part& here = parts_[part];
+  std::size_t n = 0;
+  while (n < here.max && p + n < s.size() && here.set.has(s[p + n])) ++n;
+  if (n < here.max && p + n == s.size()) fit.open = true;
+  for (;; --n) {
+    if (n < here.min) return false;
+    if (fit_from(s, p + n, part + 1, fit)) return true;
+    if (n == 0) return false;
+  }
+}
+
+Shape::Fit Shape::fit(std::string_view s, std::size_t p) const {
+  Fit fit;
+  fit_from(s, p, 0, fit);
+  return fit;
+}
+
+Shape::RunBounds Shape::run(bool letters) const {
+  const CharSet& kind = letters ? kLetters : kDigits;
+  const CharSet& other = letters ? kDigits : kLetters;
+  RunBounds bounds;
+  bool certain = true;
+  for (const Part& part : parts_) {
+    const bool can = part.set.meets(kind);
+    if (!can && part.min > 0) break;
+    if (!can) {
+      certain = false;  // a separator that may be missing
+      continue;
+    }
+    if (part.set.meets(other) || part.min == 0) certain = false;
+    if (certain) bounds.min += part.min;
+    bounds.max += part.max;
+    if (part.min != part.max) certain = false;
+  }
+  bounds.min = std::max<std::size_t>(bounds.min, 1);
+  return bounds;
+}
+
+bool Shape::crosses_words() const {
+  bool gap = false, letters = false;
+  for (const Part& part : parts_) {
+    gap |= part.set.has(' ');
+    letters |= part.set.meets(kLetters);
+  }
+  return gap && letters;
+}
+
+bool Shape::digit_in_first_token() const {
+  for (const Part& part : parts_) {
+    if (!part.set.meets(kLetters) && !part.set.meets(kDigits)) return false;
+    if (part.min > 0 && !part.set.meets(kLetters)) return true;
+  }
+  return true;
+}
+
+}  // namespace capsem::detect
