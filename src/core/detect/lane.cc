@@ -1,84 +1,78 @@
 #include "core/detect/lane.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace capsem::detect {
-namespace {
-// A lane lets history pile up to this before it moves the tail to the front: short pieces would
-// otherwise move kLookBehind bytes each.
-constexpr std::size_t kSlack = 256;
-constexpr std::size_t kKept = kLookBehind + kLookAhead;
-}  // namespace
 
-std::size_t Lane::undecided_max() const {
-  std::size_t most = 0;
-  for (DetectorMask rest = mask_; rest != 0; rest &= rest - 1) {
-    most = std::max<std::size_t>(most, undecided_[static_cast<unsigned>(std::countr_zero(rest))]);
-  }
-  return most;
-}
+Lane::Lane(const Catalog& catalog, DetectorMask mask, LaneOptions options)
+    : raw_(catalog, mask, options),
+      views_{ViewLane(View::Folded, mask & catalog.viewers(View::Folded)),
+             ViewLane(View::Skeleton, mask & catalog.viewers(View::Skeleton))} {}
 
-Status Lane::scan(std::string_view text, std::size_t added, bool last, CatalogScratch& scratch,
-                  std::vector<Finding>& out) {
-  for (DetectorMask rest = mask_; rest != 0; rest &= rest - 1) {
-    const auto i = static_cast<unsigned>(std::countr_zero(rest));
-    const std::size_t from = text.size() - added - undecided_[i];
-    const std::size_t known = out.size();
-    const auto decided = catalog_->detector(i).scan(
-        {.text = text, .from = from, .base = base_, .last = last}, scratch[i], out);
-    if (!decided) {
-      const DetectorMask bit = DetectorMask{1} << i;
-      if ((options_.expendable & bit) == 0) return std::unexpected(decided.error());
-      failed_ |= bit;
-      mask_ &= ~bit;
-      out.resize(known);
-      continue;
-    }
-    undecided_[i] = static_cast<std::uint16_t>(text.size() - *decided);
-    for (std::size_t f = known; options_.value_key != 0 && f < out.size(); ++f) {
-      out[f].value = value_digest(text.substr(out[f].begin - base_, out[f].end - out[f].begin),
-                                  options_.value_key);
-    }
-  }
-  return {};
-}
-
-// `text` ends with everything received; it may be text_ itself.
-void Lane::keep_tail(std::string_view text) {
-  const std::size_t keep = std::min(text.size(), kLookBehind + undecided_max());
-  const std::size_t drop = text.size() - keep;
-  const bool own = text.data() == text_.data();
-  if (own && text_.size() <= kLookBehind + kSlack) return;
-  base_ += drop;
-  if (own && text_.capacity() <= kKept + kSlack) {
-    text_.erase(0, drop);
-  } else {
-    text_ = std::string(text.substr(drop));
-  }
-}
-
+// The views look first: a view that opens goes on from what the detectors have not decided of the
+// text before the piece.
 Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<Finding>& out) {
   if (piece.empty()) return {};
-  if (mask_ == 0) {
-    base_ += piece.size();
-    return {};
+  bool merging = !merge_.empty();
+  std::size_t held = 0;
+  const std::string_view text = raw_.append(piece);
+  for (std::size_t i = 0; i < kViewCount; ++i) {
+    std::vector<Finding>& found = scratch.views().of_view;
+    found.clear();
+    merging |= views_[i].open();
+    if (Status done = views_[i].feed(raw_, text, piece.size(), scratch, found); !done) return done;
+    merge_.add(found, static_cast<std::uint8_t>(i + 1));
+    merging |= views_[i].open() || !found.empty();
+    held = std::max(held, views_[i].held());
   }
-  if (text_.empty()) {  // the common case of a whole text in one piece: nothing is copied for it
-    auto done = scan(piece, piece.size(), false, scratch, out);
-    keep_tail(piece);
-    return done;
-  }
-  const std::size_t size = text_.size() + piece.size();
-  if (size > text_.capacity() && size <= kKept) text_.reserve(std::min(kKept, 2 * size));
-  text_.append(piece);
-  auto done = scan(text_, piece.size(), false, scratch, out);
-  keep_tail(text_);
+  const std::size_t known = out.size();
+  const Status done = raw_.scan(text, piece.size(), false, scratch, out);
+  raw_.keep(text, held);
+  raw_.leave_out(failed_views());
+  if (done && merging) merge(known, decided(), scratch, out);
   return done;
 }
 
 Status Lane::finish(CatalogScratch& scratch, std::vector<Finding>& out) {
-  return scan(text_, 0, true, scratch, out);
+  bool merging = !merge_.empty();
+  for (std::size_t i = 0; i < kViewCount; ++i) {
+    std::vector<Finding>& found = scratch.views().of_view;
+    found.clear();
+    if (Status done = views_[i].finish(raw_, raw_.text(), scratch, found); !done) return done;
+    merge_.add(found, static_cast<std::uint8_t>(i + 1));
+    merging |= !found.empty();
+  }
+  const std::size_t known = out.size();
+  const Status done = raw_.finish(scratch, out);
+  if (done && merging) merge(known, FindingMerge::kAll, scratch, out);
+  return done;
+}
+
+void Lane::merge(std::size_t known, std::uint64_t until, CatalogScratch& scratch,
+                 std::vector<Finding>& out) {
+  std::vector<Finding>& found = scratch.views().of_view;
+  found.assign(out.begin() + static_cast<std::ptrdiff_t>(known), out.end());
+  merge_.add(found, 0);
+  out.resize(known);
+  merge_.release(until, out);
+}
+
+std::uint64_t Lane::decided() const {
+  std::uint64_t decided = raw_.decided();
+  for (const ViewLane& view : views_) decided = std::min(decided, view.decided(received()));
+  return decided;
+}
+
+DetectorMask Lane::failed_views() const {
+  DetectorMask failed = 0;
+  for (const ViewLane& view : views_) failed |= view.failed();
+  return failed;
+}
+
+std::size_t Lane::heap_bytes() const {
+  std::size_t bytes = raw_.heap_bytes() + merge_.heap_bytes();
+  for (const ViewLane& view : views_) bytes += view.heap_bytes();
+  return bytes;
 }
 
 }  // namespace capsem::detect

@@ -170,7 +170,8 @@ void Snapshot::Compiler::add_keyword_detector() {
   std::vector<detect::Keyword> keywords;
   for (const auto& [word, rule] : words_) keywords.push_back({word, rule});
   std::ranges::sort(keywords, {}, &detect::Keyword::rule);
-  const auto bit = snapshot_.catalog_.add(detect::make_keyword_detector(keywords));
+  const auto bit =
+      snapshot_.catalog_.add(detect::make_keyword_detector(keywords), detect::kAllViews);
   for (Compiled& policy : snapshot_.policies_) {
     if (std::holds_alternative<KeywordPolicy>(*policy.source)) look_at(policy, bit);
   }
@@ -185,7 +186,7 @@ void Snapshot::Compiler::add_pii_detector() {
       pii_.rules[i] = snapshot_.catalog_.add_rule(std::string(to_string(type)));
     }
   }
-  const auto bit = snapshot_.catalog_.add(detect::make_pii_detector(pii_));
+  const auto bit = snapshot_.catalog_.add(detect::make_pii_detector(pii_), detect::kFoldedView);
   for (Compiled& policy : snapshot_.policies_) {
     const auto* pii = std::get_if<PiiPolicy>(policy.source);
     if (pii != nullptr && checks_anything(*pii)) look_at(policy, bit);

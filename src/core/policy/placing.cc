@@ -128,7 +128,7 @@ void Snapshot::Compiler::add_own_key_detector() {
     rules.push_back(snapshot_.catalog_.add_rule(key->name));
     keys.push_back({key->value.reveal(), rules.back()});
   }
-  const auto bit = snapshot_.catalog_.add(detect::make_own_key_detector(keys));
+  const auto bit = snapshot_.catalog_.add(detect::make_own_key_detector(keys), detect::kFoldedView);
   Compiled& policy = snapshot_.policies_.back();
   policy.rules = std::move(rules);
   look_at(policy, bit);
