@@ -26,8 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text(fuzz::as_text(data, size));
   constexpr std::chrono::year_month_day kToday{std::chrono::year(2026), std::chrono::November,
                                                std::chrono::day(1)};
-  for (const char* name :
-       {"debug.toml", "pii.toml", "other.toml", "sekuire.yml", "rules.json", "rules.yaml"}) {
+  for (const char* name : {"debug.toml", "pii.toml", "secrets.toml", "injection.toml", "other.toml",
+                           "sekuire.yml", "rules.json", "rules.yaml"}) {
     const policy::SourceFile file{name, text};
     auto loaded = policy::load_directory({&file, 1});
     if (!loaded) {

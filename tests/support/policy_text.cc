@@ -62,6 +62,15 @@ std::string own(const PiiPolicy& policy) {
   return out;
 }
 
+std::string own(const KindsPolicy& policy) {
+  std::string out = fmt::format("threshold={}", policy.threshold);
+  for (const auto& [name, verdict] : policy.named) {
+    out += fmt::format(" {}={}", name, to_string(verdict));
+  }
+  if (policy.otherwise) out += fmt::format(" default={}", to_string(*policy.otherwise));
+  return out;
+}
+
 std::string own(const AccessPolicy& policy) {
   std::string out =
       fmt::format("match={} default={}", number(policy.match), to_string(policy.default_effect));

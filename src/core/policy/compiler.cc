@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/detect/injection.h"
 #include "core/detect/keyword.h"
+#include "core/detect/secrets.h"
 
 namespace capsem::policy {
 namespace {
@@ -27,6 +29,12 @@ bool checks_anything(const PiiPolicy& policy) {
   return std::ranges::any_of(policy.entities, &PiiPolicy::EntityDecision::configured);
 }
 
+bool decides_on_any(const KindsPolicy& policy) {
+  return std::ranges::any_of(kinds_of(policy.family), [&policy](const detect::Kind& kind) {
+    return verdict_on(policy, kind).has_value();
+  });
+}
+
 Error of_policy(const Head& head, const Error& error) {
   return {Fault::Gateway, "invalid_policy", fmt::format("{}: {}", head.name, error.detail)};
 }
@@ -46,6 +54,8 @@ Status Snapshot::Compiler::run(std::unique_ptr<const detect::Detector> further) 
   if (Status done = place(); !done) return done;
   add_keyword_detector();
   add_pii_detector();
+  add_kind_detector(KindFamily::Secrets);
+  add_kind_detector(KindFamily::Injection);
   add_own_key_detector();
   if (Status done = compile_prices(); !done) return done;
   for (Compiled& policy : snapshot_.policies_) {
@@ -119,6 +129,7 @@ Status Snapshot::Compiler::collect_one(const Policy& source, bool made) {
     policy.rules = std::move(rules);
   }
   collect_entities(source);
+  if (const auto* kinds = std::get_if<KindsPolicy>(&source)) collect_kinds(*kinds);
   snapshot_.policies_.push_back(std::move(policy));
   return {};
 }
@@ -165,6 +176,17 @@ void Snapshot::Compiler::collect_entities(const Policy& policy) {
   }
 }
 
+void Snapshot::Compiler::collect_kinds(const KindsPolicy& policy) {
+  WantedKinds& wanted = kinds_[static_cast<std::size_t>(policy.family)];
+  const auto kinds = kinds_of(policy.family);
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    if (!verdict_on(policy, kinds[i])) continue;
+    wanted.kinds.resize(kinds.size());
+    wanted.kinds[i] = true;
+    wanted.score_min = std::min(wanted.score_min, lowest_score(policy));
+  }
+}
+
 void Snapshot::Compiler::add_keyword_detector() {
   if (words_.empty()) return;
   std::vector<detect::Keyword> keywords;
@@ -201,6 +223,28 @@ void Snapshot::Compiler::add_pii_detector() {
         if (flow->entities[i]) snapshot_.follows_[pii_.rules[i]] = true;
       }
     }
+  }
+}
+
+// One detector per family, as above.
+void Snapshot::Compiler::add_kind_detector(KindFamily family) {
+  WantedKinds& wanted = kinds_[static_cast<std::size_t>(family)];
+  if (wanted.kinds.empty()) return;
+  const auto kinds = kinds_of(family);
+  detect::KindOptions options{.rules = {}, .score_min = wanted.score_min};
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const detect::RuleId rule = snapshot_.catalog_.add_rule(std::string(kinds[i].name));
+    if (i == 0) wanted.first = rule;
+    options.rules.push_back(wanted.kinds[i] ? rule : detect::KindOptions::kUnwanted);
+  }
+  const auto bit = snapshot_.catalog_.add(family == KindFamily::Secrets
+                                              ? detect::make_secret_detector(options)
+                                              : detect::make_injection_detector(options));
+  for (Compiled& policy : snapshot_.policies_) {
+    const auto* source = std::get_if<KindsPolicy>(policy.source);
+    if (source == nullptr || source->family != family) continue;
+    policy.rules = KindRules(*source, wanted.first);
+    if (decides_on_any(*source)) look_at(policy, bit);
   }
 }
 

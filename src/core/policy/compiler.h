@@ -2,9 +2,11 @@
 // policy/.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "core/detect/entity.h"
 #include "core/policy/snapshot.h"
@@ -35,8 +37,10 @@ class Snapshot::Compiler {
   Status compile(Compiled& policy);
   Status collect_keywords(const KeywordPolicy& policy, KeywordRules& rules);
   void collect_entities(const Policy& policy);
+  void collect_kinds(const KindsPolicy& policy);
   void add_keyword_detector();
   void add_pii_detector();
+  void add_kind_detector(KindFamily family);
   void look_at(Compiled& policy, detect::DetectorMask bit);
   Status compile_limit(const LimitPolicy& source, Compiled& policy);
   Status compile_prices();
@@ -51,6 +55,13 @@ class Snapshot::Compiler {
   std::vector<std::string> spellings_;
   detect::PiiOptions pii_{};
   bool wants_pii_ = false;
+  // By family.
+  struct WantedKinds {
+    std::vector<bool> kinds;  // empty: none
+    float score_min = 1;
+    detect::RuleId first = 0;  // rule id of the first kind
+  };
+  std::array<WantedKinds, kKindFamilyCount> kinds_;
 };
 
 }  // namespace capsem::policy

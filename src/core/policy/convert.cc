@@ -211,6 +211,16 @@ class Writer {
     line("entities", entities.text());
   }
 
+  void write_own(const KindsPolicy& policy) {
+    if (policy.threshold != KindsPolicy{}.threshold) {
+      line("threshold", fmt::format("{}", policy.threshold));
+    }
+    InlineTable kinds;
+    for (const auto& [name, verdict] : policy.named) kinds.add(name, word_of(verdict));
+    if (policy.otherwise) kinds.add(kOtherwiseWord, word_of(*policy.otherwise));
+    line("kinds", kinds.text());
+  }
+
   void write_own(const AccessPolicy& policy) {
     if (policy.match != Match::First) line("match", word_at(kMatchWords, policy.match));
     line("default", effect_of(policy.default_effect));

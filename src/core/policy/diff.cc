@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/policy/diff_kinds.h"
 #include "core/policy/rehearsal.h"
 #include "core/policy/sample_words.h"
 
@@ -51,6 +52,7 @@ class Differ {
   Result<Diff> run() {
     diff_.unsampled = words_.unsampled;
     compare_limits();
+    for (Difference& difference : kind_differences(*before_, *after_)) keep(std::move(difference));
     // Each kind of sample has its share, so that many models do not leave tools unasked.
     phase(3);
     ask_models();

@@ -50,7 +50,8 @@ struct Diff {
   bool loosens = false;        // some difference does, listed or not
 };
 
-// Limits are compared by their numbers: a higher or missing one loosens.
+// Limits are compared by their numbers: a higher or missing one loosens; kinds of secrets and of
+// injection by their verdicts.
 // Errors: a detector's.
 Result<Diff> diff(const std::shared_ptr<const Snapshot>& before,
                   const std::shared_ptr<const Snapshot>& after, DiffLimits limits = {});

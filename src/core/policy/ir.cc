@@ -43,6 +43,26 @@ Surfaces surface_of(event::Point point, event::Part part) {
   return kResponse;
 }
 
+void KindsPolicy::name(std::string_view word, Verdict verdict) {
+  if (word == kOtherwiseWord) {
+    otherwise = verdict;
+  } else {
+    named.push_back({std::string(word), verdict});
+  }
+}
+
+KindsPolicy secrets_policy() {
+  return {.head = {.id = "secrets", .name = "SecretDetection", .on = kTextSurfaces},
+          .family = KindFamily::Secrets,
+          .named = {}};
+}
+
+KindsPolicy injection_policy() {
+  return {.head = {.id = "injection", .name = "PromptInjection", .on = kTextSurfaces},
+          .family = KindFamily::Injection,
+          .named = {}};
+}
+
 std::string_view to_string(Severity severity) {
   constexpr std::array<std::string_view, 4> kNames = {"LOW", "MEDIUM", "HIGH", "CRITICAL"};
   return kNames[static_cast<std::size_t>(severity)];
@@ -57,7 +77,10 @@ Head& head_of(Policy& policy) {
 }
 
 std::string_view type_of(const Policy& policy) {
-  constexpr std::array<std::string_view, std::variant_size_v<Policy>> kTypes = {
+  if (const auto* kinds = std::get_if<KindsPolicy>(&policy)) {
+    return kinds->family == KindFamily::Secrets ? "secrets" : "injection";
+  }
+  constexpr std::array<std::string_view, std::variant_size_v<Policy> - 1> kTypes = {
       "keyword", "pii", "access", "lists", "limit", "content", "pins", "flow", "own_keys"};
   return kTypes[policy.index()];
 }

@@ -29,6 +29,7 @@ std::string to_string(const Origin& origin);  // "policy.toml:43:3"
 using Surfaces = std::uint8_t;
 inline constexpr Surfaces kPrompt = 1, kToolName = 2, kToolDefinition = 4, kToolArgs = 8,
                           kToolResult = 16, kResponse = 32, kAllSurfaces = 63;
+inline constexpr Surfaces kTextSurfaces = kAllSurfaces & ~kToolName;  // all but names
 // "prompt", "tool_name", "tool_definition", "tool_args", "tool_result", "response"; 0: no such
 // word.
 Surfaces surface_named(std::string_view word);
@@ -123,6 +124,31 @@ struct PiiPolicy {
   };
   std::array<EntityDecision, detect::kEntityTypeCount> entities{};
 };
+
+// What finding a secret, or an attempt at injection, means: by the kind's name, by its group's, or
+// else `otherwise`; the most specific counts (kind_rules.h).
+enum class KindFamily : std::uint8_t { Secrets, Injection };
+inline constexpr std::size_t kKindFamilyCount = 2;
+// The word that stands for all kinds that nothing else names.
+inline constexpr std::string_view kOtherwiseWord = "default";
+
+struct KindsPolicy {
+  Head head;
+  KindFamily family = KindFamily::Secrets;
+  float threshold = 0.5F;  // of scores as the inspection point weighs them
+  struct Named {
+    std::string name;  // of a kind, or of a group
+    Verdict verdict = Verdict::Allow;
+  };
+  std::vector<Named> named;            // as they were written
+  std::optional<Verdict> otherwise{};  // unset: what nothing names is not looked for
+
+  void name(std::string_view word, Verdict verdict);  // a kind, a group, or "default"
+};
+
+// As secrets.toml and injection.toml begin: they look at every text, and decide on nothing yet.
+KindsPolicy secrets_policy();
+KindsPolicy injection_policy();
 
 enum class Match : std::uint8_t { First, DenyOverrides };
 
@@ -230,7 +256,7 @@ struct OwnKeysPolicy {
 };
 
 using Policy = std::variant<KeywordPolicy, PiiPolicy, AccessPolicy, ListsPolicy, LimitPolicy,
-                            ContentPolicy, PinPolicy, FlowPolicy, OwnKeysPolicy>;
+                            ContentPolicy, PinPolicy, FlowPolicy, OwnKeysPolicy, KindsPolicy>;
 const Head& head_of(const Policy& policy);
 Head& head_of(Policy& policy);
 std::string_view type_of(const Policy& policy);  // "keyword", "pii", "access", ...

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <tuple>
 #include <vector>
+
+#include "core/policy/tally.h"
 
 namespace capsem::policy {
 namespace {
@@ -79,65 +80,17 @@ Reason pii_reason(Point point) {
   return Reason::Leakage;
 }
 
-// What was found of one entity type.
-struct Tally {
-  detect::EntityType type{};
-  unsigned count = 0;
-  double score_sum = 0;
-  const Hit* first = nullptr;  // the first in report order
-};
-
-// Report order: the best scored first, then the one that stands first.
-bool reported_before(const Hit& a, const Hit& b) {
-  if (a.score != b.score) return a.score > b.score;
-  return std::tie(a.order, a.begin) < std::tie(b.order, b.begin);
-}
-
-void count(Tally& tally, const Hit& hit) {
-  ++tally.count;
-  tally.score_sum += static_cast<double>(hit.score);
-  if (tally.first == nullptr || reported_before(hit, *tally.first)) tally.first = &hit;
-}
-
-// The tally of repeating texts alone: the fullest copy, the first of equally full ones.
-Tally tally_repeats(detect::EntityType type, const std::vector<const Hit*>& hits) {
-  std::vector<std::pair<std::uint16_t, Tally>> copies;
-  for (const Hit* hit : hits) {
-    auto copy = std::ranges::find(copies, hit->field, [](const auto& c) { return c.first; });
-    if (copy == copies.end()) {
-      copies.emplace_back(hit->field, Tally{.type = type});
-      copy = copies.end() - 1;
-    }
-    count(copy->second, *hit);
-  }
-  return std::ranges::max_element(copies, {}, [](const auto& c) { return c.second.count; })->second;
-}
-
-std::vector<Tally> tally_types(const PiiPolicy& policy, const EntityRules& rules,
-                               const Unit& unit) {
-  std::vector<Tally> tallies;
-  std::vector<const Hit*> repeats;
+// The types that the policy decides on.
+std::vector<Sought> types_sought(const PiiPolicy& policy, const EntityRules& rules) {
+  std::vector<Sought> sought;
   for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
-    if (!policy.entities[i].configured) continue;
-    Tally tally{.type = static_cast<detect::EntityType>(i)};
-    repeats.clear();
-    for (const Hit& hit : unit.hits) {
-      if (hit.rule != rules[i] || hit.score < policy.score_threshold) continue;
-      if (!counts(policy.head, unit, hit)) continue;
-      if (hit.repeat) {
-        repeats.push_back(&hit);
-      } else {
-        count(tally, hit);
-      }
-    }
-    if (tally.count == 0 && !repeats.empty()) tally = tally_repeats(tally.type, repeats);
-    if (tally.count > 0) tallies.push_back(tally);
+    const auto& entity = policy.entities[i];
+    if (!entity.configured) continue;
+    sought.push_back({.rule = rules[i],
+                      .name = detect::to_string(static_cast<detect::EntityType>(i)),
+                      .verdict = entity.verdict});
   }
-  std::ranges::sort(tallies, [](const Tally& a, const Tally& b) {
-    if (reported_before(*a.first, *b.first)) return true;
-    return !reported_before(*b.first, *a.first) && a.type < b.type;
-  });
-  return tallies;
+  return sought;
 }
 
 }  // namespace
@@ -225,28 +178,11 @@ std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const Keyword
 std::optional<Decision> judge_pii(const PiiPolicy& policy, const EntityRules& rules,
                                   const Unit& unit, IdSource& ids) {
   if (unit.hits.empty()) return std::nullopt;
-  const std::vector<Tally> tallies = tally_types(policy, rules, unit);
-
-  const auto verdict_of = [&policy](const Tally& tally) {
-    return policy.entities[static_cast<std::size_t>(tally.type)].verdict;
-  };
-  const auto worst = std::ranges::max_element(
-      tallies, {}, [&](const Tally& tally) { return strictness(verdict_of(tally)); });
-  if (worst == tallies.end() || verdict_of(*worst) == Verdict::Allow) return std::nullopt;
-
-  Decision decision = decision_on(unit, policy.head, ids);
-  decision.rule = detect::to_string(worst->type);
-  decision.verdict = verdict_of(*worst);
-  decision.reason = pii_reason(unit.point);
-  decision.details = fmt::format("PII detected in {}: ", pii_place(unit));
-  std::string_view separator;
-  for (const Tally& tally : tallies) {
-    decision.details += fmt::format("{}{}(count={}, score={:.2f}, action={})", separator,
-                                    detect::to_string(tally.type), tally.count,
-                                    tally.score_sum / tally.count, to_string(verdict_of(tally)));
-    separator = ", ";
-  }
-  return decision;
+  const std::vector<Sought> sought = types_sought(policy, rules);
+  const auto tallies = tally(policy.head, unit, sought, policy.score_threshold);
+  if (tallies.empty()) return std::nullopt;
+  return decide(unit, policy.head, tallies,
+                {.what = "PII", .where = pii_place(unit), .reason = pii_reason(unit.point)}, ids);
 }
 
 }  // namespace capsem::policy

@@ -25,9 +25,7 @@ std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const Keyword
 std::optional<Decision> judge_own_keys(const OwnKeysPolicy& policy, const KeywordRules& rules,
                                        const Unit& unit, IdSource& ids);
 
-// Counts hits per entity type. A type's hits in repeating texts (Hit::repeat) count only if it has
-// no other hit; then the repeating field with the most hits is taken, since each field that
-// repeats an answer is one copy of it.
+// Counts hits per entity type (tally.h).
 std::optional<Decision> judge_pii(const PiiPolicy& policy, const EntityRules& rules,
                                   const Unit& unit, IdSource& ids);
 

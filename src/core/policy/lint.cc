@@ -148,6 +148,16 @@ class Linter {
     if (approval) check_approval(policy.head, Verdict::Confirm);
   }
 
+  void check(const KindsPolicy& policy) {
+    const auto approves = [&policy](Verdict verdict) {
+      return capped(policy.head, verdict) == Verdict::Confirm;
+    };
+    if (std::ranges::any_of(policy.named, approves, &KindsPolicy::Named::verdict) ||
+        (policy.otherwise && approves(*policy.otherwise))) {
+      check_approval(policy.head, Verdict::Confirm);
+    }
+  }
+
   struct CompiledRule {
     const AccessRule* source;
     std::vector<Glob> actions, resources;

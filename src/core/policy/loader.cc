@@ -21,7 +21,10 @@
 namespace capsem::policy {
 namespace {
 
-constexpr std::array<std::string_view, 2> kStems = {"debug", "pii"};
+using OriginalReader = std::optional<Policy> (*)(Reporter&, const SourceNode&);
+constexpr std::array<std::string_view, 4> kStems = {"debug", "pii", "secrets", "injection"};
+constexpr std::array<OriginalReader, kStems.size()> kOriginalReaders = {
+    read_debug_file, read_pii_file, read_secrets_file, read_injection_file};
 
 std::string_view base_name(std::string_view path) {
   const auto slash = path.find_last_of('/');
@@ -128,19 +131,19 @@ class Loader {
     } else if (const SourceMember* policies = tree.root.member("policy")) {
       // Skipping it would leave its author unprotected without knowing.
       report.error("E03", policies->place, "a file with [[policy]] needs 'schema = 1' at its top");
-    } else if (stem == "debug" || stem == "pii") {
+    } else if (const auto known = std::ranges::find(kStems, stem); known != kStems.end()) {
       digest(file);
-      load_original(report, stem, tree.root);
+      load_original(report, static_cast<std::size_t>(known - kStems.begin()), tree.root);
     } else {
       report.warn("W00", {}, "unknown policy file, skipped" + suggestion(stem, kStems));
     }
   }
 
-  void load_original(Reporter& report, std::string_view stem, const SourceNode& root) {
-    auto policy = stem == "debug" ? read_debug_file(report, root) : read_pii_file(report, root);
+  void load_original(Reporter& report, std::size_t which, const SourceNode& root) {
+    auto policy = kOriginalReaders[which](report, root);
     if (!policy) return;
     Document document;
-    document.name = stem;
+    document.name = kStems[which];
     document.origin = report.origin({});
     document.source = "original";
     document.policies.push_back(std::move(*policy));

@@ -3,9 +3,10 @@
 //
 // What a file is, in this order: `capsem.toml` is the server's settings, skipped here; a `*.toml`
 // with `schema = 1` is the native format; `debug.toml` and `pii.toml` are the original's one-policy
-// files; `sekuire.yml` or `.yaml` is Sekuire's; a `*.json`, `*.yml` or `*.yaml` whose top level has
-// `rules`, `allow` or `deny` is a Control Zero document; another `*.toml` is R32's unknown file (a
-// warning); anything else is no policy.
+// files, `secrets.toml` and `injection.toml` such files of our own; `sekuire.yml` or `.yaml` is
+// Sekuire's; a `*.json`, `*.yml` or `*.yaml` whose top level has `rules`, `allow` or `deny` is a
+// Control Zero document; another `*.toml` is R32's unknown file (a warning); anything else is no
+// policy.
 #pragma once
 
 #include <span>

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/policy/kind_rules.h"
 #include "core/policy/shape.h"
 
 namespace capsem::policy {
@@ -36,8 +37,6 @@ inline constexpr std::array<std::string_view, 4> kSeverityWords = {"low", "mediu
 inline constexpr std::array<std::string_view, 7> kRouteWords = {
     "chat", "completions", "responses", "embeddings", "gemini", "messages", "tool"};
 inline constexpr std::span<const std::string_view> kEntityWords = detect::kEntityNames;
-// Types that the language knows and no engine of this release enforces.
-inline constexpr std::array<std::string_view, 2> kReservedTypes = {"secrets", "injection"};
 
 // ---- Tables below policies ----
 
@@ -186,8 +185,28 @@ inline constexpr std::array kPiiKeys = {
             .shape = Shape::Verdicts,
             .doc = "what finding each type means; types that are not listed are not looked for",
             .words = kEntityWords,
-            .required = true},
+            .required = true,
+            .noun = "PII entity type"},
 };
+
+constexpr std::array<KeyInfo, 2> kinds_keys(std::span<const std::string_view> (*words)(),
+                                            std::string_view noun) {
+  return {{{.name = "threshold",
+            .shape = Shape::Share,
+            .doc = "findings scored lower are dropped; 0.5"},
+           {.name = "kinds",
+            .shape = Shape::Verdicts,
+            .doc = "what finding each kind means, by its name, its group's, or default: the most "
+                   "specific counts; what nothing names is not looked for",
+            .required = true,
+            .noun = noun,
+            .late_words = words}}};
+}
+
+inline constexpr auto kSecretsKeys =
+    kinds_keys([] { return kind_words(KindFamily::Secrets); }, "kind of secret");
+inline constexpr auto kInjectionKeys =
+    kinds_keys([] { return kind_words(KindFamily::Injection); }, "kind of prompt injection");
 
 inline constexpr std::array kAccessKeys = {
     KeyInfo{.name = "match",
@@ -300,6 +319,8 @@ struct PolicyType {
 inline constexpr std::array kPolicyTypes = {
     PolicyType{"keyword", "fixed words anywhere", kKeywordKeys, true, true, true},
     PolicyType{"pii", "personal data", kPiiKeys, true, true, true},
+    PolicyType{"secrets", "keys, tokens and passwords", kSecretsKeys, true, true, true},
+    PolicyType{"injection", "attempts to give a model orders", kInjectionKeys, true, true, true},
     PolicyType{"access", "which action on which resource", kAccessKeys, true},
     PolicyType{"lists", "models, tools and hosts by name", kListsKeys, true},
     PolicyType{"limit", "requests, tokens, cost", kLimitKeys},

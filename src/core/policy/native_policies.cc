@@ -30,6 +30,8 @@ class PolicyReader {
   Policy read() {
     if (type_.name == "keyword") return keyword();
     if (type_.name == "pii") return pii();
+    if (type_.name == "secrets") return kinds(KindFamily::Secrets);
+    if (type_.name == "injection") return kinds(KindFamily::Injection);
     if (type_.name == "access") return access();
     if (type_.name == "lists") return lists();
     if (type_.name == "limit") return limit();
@@ -126,6 +128,23 @@ class PolicyReader {
     }
     if (entities->members.empty()) {
       report_.warn("W05", entities->place, "'entities' is empty: this policy checks nothing");
+    }
+    return policy;
+  }
+
+  Policy kinds(KindFamily family) {
+    KindsPolicy policy{.head = {}, .family = family, .named = {}};
+    read_head(policy.head, kTextSurfaces, Output::Block);
+    if (const auto share = table_.share("threshold")) {
+      policy.threshold = static_cast<float>(*share);
+    }
+    const SourceNode* kinds = table_.node("kinds");
+    if (kinds == nullptr) return policy;
+    for (const SourceMember& member : kinds->members) {
+      if (const auto verdict = verdict_word(member.value.text)) policy.name(member.key, *verdict);
+    }
+    if (kinds->members.empty()) {
+      report_.warn("W05", kinds->place, "'kinds' is empty: this policy checks nothing");
     }
     return policy;
   }
@@ -324,14 +343,6 @@ std::optional<Policy> read_policy(Reporter& report, const SourceNode& node, int 
   const auto found = std::ranges::find(kPolicyTypes, type->value.text, &PolicyType::name);
   if (type->value.as_string() && found != kPolicyTypes.end()) {
     return PolicyReader(report, node, *found, priority).read();
-  }
-  if (std::ranges::find(kReservedTypes, type->value.text) != kReservedTypes.end()) {
-    report.error("E03", type->value.place,
-                 fmt::format("'{}' is a reserved word: policies of this type are not enforced by "
-                             "this release, and a policy that would not be enforced must not be "
-                             "there",
-                             type->value.text));
-    return std::nullopt;
   }
   std::array<std::string_view, kPolicyTypes.size()> names;
   std::ranges::transform(kPolicyTypes, names.begin(), &PolicyType::name);

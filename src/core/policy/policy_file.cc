@@ -8,6 +8,7 @@
 
 #include "core/detect/detector.h"
 #include "core/policy/native_keys.h"
+#include "core/policy/policy_file_values.h"
 #include "core/policy/toml_source.h"
 
 namespace capsem::policy {
@@ -16,14 +17,6 @@ namespace {
 // ---- debug.toml ----
 
 constexpr std::array<std::string_view, 2> kDebugKeys = {"enabled", "keywords"};
-
-std::optional<bool> read_bool(Reporter& report, const SourceMember& member) {
-  const auto value = member.value.as_bool();
-  if (!value) {
-    report.error("E03", member.value.place, fmt::format("'{}' must be true or false", member.key));
-  }
-  return value;
-}
 
 void read_keywords(Reporter& report, const SourceNode& value, KeywordPolicy& policy) {
   policy.keywords.clear();
@@ -50,9 +43,6 @@ constexpr std::array<std::string_view, 8> kPiiKeys = {
     "enabled",         "check_prompts",        "check_tool_args",
     "check_responses", "check_tool_responses", "score_threshold",
     "language",        "entity_decisions"};
-
-constexpr std::array<std::string_view, 6> kVerdictNames = {"ALLOW",  "LOG",     "CLARIFY",
-                                                           "REPLAN", "CONFIRM", "BLOCK"};
 
 class PiiFileReader {
  public:
@@ -96,23 +86,8 @@ class PiiFileReader {
   void read_decision(const SourceMember& member) {
     const auto type = detect::entity_type(member.key);
     if (!type) return read_stray_setting(member);
-    const Place place = member.value.place;
-    const auto name = member.value.as_string();
-    if (!name) {
-      report_.error("E03", place, fmt::format("the verdict of {} must be a string", member.key));
-      return;
-    }
-    const auto verdict = verdict_from(*name);
-    if (!verdict) {
-      report_.error("E03", place,
-                    fmt::format("Unknown verdict: {}{}", *name, suggestion(*name, kVerdictNames)));
-      return;
-    }
-    if (*verdict == Verdict::Clarify || *verdict == Verdict::Replan) {
-      report_.warn(
-          "W05", place,
-          fmt::format("{} is recorded like LOG and has no other effect", to_string(*verdict)));
-    }
+    const auto verdict = read_file_verdict(report_, member);
+    if (!verdict) return;
     policy_.entities[static_cast<std::size_t>(*type)] = {.configured = true, .verdict = *verdict};
   }
 
@@ -137,36 +112,19 @@ class PiiFileReader {
   // False: not one of the settings.
   bool read_setting(const SourceMember& member) {
     if (member.key == "score_threshold") {
-      read_threshold(member.value);
+      policy_.score_threshold = read_threshold(report_, member).value_or(policy_.score_threshold);
       return true;
     }
     if (member.key == "language") {
       read_language(member.value);
       return true;
     }
-    const Surfaces surface = surface_of_flag(member.key);
-    if (surface == 0) return false;
+    const Surfaces surface = surface_of_switch(member.key);
+    if (surface == 0 || surface == kToolDefinition) return false;
     if (const auto on = read_bool(report_, member); on && !*on) {
       policy_.head.on = static_cast<Surfaces>(policy_.head.on & ~surface);
     }
     return true;
-  }
-
-  static Surfaces surface_of_flag(std::string_view name) {
-    if (name == "check_prompts") return kPrompt;
-    if (name == "check_tool_args") return kToolArgs;
-    if (name == "check_responses") return kResponse;
-    if (name == "check_tool_responses") return kToolResult;
-    return 0;
-  }
-
-  void read_threshold(const SourceNode& value) {
-    const auto number = value.as_number();
-    if (number && *number >= 0 && *number <= 1) {
-      policy_.score_threshold = static_cast<float>(*number);
-    } else {
-      report_.error("E03", value.place, "'score_threshold' must be a number from 0 to 1");
-    }
   }
 
   void read_language(const SourceNode& value) {

@@ -1,5 +1,6 @@
-// The original's one-policy files, debug.toml and pii.toml (R29-R32), read strictly: every key is
-// known and of its type, or the file is refused with the place of the mistake.
+// One-policy files, read strictly: every key is known and of its type, or the file is refused with
+// the place of the mistake. debug.toml and pii.toml are the original's (R29-R32); secrets.toml and
+// injection.toml are written like them.
 #pragma once
 
 #include <optional>
@@ -10,8 +11,10 @@
 
 namespace capsem::policy {
 
-// Both: empty when the file says enabled = false, or when so much is wrong that nothing is left.
+// All: empty when the file says enabled = false, or when so much is wrong that nothing is left.
 std::optional<Policy> read_debug_file(Reporter& report, const SourceNode& root);
 std::optional<Policy> read_pii_file(Reporter& report, const SourceNode& root);
+std::optional<Policy> read_secrets_file(Reporter& report, const SourceNode& root);
+std::optional<Policy> read_injection_file(Reporter& report, const SourceNode& root);
 
 }  // namespace capsem::policy

@@ -205,6 +205,7 @@ class Collector {
     }
   }
 
+  void of(const KindsPolicy&) {}  // compared by their verdicts
   void of(const LimitPolicy&) {}
   void of(const PinPolicy&) {}
   void of(const OwnKeysPolicy&) {}

@@ -125,7 +125,7 @@ Json shape_of(const KeyInfo& key) {
       return defined("verdict");
     case Shape::Verdicts: {
       Json verdicts;
-      for (const std::string_view word : key.words) verdicts.set(word, defined("verdict"));
+      for (const std::string_view word : key.all_words()) verdicts.set(word, defined("verdict"));
       return type("object")
           .set("additionalProperties", raw("false"))
           .set("properties", std::move(verdicts));

@@ -334,11 +334,12 @@ bool TableReader::check_verdicts(const KeyInfo& key, const SourceNode& node) {
     return refuse(node, fmt::format("'{}' must be a table of verdicts", key.name));
   }
   bool good = true;
+  const auto words = key.all_words();
   for (const SourceMember& member : node.members) {
-    if (std::ranges::find(key.words, member.key) == key.words.end()) {
-      report_.error("E03", member.place,
-                    fmt::format("Unknown PII entity type: {}{}", member.key,
-                                suggestion(member.key, key.words)));
+    if (std::ranges::find(words, member.key) == words.end()) {
+      report_.error(
+          "E03", member.place,
+          fmt::format("Unknown {}: {}{}", key.noun, member.key, suggestion(member.key, words)));
       good = false;
     } else {
       good = check_verdict(member.key, member.value) && good;

@@ -74,6 +74,11 @@ struct KeyInfo {
   std::span<const KeyInfo> members{};         // Table, Tables
   bool required = false;
   std::int64_t min = 0, max = 0;  // Whole
+  std::string_view noun{};        // Verdicts: what a word names, in messages
+  // Verdicts: instead of `words`, where a table elsewhere has them.
+  std::span<const std::string_view> (*late_words)() = nullptr;
+
+  std::span<const std::string_view> all_words() const { return late_words ? late_words() : words; }
 };
 
 inline constexpr std::size_t kNameBytesMax = 500;

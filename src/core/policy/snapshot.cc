@@ -99,6 +99,8 @@ std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, I
     decision = judge_pii(*pii, std::get<EntityRules>(policy.rules), unit, ids);
   } else if (const auto* own = std::get_if<OwnKeysPolicy>(policy.source)) {
     decision = judge_own_keys(*own, std::get<KeywordRules>(policy.rules), unit, ids);
+  } else if (const auto* kinds = std::get_if<KindRules>(&policy.rules)) {
+    decision = kinds->judge(unit, ids);
   }
   if (decision) apply_head(*policy.head, *decision);
   return decision;

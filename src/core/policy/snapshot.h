@@ -29,6 +29,7 @@
 #include "core/policy/flow_rules.h"
 #include "core/policy/ir.h"
 #include "core/policy/judge.h"
+#include "core/policy/kind_rules.h"
 #include "core/policy/list_rules.h"
 
 namespace capsem::policy {
@@ -43,7 +44,7 @@ struct Compiled {
   detect::DetectorMask detectors = 0;  // whose findings it uses
   // In the order of Policy's alternatives; pins need nothing compiled.
   std::variant<KeywordRules, EntityRules, AccessRules, ListRules, limit::LimitRule, ContentRules,
-               const PinPolicy*, FlowRules>
+               const PinPolicy*, FlowRules, KindRules>
       rules;
 };
 
@@ -138,7 +139,7 @@ class Snapshot {
   enum class AgentStanding : std::uint8_t { Asserted, Bound, Refused };
   AgentStanding agent_standing(std::string_view key, std::string_view agent) const;
 
-  // Asks every keyword and PII policy about one unit, in policy order; appends the decisions that
+  // Asks every detecting policy about one unit, in policy order; appends the decisions that
   // are not a plain Allow. Pure but for the ids drawn from `ids`. Every policy is asked (X9),
   // whomever it is bound to: Hearing asks those in force.
   void judge(const Unit& unit, IdSource& ids, std::vector<Decision>& decisions) const;
@@ -185,7 +186,8 @@ class Snapshot {
   std::string revision_;
 };
 
-// What one detecting policy (keyword, pii) says of a unit; nothing for other types.
+// What one detecting policy (keyword, pii, secrets, injection) says of a unit; nothing for other
+// types.
 std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, IdSource& ids);
 // Lets the policy's mode, output and enforcement have their say.
 void apply_head(const Head& head, Decision& decision);

@@ -63,6 +63,8 @@ class Reach {
             fmt::format("{}/{}", head.name, detect::to_string(static_cast<detect::EntityType>(i))),
             head.origin);
       }
+    } else if (const auto* kinds = std::get_if<KindsPolicy>(policy.source)) {
+      list(*kinds);
     } else if (const auto* lists = std::get_if<ListsPolicy>(policy.source)) {
       if (lists->models) list(head, "models", *lists->models);
       if (lists->tools) list(head, "tools", *lists->tools);
@@ -74,6 +76,15 @@ class Reach {
     } else if (std::holds_alternative<FlowPolicy>(*policy.source)) {
       add("flow policy", head.name, head.origin);
     }
+  }
+
+  void list(const KindsPolicy& policy) {
+    const auto add_word = [&](std::string_view word, Verdict verdict) {
+      if (verdict == Verdict::Allow) return;
+      add("kind", fmt::format("{}/{}", policy.head.name, word), policy.head.origin);
+    };
+    for (const auto& [name, verdict] : policy.named) add_word(name, verdict);
+    if (policy.otherwise) add_word(kOtherwiseWord, *policy.otherwise);
   }
 
   void list(const Head& head, std::string_view what, const NameLists& lists) {
@@ -99,11 +110,25 @@ class Reach {
     mark("content rule", name, decision.at);
     mark("keyword policy", decision.policy, decision.at);
     if (decision.code == "data_flow") mark("flow policy", decision.policy, decision.at);
+    note_kinds(decision);
     // A decision has the strictest type's name; its text lists all that were found.
     for (ReachedRule& rule : rules_) {
       if (rule.kind != "entity" || to_string(rule.origin) != decision.at) continue;
       const std::string_view type = std::string_view(rule.name).substr(decision.policy.size() + 1);
       if (decision.details.contains(fmt::format(" {}(count=", type))) rule.reached = true;
+    }
+  }
+
+  // A word is reached by any kind that it decides about.
+  void note_kinds(const Decision& decision) {
+    for (const Compiled& policy : snapshot_.policies()) {
+      const auto* kinds = std::get_if<KindsPolicy>(policy.source);
+      if (kinds == nullptr || to_string(kinds->head.origin) != decision.at) continue;
+      for (const detect::Kind& kind : kinds_of(kinds->family)) {
+        if (!decision.details.contains(fmt::format(" {}(count=", kind.name))) continue;
+        mark("kind", fmt::format("{}/{}", kinds->head.name, deciding_word(*kinds, kind)),
+             decision.at);
+      }
     }
   }
 

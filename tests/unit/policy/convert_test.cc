@@ -78,6 +78,10 @@ TEST(Convert, TextsOfEveryKindSurvive) {
   expect_same({{"pii.toml",
                 "check_prompts = false\ncheck_responses = false\ncheck_tool_args = false\n"
                 "check_tool_responses = false\n[entity_decisions]\n"}});
+  expect_same({{"secrets.toml",
+                "score_threshold = 0.7\ncheck_tool_definitions = false\n[kind_decisions]\n"
+                "private-key = 'BLOCK'\ndefault = 'LOG'\n"}});
+  expect_same({{"injection.toml", "[kind_decisions]\ndefault = 'CONFIRM'\n"}});
   expect_same({{"pii.toml", "score_threshold = 0.1\n[entity_decisions]\nPERSON = 'REPLAN'\n"}});
 }
 

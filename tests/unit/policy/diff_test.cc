@@ -220,5 +220,38 @@ TEST(SampleWords, EveryEntityHasATextInWhichItIsFound) {
   }
 }
 
+std::string secrets(const std::string& kinds, const std::string& rest = "") {
+  return "[[policy]]\nid = \"s\"\ntype = \"secrets\"\nkinds = { " + kinds + " }\n" + rest;
+}
+
+// Every kind of a group changed: the group is named.
+TEST(Diff, KindsAreComparedByTheirVerdicts) {
+  const std::string block = secrets("private-key = \"block\"");
+  EXPECT_THAT(said(compared(block, block)), IsEmpty());
+  const auto dropped = compared(block, secrets("private-key = \"log\""));
+  EXPECT_THAT(said(dropped), ElementsAre("allowed: secrets private-key"));
+  EXPECT_TRUE(dropped.loosens);
+  const auto held = compared(block, secrets("private-key = \"approval\""));
+  EXPECT_THAT(said(held), ElementsAre("held: secrets private-key"));
+  EXPECT_TRUE(held.loosens);
+  const auto stricter = compared("", block);
+  EXPECT_THAT(said(stricter), ElementsAre("denied: secrets private-key"));
+  EXPECT_FALSE(stricter.loosens);
+  EXPECT_TRUE(compared(block, "").loosens);
+  EXPECT_TRUE(compared(block, secrets("private-key = \"block\"", "mode = \"shadow\"\n")).loosens);
+}
+
+TEST(Diff, KindsAreComparedByWhereAndHowSurely) {
+  const std::string block = secrets("private-key = \"block\"");
+  const auto surer = compared(block, block + "threshold = 0.9\n");
+  EXPECT_THAT(said(surer), ElementsAre("allowed: secrets of scores from 0.9 instead of 0.5"));
+  EXPECT_TRUE(surer.loosens);
+  const auto narrower =
+      compared(block + "on = [\"prompt\", \"response\"]\n", block + "on = [\"prompt\"]\n");
+  EXPECT_THAT(said(narrower), ElementsAre("allowed: secrets in response"));
+  EXPECT_TRUE(narrower.loosens);
+  EXPECT_FALSE(compared(block + "on = [\"prompt\"]\n", block).loosens);
+}
+
 }  // namespace
 }  // namespace capsem::policy

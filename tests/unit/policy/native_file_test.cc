@@ -78,10 +78,6 @@ TEST(NativeFile, ReservedWordsAreRefused) {
   EXPECT_THAT(said(load_text(text)),
               ElementsAre(HasSubstr("E03 p.toml:22:119: 'redact' is a reserved word: redaction is "
                                     "not enforced by this release")));
-  for (const std::string type : {"secrets", "injection"}) {
-    EXPECT_THAT(said(load_text("schema = 1\n[[policy]]\nid = 'x'\ntype = '" + type + "'\n")),
-                ElementsAre(HasSubstr("E03 p.toml:4:8: '" + type + "' is a reserved word")));
-  }
   EXPECT_THAT(said(load_text("schema = 1\n[[policy]]\nid = 'x'\ntype = 'pins'\n"
                              "enforcement = 'REDACT'\n")),
               ElementsAre(HasSubstr("E03 p.toml:5:15: 'REDACT' is a reserved word")));
@@ -99,6 +95,10 @@ keyword words name=Words priority=-20 agents[research-*] keys[] integrations[] m
   [one|Two "quoted"	tab] CONFIRM
 pii personal name=personal priority=-20 agents[a] keys[0123*] integrations[fin-*] models[gpt-?] mode=0 state=1 output=0 scope=0 on=32
   threshold=0.35 EMAIL_ADDRESS=BLOCK US_SSN=CONFIRM PERSON=LOG DATE_TIME=MONITOR
+secrets keys name=keys priority=-20 agents[] keys[] integrations[] models[] mode=0 state=1 output=0 scope=0 on=9
+  threshold=0.8 private-key=BLOCK default=LOG
+injection orders name=orders priority=-20 agents[] keys[] integrations[] models[] mode=0 state=1 output=0 scope=0 on=16
+  threshold=0.6 default=CONFIRM
 access access name=access priority=-20 agents[] keys[] integrations[] models[] mode=0 state=1 output=1 scope=0 on=63
   match=1 default=MONITOR
   named CONFIRM [llm.generate|tool.*] [model/*|tool/*] when[agent_id glob[premium-*|gold]|agent_bound equals[true]|args.path glob[/tmp/*]|args.size gt[5]|args.size lte[1000]|args.items[*].url not_matches[^https://]|context.team in[x|2|true]] reason=ask first

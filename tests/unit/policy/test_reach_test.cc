@@ -64,6 +64,10 @@ id = "watch"
 type = "keyword"
 mode = "shadow"
 keywords = ["gamma"]
+[[policy]]
+id = "keys"
+type = "secrets"
+kinds = { private-key = "block", default = "log" }
 )";
 
 std::vector<ReachedRule> reached_by(const std::string& tests) {
@@ -94,7 +98,7 @@ std::string test(const std::string& given) {
 TEST(TestReach, WithoutTestsNothingIsReachedAndEveryRuleIsListedWithItsPlace) {
   const auto rules = reached_by("");
   EXPECT_THAT(names(rules), IsEmpty());
-  EXPECT_EQ(rules.size(), 14U);  // PERSON = allow decides nothing
+  EXPECT_EQ(rules.size(), 16U);  // PERSON = allow decides nothing
   for (const ReachedRule& rule : rules) {
     EXPECT_EQ(rule.origin.file, "p.toml");
     EXPECT_GT(rule.origin.line, 1U) << rule.name;
