@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
 
 #include "core/detect/detector.h"
+#include "core/policy/native_file.h"
 #include "core/policy/native_keys.h"
 #include "core/policy/toml_source.h"
 
@@ -46,13 +48,19 @@ void read_keywords(Reporter& report, const SourceNode& value, KeywordPolicy& pol
 
 // ---- pii.toml ----
 
-constexpr std::array<std::string_view, 8> kPiiKeys = {
-    "enabled",         "check_prompts",        "check_tool_args",
-    "check_responses", "check_tool_responses", "score_threshold",
-    "language",        "entity_decisions"};
+constexpr std::array<std::string_view, 10> kPiiKeys = {"enabled",
+                                                       "check_prompts",
+                                                       "check_tool_args",
+                                                       "check_responses",
+                                                       "check_tool_responses",
+                                                       "score_threshold",
+                                                       "language",
+                                                       "redaction",
+                                                       "restore",
+                                                       "entity_decisions"};
 
-constexpr std::array<std::string_view, 6> kVerdictNames = {"ALLOW",  "LOG",     "CLARIFY",
-                                                           "REPLAN", "CONFIRM", "BLOCK"};
+constexpr std::array<std::string_view, 7> kVerdictNames = {"ALLOW",  "LOG",     "CLARIFY", "REPLAN",
+                                                           "REDACT", "CONFIRM", "BLOCK"};
 
 class PiiFileReader {
  public:
@@ -72,6 +80,7 @@ class PiiFileReader {
       return std::nullopt;
     }
     for (const SourceMember& member : table.members) read_decision(member);
+    check_redaction(report_, policy_.head.redaction, restore_place_);
     if (!enabled_) return std::nullopt;
     if (table.members.empty()) {
       report_.warn("W05", table.place, "[entity_decisions] is empty: this policy checks nothing");
@@ -144,6 +153,15 @@ class PiiFileReader {
       read_language(member.value);
       return true;
     }
+    if (member.key == "redaction") {
+      read_redaction(member.value);
+      return true;
+    }
+    if (member.key == "restore") {
+      restore_place_ = member.value.place;
+      policy_.head.redaction.restore = read_bool(report_, member).value_or(false);
+      return true;
+    }
     const Surfaces surface = surface_of_flag(member.key);
     if (surface == 0) return false;
     if (const auto on = read_bool(report_, member); on && !*on) {
@@ -169,6 +187,16 @@ class PiiFileReader {
     }
   }
 
+  void read_redaction(const SourceNode& value) {
+    const auto name = value.as_string();
+    const auto word = std::ranges::find(kRedactionWords, name.value_or(""));
+    if (word == kRedactionWords.end()) {
+      report_.error("E03", value.place, "'redaction' must be mask, hash or placeholder");
+    } else {
+      policy_.head.redaction.style = static_cast<RedactionStyle>(word - kRedactionWords.begin());
+    }
+  }
+
   void read_language(const SourceNode& value) {
     const auto name = value.as_string();
     if (!name) {
@@ -182,6 +210,7 @@ class PiiFileReader {
   Reporter& report_;
   const SourceNode& root_;
   PiiPolicy policy_;
+  Place restore_place_;
   bool enabled_ = true;
 };
 
