@@ -166,7 +166,7 @@ void Walker::object(std::uint32_t at, const State& state, const Context& here) {
       visit(i, trie_[to], here, kNoPosition);
     } else if (state.any_member != kNoState) {
       const State& any = trie_[state.any_member];
-      if (!key.empty()) emit_unknown(i, any, here, key, false, 0);
+      emit_name(i, any, here);
       Context inner = here;
       inner.ids = hash_combine(here.ids, hash_bytes(key));
       visit(i, any, inner, kNoPosition);
@@ -208,8 +208,7 @@ void Walker::element(std::uint32_t at, const State& state, const Context& here,
 }
 
 void Walker::unknown_member(std::uint32_t at, const State& state, const Context& here) {
-  const JsonNode& node = nodes_[at];
-  if (!node.key.empty()) emit_unknown(at, state, here, node.key, false, 0);
+  emit_name(at, state, here);
   unknown_value(at, state, here);
 }
 
@@ -229,21 +228,24 @@ void Walker::unknown_tree(std::uint32_t at, const State& state, const Context& h
     case JsonKind::True:
       return;
     case JsonKind::Number:
-      if (node.text.size() >= kShortNumber) emit_unknown(at, state, here, node.text, false, 0);
+      if (node.text.size() >= kShortNumber)
+        emit_unknown(at, state, here, node.text, false, 0, event::Form::Slice);
       return;
     case JsonKind::String:
-      if (!node.text.empty()) emit_unknown(at, state, here, node.text, false, lane);
+      if (!node.text.empty()) {
+        emit_unknown(at, state, here, node.text, false, lane, event::Form::String);
+      }
       return;
     case JsonKind::Array:
     case JsonKind::Object:
       break;
   }
   if (is_empty(at)) return;
-  if (!stream_) return emit_unknown(at, state, here, raw(at), true, 0);
+  if (!stream_) return emit_unknown(at, state, here, raw(at), true, 0, event::Form::Slice);
   std::uint64_t position = 0;
   for (std::uint32_t i = at + 1; i < node.next; i = nodes_[i].next) {
     const std::string_view key = nodes_[i].key;
-    if (!key.empty()) emit_unknown(i, state, here, key, false, 0);
+    emit_name(i, state, here);
     unknown_tree(i, state, here, hash_combine(lane, hash_bytes(key, ++position)));
   }
 }

@@ -75,12 +75,23 @@ class Walker {
   // One text of the row at `state`.
   void emit(std::uint32_t at, const State& state, const Context& here, std::string_view text,
             bool json) {
-    emit_leaf(at, state.leaf, here, text, json);
+    emit(at, state, here, text, json, form_of(at));
+  }
+  void emit(std::uint32_t at, const State& state, const Context& here, std::string_view text,
+            bool json, event::Form form) {
+    emit_leaf(at, state.leaf, here, text, json, form);
   }
   void emit_leaf(std::uint32_t at, const Leaf& leaf, const Context& here, std::string_view text,
-                 bool json);
+                 bool json, event::Form form);
+  event::Form form_of(std::uint32_t at) const {
+    return nodes_[at].kind == wire::JsonKind::String ? event::Form::String : event::Form::Slice;
+  }
   void emit_unknown(std::uint32_t at, const State& state, const Context& here,
-                    std::string_view text, bool json, std::uint64_t lane);
+                    std::string_view text, bool json, std::uint64_t lane, event::Form form);
+  void emit_name(std::uint32_t at, const State& state, const Context& here) {
+    if (nodes_[at].key.empty()) return;
+    emit_unknown(at, state, here, nodes_[at].key, false, 0, event::Form::Name);
+  }
   std::uint64_t unit_of(event::Point point, const Context& here) const;
   std::string_view raw(std::uint32_t at) const;
   bool is_empty(std::uint32_t at) const { return nodes_[at].next == at + 1; }

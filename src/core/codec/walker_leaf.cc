@@ -61,12 +61,13 @@ std::uint64_t Walker::unit_of(Point point, const Context& here) const {
 }
 
 void Walker::emit_leaf(std::uint32_t at, const Leaf& leaf, const Context& here,
-                       std::string_view text, bool json) {
+                       std::string_view text, bool json, event::Form form) {
   if (text.empty()) return;
   const Field& field = fields_[leaf.field];
   event::Text out;
   out.point = field.point;
   out.part = field.part;
+  out.form = form;
   out.json = json;
   out.repeat = field.repeat;
   out.field = leaf.field;
@@ -85,10 +86,11 @@ void Walker::emit_leaf(std::uint32_t at, const Leaf& leaf, const Context& here,
 }
 
 void Walker::emit_unknown(std::uint32_t at, const State& state, const Context& here,
-                          std::string_view text, bool json, std::uint64_t lane) {
+                          std::string_view text, bool json, std::uint64_t lane, event::Form form) {
   event::Text out;
   out.point = state.unknown_point;
   out.part = part_of(state.unknown_point);
+  out.form = form;
   out.json = json;
   out.field = kUnknownField;
   out.lane = lane;
@@ -153,7 +155,9 @@ void Walker::opaque(std::uint32_t at, const State& state, const Context& here) {
     mention_call(at, state, here);
   }
   if (node.kind == JsonKind::String) {
-    if (!looks_opaque(node.text)) emit(at, state, here, node.text, false);
+    // A model's name decides where the request goes: nothing else can stand in its place.
+    const event::Form form = state.fact == Fact::Model ? event::Form::Derived : form_of(at);
+    if (!looks_opaque(node.text)) emit(at, state, here, node.text, false, form);
     return;
   }
   for (std::uint32_t i = at; i < node.next; ++i) {
@@ -195,9 +199,11 @@ void Walker::media(std::uint32_t at, const State& state, const Context& here) {
     const bool text = url.mime.empty() || is_text_mime(url.mime);
     if (text && !url.base64) {
       decode_percent(url.data, decoded);
-      return emit(at, state, here, decoded, false);
+      return emit(at, state, here, decoded, false, event::Form::Derived);
     }
-    if (text && decode_base64(url.data, decoded)) return emit(at, state, here, decoded, false);
+    if (text && decode_base64(url.data, decoded)) {
+      return emit(at, state, here, decoded, false, event::Form::Derived);
+    }
     if (url.base64 && looks_like_base64(url.data)) {
       return unchecked(at, here, media_kind(url.mime, path));
     }
@@ -219,7 +225,7 @@ void Walker::media(std::uint32_t at, const State& state, const Context& here) {
   }
   const bool readable = decode_base64(node.text, decoded) &&
                         (is_text_mime(mime) || (mime.empty() && is_readable(decoded)));
-  if (readable) return emit(at, state, here, decoded, false);
+  if (readable) return emit(at, state, here, decoded, false, event::Form::Derived);
   // A word can be spelled in base64's alphabet; media that short say nothing else.
   if (node.text.size() <= kWordBytesMax) emit(at, state, here, node.text, false);
   unchecked(at, here, media_kind(mime, path));
@@ -256,7 +262,7 @@ void Walker::bytes(std::uint32_t at, const State& state, const Context& here) {
     if (nodes_[i].kind != JsonKind::Number || value > 255) return plain(at, state, here);
     decoded += static_cast<char>(value);
   }
-  emit(at, state, here, decoded, false);
+  emit(at, state, here, decoded, false, event::Form::Spelled);
 }
 
 // Each name is the token of one rank: names of the same rank continue each other.
@@ -267,7 +273,7 @@ void Walker::keys(std::uint32_t at, const State& state, const Context& here) {
   std::uint64_t position = 0;
   for (std::uint32_t i = at + 1; i < node.next; i = nodes_[i].next) {
     rank.ids = hash_combine(here.ids, position++);
-    emit(i, state, rank, nodes_[i].key, false);
+    emit(i, state, rank, nodes_[i].key, false, event::Form::Name);
     if (nodes_[i].kind >= JsonKind::String) plain(i, state, rank);
   }
 }
@@ -304,7 +310,7 @@ void Walker::tool_kind(std::uint32_t at, const State& state, const Context& here
   }
   std::string& name = scratch();
   name = name_of_kind(kind);
-  emit_leaf(at, state.kind, named, name, false);
+  emit_leaf(at, state.kind, named, name, false, event::Form::Derived);
 }
 
 void Walker::end_scope(std::uint64_t scope) {

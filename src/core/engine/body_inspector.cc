@@ -4,6 +4,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "core/engine/placeholder_finder.h"
 #include "core/wire/json_text.h"
 
 namespace capsem::engine {
@@ -28,19 +29,26 @@ void BodyBuffers::clear() {
     batch.scattered = false;
   }
   clear_and_bound(lanes, kKeepEntries);
+  clear_and_bound(pieces, kKeepEntries);
+  clear_and_bound(found, kKeepEntries);
   lane_index.clear();
 }
 
 BodyInspector::BodyInspector(const policy::Hearing& hearing, UnitBook& units,
                              InspectionLedger& ledger, BodyBuffers& buffers,
-                             std::uint64_t value_key)
-    : hearing_(hearing), units_(units), ledger_(ledger), buffers_(buffers), value_key_(value_key) {
+                             std::uint64_t value_key, const Redactor* restored)
+    : hearing_(hearing),
+      units_(units),
+      ledger_(ledger),
+      buffers_(buffers),
+      value_key_(value_key),
+      restored_(restored) {
   buffers_.clear();
   // Points whose texts the same detectors look at share a batch.
   for (std::size_t point = 0; point < event::kPointCount; ++point) {
     const detect::DetectorMask mask = hearing_.detectors_at(static_cast<event::Point>(point));
     batch_of_[point] = kNoBatch;
-    if (mask == 0) continue;
+    if (mask == 0 && restored_ == nullptr) continue;
     const auto known_end = mask_of_batch_.begin() + batches_;
     const auto batch = static_cast<std::size_t>(std::find(mask_of_batch_.begin(), known_end, mask) -
                                                 mask_of_batch_.begin());
@@ -55,8 +63,9 @@ void BodyInspector::on_text(const event::Text& text) {
     units_.unit_of(text);
     return;
   }
-  ledger_.count(text.point, text.text.size());
+  if (mask_of_batch_[batch] != 0) ledger_.count(text.point, text.text.size());
   const std::uint32_t lane = open_lane(text, batch);
+  if (rewrites()) note_piece(text, lane);
   if (text.json) {
     append_json(batch, lane, text);
   } else {
@@ -73,18 +82,32 @@ std::uint32_t BodyInspector::open_lane(const event::Text& text, std::size_t batc
   }
   const std::uint32_t unit = units_.unit_of(text);
   if (fresh) {
-    buffers_.lanes.push_back({.unit = unit,
-                              .order = units_.next_order(unit),
-                              .message = text.message,
-                              .part = text.part,
-                              .field = text.field,
-                              .repeat = text.repeat});
+    buffers_.lanes.push_back(
+        {.unit = unit,
+         .order = units_.next_order(unit),
+         .message = text.message,
+         .part = text.part,
+         .field = text.field,
+         .repeat = text.repeat,
+         .fixed = text.part == event::Part::ToolName || text.form == event::Form::Derived});
   }
   return lane;
 }
 
+void BodyInspector::note_piece(const event::Text& text, std::uint32_t lane) {
+  if (text.form == event::Form::Derived) return;
+  buffers_.pieces.push_back({.lane = lane,
+                             .message = text.message,
+                             .begin = buffers_.lanes[lane].bytes,
+                             .scope = text.scope,
+                             .raw = text.raw,
+                             .coding = coding_of(text),
+                             .spelled = text.form == event::Form::Spelled});
+}
+
 void BodyInspector::append(std::size_t batch_index, std::uint32_t lane, std::string_view bytes) {
   if (bytes.empty()) return;
+  buffers_.lanes[lane].bytes += bytes.size();
   BodyBuffers::Batch& batch = buffers_.batches[batch_index];
   if (!batch.segments.empty() && batch.segments.back().lane == lane) {
     batch.text += bytes;
@@ -116,7 +139,10 @@ void BodyInspector::append_json(std::size_t batch, std::uint32_t lane, const eve
   event::Text raw = text;
   raw.lane = text.lane == 0 ? 0 : hash_combine(text.lane, 1);
   raw.repeat = true;
-  append(batch, open_lane(raw, batch), text.text);
+  const std::uint32_t raw_lane = open_lane(raw, batch);
+  // What stands here is read in two ways, and only one of them can be written.
+  buffers_.lanes[raw_lane].fixed = true;
+  append(batch, raw_lane, text.text);
 }
 
 void BodyInspector::on_unchecked(std::string_view surface, std::string_view reason) {
@@ -160,6 +186,33 @@ void BodyInspector::scan(detect::CatalogScratch& scratch, std::vector<detect::Fi
     detect::scan_all(hearing_.snapshot().catalog(), mask_of_batch_[batch], scratch,
                      buffers_.batches[batch].text, findings, guard);
     file_hits(batch, findings);
+    if (restored_ != nullptr) find_placeholders(batch);
+  }
+}
+
+BodyBuffers::Found BodyInspector::found_in(std::size_t batch, const BodyBuffers::Segment& segment,
+                                           std::size_t begin, std::size_t end) const {
+  BodyBuffers::Found found;
+  found.lane = segment.lane;
+  found.batch = batch;
+  found.lane_begin = segment.begin;
+  found.lane_end = segment.end;
+  found.begin = begin - segment.begin;
+  found.end = end - segment.begin;
+  return found;
+}
+
+void BodyInspector::find_placeholders(std::size_t batch) {
+  const std::string_view text = buffers_.batches[batch].text;
+  for (const BodyBuffers::Segment& segment : buffers_.batches[batch].segments) {
+    PlaceholderFinder finder;
+    const auto put_back = [&](std::uint64_t begin, std::uint64_t end, const Secret& value) {
+      BodyBuffers::Found found =
+          found_in(batch, segment, segment.begin + begin, segment.begin + end);
+      found.text = value.reveal();
+      buffers_.found.push_back(std::move(found));
+    };
+    finder.feed(text.substr(segment.begin, segment.end - segment.begin), *restored_, put_back);
   }
 }
 
@@ -174,21 +227,31 @@ void BodyInspector::file_hits(std::size_t batch_index, std::vector<detect::Findi
     const std::string_view text = buffers_.batches[batch_index].text;
     const bool followed =
         hearing_.follows_values() && hearing_.snapshot().wants_value(finding.rule);
-    units_.add_hit(lane.unit,
-                   {.rule = finding.rule,
-                    .score = finding.score,
-                    .order = lane.order,
-                    .begin = finding.begin - segment->begin,
-                    .end = finding.end - segment->begin,
-                    .part = lane.part,
-                    .field = lane.field,
-                    .repeat = lane.repeat,
-                    .message = lane.message,
-                    .place = segment->lane,
-                    .value = followed ? detect::value_digest(
-                                            text.substr(finding.begin, finding.end - finding.begin),
-                                            value_key_)
-                                      : 0});
+    const policy::Hit hit{
+        .rule = finding.rule,
+        .score = finding.score,
+        .order = lane.order,
+        .begin = finding.begin - segment->begin,
+        .end = finding.end - segment->begin,
+        .part = lane.part,
+        .field = lane.field,
+        .repeat = lane.repeat,
+        .fixed = lane.fixed,
+        .message = lane.message,
+        .place = segment->lane,
+        .value = followed ? detect::value_digest(
+                                text.substr(finding.begin, finding.end - finding.begin), value_key_)
+                          : 0};
+    units_.add_hit(lane.unit, hit);
+    if (lane.fixed || !hearing_.redacts(phase())) continue;
+    auto order = hearing_.redaction_of(units_.unit(lane.unit), hit);
+    if (!order) continue;
+    BodyBuffers::Found found = found_in(batch_index, *segment, finding.begin, finding.end);
+    found.tail = finding.tail;
+    found.score = finding.score;
+    found.rule = finding.rule;
+    found.order = std::move(order);
+    buffers_.found.push_back(std::move(found));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/index_map.h"
 #include "core/engine/ledger.h"
+#include "core/engine/redactor.h"
 #include "core/engine/units.h"
 #include "core/engine/workspace.h"
 #include "core/event/event.h"
@@ -21,15 +22,17 @@ namespace capsem::engine {
 
 class BodyInspector final : public event::TextSink {
  public:
-  // `value_key`: for the digests of values that flow policies compare.
+  // `value_key`: for the digests of values that flow policies compare. `restored`: its placeholders
+  // are looked for as well; may be nullptr.
   BodyInspector(const policy::Hearing& hearing, UnitBook& units, InspectionLedger& ledger,
-                BodyBuffers& buffers, std::uint64_t value_key);
+                BodyBuffers& buffers, std::uint64_t value_key, const Redactor* restored = nullptr);
 
   void on_text(const event::Text& text) override;
   void on_scope_end(std::uint64_t) override {}  // the text's end is every scope's end
   void on_unchecked(std::string_view surface, std::string_view reason) override;
 
-  // Runs the detectors and files their findings as hits of the units. Detectors that fail or pass
+  // Runs the detectors and files their findings as hits of the units, and what is to be rewritten
+  // in the buffers' `found`. Detectors that fail or pass
   // the deadline are named in `guard.failed`; what they should have looked at was not checked.
   void scan(detect::CatalogScratch& scratch, std::vector<detect::Finding>& findings,
             detect::ScanGuard& guard);
@@ -37,7 +40,12 @@ class BodyInspector final : public event::TextSink {
   event::Phase phase() const { return units_.phase(); }
 
  private:
+  bool rewrites() const { return hearing_.redacts(phase()) || restored_ != nullptr; }
   std::uint32_t open_lane(const event::Text& text, std::size_t batch);
+  void note_piece(const event::Text& text, std::uint32_t lane);
+  void find_placeholders(std::size_t batch);
+  BodyBuffers::Found found_in(std::size_t batch, const BodyBuffers::Segment& segment,
+                              std::size_t begin, std::size_t end) const;
   void append(std::size_t batch, std::uint32_t lane, std::string_view bytes);
   void append_json(std::size_t batch, std::uint32_t lane, const event::Text& text);
   void join_scattered(std::size_t batch);
@@ -48,6 +56,7 @@ class BodyInspector final : public event::TextSink {
   InspectionLedger& ledger_;
   BodyBuffers& buffers_;
   const std::uint64_t value_key_;
+  const Redactor* const restored_;
   std::array<std::uint8_t, event::kPointCount> batch_of_{};  // by point; kNoBatch: nothing looks
   std::array<detect::DetectorMask, event::kPointCount> mask_of_batch_{};
   std::size_t batches_ = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine/exchange_impl.h"
+#include "core/engine/json_edits.h"
 #include "core/engine/verdict.h"
 
 namespace capsem::engine {
@@ -48,6 +49,24 @@ void Exchange::Impl::open_hearing() {
                          .arguments = hearing.wants_arguments()};
   if (hearing.needs_whole_answer()) answers.answer_bytes_max = settings.limits.answer_bytes_max;
   answer_units.keep(answers);
+  if (!hearing.redacts(Phase::Request) && !hearing.redacts(Phase::Response)) return;
+  redaction_key = services.redaction_key;
+  if (redaction_key.empty()) redaction_key = std::to_string(workspace.fingerprint_key);
+  redactor.emplace(redaction_key);
+}
+
+// What was rewritten has to be what it was: one strict JSON text.
+Status Exchange::Impl::splice(std::string& text, std::vector<codec::BodyEdit>& edits) {
+  std::string edited;
+  edited.reserve(text.size() + wire::JsonReader::kPadding);
+  apply_edits(text, edits, edited);
+  edits.clear();
+  edited.reserve(edited.size() + wire::JsonReader::kPadding);
+  if (!workspace.schema.parse(edited)) {
+    return gateway_error("inspection_failed", "what was redacted is no JSON any more");
+  }
+  text = std::move(edited);
+  return {};
 }
 
 // The exchange is denied when a decision so far forbids it.

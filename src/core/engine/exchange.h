@@ -77,6 +77,9 @@ struct Services {
   policy::PinStore* pins = nullptr;
   // Needs the clock, too. Shared by all exchanges, or this exchange's own limit::DeferredStore.
   limit::CounterStore* counters = nullptr;
+  // The key of the hashes that stand for redacted values; the same key, the same hashes. Empty: one
+  // of this process.
+  std::string_view redaction_key{};
 };
 
 // Why nothing (more) may leave, for the edge to render.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/engine/body_rewriter.h"
 #include "core/engine/exchange_impl.h"
 #include "core/limit/estimate.h"
 #include "core/limit/headers.h"
@@ -45,6 +46,8 @@ Step Exchange::on_answer_head(Answer kind, bool ok) {
                                                    .facts = impl_->answer_facts,
                                                    .holding = impl_->holding,
                                                    .input_bytes = impl_->request.size(),
+                                                   .redactor = impl_->stream_redactor(),
+                                                   .value_key = impl_->value_key(),
                                                    .hides_usage = impl_->hides_usage},
                           kind == Answer::Sse ? codec::Framing::Sse : codec::Framing::JsonArray);
   }
@@ -66,7 +69,7 @@ bool Exchange::relays_answer() const {
   const Impl& x = *impl_;
   if (x.route.unread) return x.hearing.opened();
   const bool counted = x.holding.counts_usage() || x.shadow_holding.counts_usage();
-  return x.hearing.opened() && !x.hearing.judges_answers() &&
+  return x.hearing.opened() && !x.hearing.judges_answers() && x.restored() == nullptr &&
          ((!counted && x.texts_bytes_max == 0) || x.opaque);
 }
 
@@ -101,11 +104,16 @@ Step Exchange::Impl::end_body(std::string& out) {
   }
   if (!settle_usage(true)) return Step::Wait;
   judge_answer(true);
-  if (settle() == Step::Deny) {
-    if (!replace_body(again, out)) return Step::Deny;
+  const bool denied = settle() == Step::Deny;
+  if (denied && replace_body(again, out)) {
     replaced = true;
     return Step::Done;
   }
+  // What a person may release is what would have left.
+  if (!answer_edits.empty()) {
+    if (const Status s = splice(answer, answer_edits); !s) return deny(s.error(), Phase::Response);
+  }
+  if (denied) return Step::Deny;
   give_body(out);
   return Step::Done;
 }
@@ -133,18 +141,24 @@ Status Exchange::Impl::read_answer() {
     if (!answer_ok) return scan_plain(answer);
     return upstream_error("invalid_answer", s.error().detail);
   }
-  BodyInspector inspector(hearing, answer_units, ledger, workspace.body, workspace.fingerprint_key);
+  BodyInspector inspector(hearing, answer_units, ledger, workspace.body, value_key(), restored());
   if (Status s = codec.read_response(workspace.json, answer_facts, inspector); !s) return s;
   if (hearing.judges_calls() && answer_units.any_unclear()) {
     return upstream_error("inspection_failed",
                           "a tool call is too long, or contradicts itself, and cannot be judged");
   }
-  return scan(inspector);
+  if (Status s = scan(inspector); !s) return s;
+  if (!workspace.body.found.empty()) {
+    answer_edits = rewrite_body(workspace.body, workspace.json, Phase::Response, *redactor);
+    workspace.body.found.clear();
+  }
+  return {};
 }
 
 Status Exchange::Impl::scan_plain(std::string_view text) {
-  BodyInspector inspector(hearing, answer_units, ledger, workspace.body, workspace.fingerprint_key);
+  BodyInspector inspector(hearing, answer_units, ledger, workspace.body, value_key());
   event::Text plain;
+  plain.form = event::Form::Derived;  // an answer that is no JSON is not rewritten
   plain.point = event::Point::ModelOutput;
   plain.text = text;
   inspector.on_text(plain);

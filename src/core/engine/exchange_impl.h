@@ -10,6 +10,7 @@
 #include "core/engine/body_inspector.h"
 #include "core/engine/exchange.h"
 #include "core/engine/ledger.h"
+#include "core/engine/redactor.h"
 #include "core/engine/stream_inspector.h"
 #include "core/engine/units.h"
 #include "core/limit/ledger.h"
@@ -67,6 +68,10 @@ struct Exchange::Impl {
   // While shared limits are asked: what was read, out of the other exchanges' way.
   bool waits = false;
   BodyBuffers parked_body;
+  // What is redacted, in what became of it in the request, and put back in the answer.
+  std::string redaction_key;
+  std::optional<Redactor> redactor;  // none: nothing can be
+  std::vector<codec::BodyEdit> request_edits, answer_edits;
   std::optional<codec::BodyEdit> usage_edit;  // R64: found while the body is read, made at its end
 
   std::string answer;  // of an unstreamed answer
@@ -90,11 +95,24 @@ struct Exchange::Impl {
   Step deny(const policy::Decision& decision);
   Step settle();
   void open_hearing();
+  // Of the digests by which values are told apart.
+  std::uint64_t value_key() const {
+    return redactor ? redactor->value_key() : workspace.fingerprint_key;
+  }
+  const Redactor* restored() const {
+    return redactor && redactor->restores() ? &*redactor : nullptr;
+  }
+  // Who rewrites the events of a streamed answer: nobody, where nothing in them can be.
+  Redactor* stream_redactor() {
+    return restored() != nullptr || hearing.redacts(event::Phase::Response) ? &*redactor : nullptr;
+  }
+  Status splice(std::string& text, std::vector<codec::BodyEdit>& edits);
 
   // exchange_request.cc
   Status read_request();
   Status read_facts();
   Status judge_request();
+  Status redact_request();
   Status check_counts() const;
   enum class Admission : std::uint8_t { Yes, No, Waiting };
   Admission ask_limits();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/engine/body_rewriter.h"
 #include "core/engine/exchange_impl.h"
 #include "core/limit/headers.h"
 
@@ -64,6 +65,10 @@ Step Exchange::Impl::forward() {
     return Step::Deny;
   }
   ask_for_usage();
+  if (!request_edits.empty()) {
+    if (const Status s = splice(request, request_edits); !s) return deny(s.error(), Phase::Request);
+    redactor->avoid_placeholders_of(request);
+  }
   return Step::Continue;
 }
 
@@ -92,8 +97,7 @@ Status Exchange::Impl::read_request() {
     ledger.unchecked("request", "relayed unread");
     return {};
   }
-  request_inspector.emplace(hearing, request_units, ledger, workspace.body,
-                            workspace.fingerprint_key);
+  request_inspector.emplace(hearing, request_units, ledger, workspace.body, value_key());
   if (Status s = read_facts(); !s) return s;
   const bool limited = services.counters != nullptr && services.clock != nullptr &&
                        !(hearing.limits().empty() && hearing.shadow_limits().empty());
@@ -142,10 +146,24 @@ Status Exchange::Impl::judge_request() {
   request_units.set_turn_begin(facts.turn_begin);
   request_units.judge_definitions(hearing, workspace.schema, decisions);
   if (Status s = scan(*request_inspector); !s) return s;
+  if (Status s = redact_request(); !s) return s;
   request_inspected = looks_at_all_requests(hearing);
   request_units.resolve_tools(facts.tool_names);
   if (hearing.follows_values()) hearing.learn_values(request_units.sightings());
   request_units.judge_all(hearing, nullptr, true, decisions);
+  return {};
+}
+
+// The edits are made when the request goes on.
+Status Exchange::Impl::redact_request() {
+  if (workspace.body.found.empty()) return {};
+  // Another exchange may have used the reader while limits were asked.
+  if (workspace.json.text().data() != request.data()) {
+    if (Status s = workspace.json.parse(request); !s) return s;
+  }
+  redactor->avoid_placeholders_of(request);
+  request_edits = rewrite_body(workspace.body, workspace.json, Phase::Request, *redactor);
+  workspace.body.found.clear();
   return {};
 }
 
@@ -197,7 +215,11 @@ void Exchange::Impl::refuse_by_limit(const limit::Refusal& refusal) {
 void Exchange::Impl::ask_for_usage() {
   if (!holding.counts_usage() && !shadow_holding.counts_usage()) return;
   if (!usage_edit) return;
-  request.replace(usage_edit->offset, usage_edit->size, usage_edit->text);
+  if (request_edits.empty()) {
+    request.replace(usage_edit->offset, usage_edit->size, usage_edit->text);
+  } else {
+    request_edits.push_back(*usage_edit);
+  }
   hides_usage = true;
 }
 

@@ -1,6 +1,6 @@
 // Stream bytes that may not leave yet, in the order they came. An event leaves when every text in
-// it has been decided; events behind it wait, so order never changes and no event is rewritten. A
-// value; belongs to one stream.
+// it has been decided; events behind it wait, so order never changes. A value; belongs to one
+// stream.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +22,10 @@ class HoldQueue {
   };
   static constexpr std::uint64_t kCall = ~std::uint64_t{0};
 
-  // Moves the events at the front whose needs `cleared(need)` all grants to the end of `out`.
-  // Returns how many left.
-  template <class Cleared>
-  std::size_t release(const Cleared& cleared, std::string& out) {
+  // Gives `leave(event)` the events at the front whose needs `cleared(need)` all grants. Returns
+  // how many left.
+  template <class Cleared, class Leave>
+  std::size_t release(const Cleared& cleared, const Leave& leave) {
     std::size_t events = 0;
     while (!entries_.empty()) {
       Entry& entry = entries_.front();
@@ -35,7 +35,7 @@ class HoldQueue {
         --entry.needs;
       }
       if (entry.needs > 0) break;
-      out.append(bytes_, first_byte_, entry.bytes);
+      leave(std::string_view(bytes_).substr(first_byte_, entry.bytes));
       first_byte_ += entry.bytes;
       entries_.pop_front();
       ++events;

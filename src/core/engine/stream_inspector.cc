@@ -34,9 +34,17 @@ StreamInspector::StreamInspector(const Context& context, codec::Framing framing)
       framing_(framing),
       sse_(context.settings.limits.event_bytes_max),
       array_(context.settings.limits.event_bytes_max),
-      lanes_(context.hearing, context.units, context.workspace.fingerprint_key,
-             repeats_texts(context.codec.dialect())),
-      gates_(context.hearing, context.units, confirm_can_wait()) {}
+      lanes_(context.hearing, context.units,
+             {.fingerprint_key = context.workspace.fingerprint_key,
+              .fingerprints = repeats_texts(context.codec.dialect()),
+              .value_key = context.value_key,
+              .rewrites = context.redactor != nullptr,
+              .restored = context.redactor != nullptr && context.redactor->restores()
+                              ? context.redactor
+                              : nullptr}),
+      gates_(context.hearing, context.units, confirm_can_wait()) {
+  if (context.redactor != nullptr) rewriter_.emplace(lanes_, framing);
+}
 
 bool StreamInspector::feed(std::string_view bytes, std::string& out) {
   total_bytes_ += bytes.size();
@@ -70,6 +78,10 @@ Status StreamInspector::finish_framing() {
   const Result<std::string_view> closing = array_.finish();
   if (!closing) return std::unexpected(closing.error());
   queue_.push(*closing, {});
+  if (rewriter_) {
+    rewriter_->begin_event();
+    rewriter_->keep();
+  }
   return {};
 }
 
@@ -92,6 +104,7 @@ void StreamInspector::release_rest(std::string& out) {
 
 Status StreamInspector::on_event(const wire::SseEvent& event) {
   needs_.clear();
+  if (rewriter_) rewriter_->begin_event();
   usage_trace_ = {};
   if (Status s = read_outside_data(event); !s) return s;
   if (event.data == "[DONE]") {
@@ -106,6 +119,7 @@ Status StreamInspector::on_event(const wire::SseEvent& event) {
 
 Status StreamInspector::on_element(const wire::JsonElement& element) {
   needs_.clear();
+  if (rewriter_) rewriter_->begin_event();
   ++data_events_;
   if (Status s = read({}, element.data); !s) return s;
   return settle_event(element.raw, element.data);
@@ -120,6 +134,7 @@ Status StreamInspector::read(std::string_view name, std::string_view data) {
       !s) {
     return s;
   }
+  if (rewriter_) rewriter_->note_logprobs(context_.workspace.json);
   if (context_.hides_usage) usage_trace_ = context_.codec.usage_trace(context_.workspace.json);
   check_budget();
   return text_status_;
@@ -159,6 +174,7 @@ Status StreamInspector::read_outside_data(const wire::SseEvent& event) {
   event::Text text;
   text.point = event::Point::ModelOutput;
   text.repeat = event.has_data;
+  text.form = event::Form::Derived;
   text.unit = hash_bytes("outside data");
   text.text = event.raw;
   text_status_ = {};
@@ -176,6 +192,7 @@ void StreamInspector::on_text(const event::Text& text) {
   }
   if (fed->looked) context_.ledger.count(text.point, text.text.size());
   if (fed->lane != StreamLanes::kNone) needs_.push_back({fed->lane, fed->until});
+  if (rewriter_) rewriter_->note(text, *fed);
   wait_for_call(text, fed->unit);
 }
 
@@ -207,6 +224,7 @@ void StreamInspector::on_unchecked(std::string_view surface, std::string_view re
 Status StreamInspector::settle_event(std::string_view raw, std::string_view data) {
   if (Status s = lanes_.end_event(context_.scratch); !s) return s;
   blocked_ = blocked_by_news() || over_budget_;
+  if (rewriter_) rewriter_->end_event(raw, data, usage_trace_.member);
   release();
   const auto clear = [this](const HoldQueue::Need& need) { return cleared(need); };
   if (lanes_.event_forbidden() || over_budget_ || usage_trace_.whole_event) {
@@ -214,7 +232,8 @@ Status StreamInspector::settle_event(std::string_view raw, std::string_view data
   } else if (queue_.empty() && std::ranges::all_of(needs_, clear)) {
     let_go(raw, data);  // the common case: nothing is held, and nothing needs to be
   } else {
-    queue_.push(without_usage(raw, data), needs_);
+    queue_.push(rewriter_ ? raw : without_usage(raw, data), needs_);
+    if (rewriter_) rewriter_->keep();
     if (context_.hearing.replaces_calls()) held_data_.emplace_back(data);
   }
   if (blocked_) return gateway_error("request_blocked", "a policy forbids what follows");
@@ -222,7 +241,11 @@ Status StreamInspector::settle_event(std::string_view raw, std::string_view data
 }
 
 void StreamInspector::let_go(std::string_view raw, std::string_view data) {
-  ready_ += without_usage(raw, data);
+  if (rewriter_) {
+    rewriter_->write(raw, ready_);
+  } else {
+    ready_ += without_usage(raw, data);
+  }
   ++released_events_;
   if (!context_.hearing.replaces_calls()) return;
   held_data_.emplace_back(data);
@@ -231,7 +254,14 @@ void StreamInspector::let_go(std::string_view raw, std::string_view data) {
 
 void StreamInspector::release() {
   const std::size_t events =
-      queue_.release([this](const HoldQueue::Need& need) { return cleared(need); }, ready_);
+      queue_.release([this](const HoldQueue::Need& need) { return cleared(need); },
+                     [this](std::string_view event) {
+                       if (rewriter_) {
+                         rewriter_->write_kept(event, ready_);
+                       } else {
+                         ready_ += event;
+                       }
+                     });
   released_events_ += events;
   if (context_.hearing.replaces_calls()) track_released(events);
 }
@@ -296,12 +326,20 @@ bool StreamInspector::blocked_by_news() {
   for (const StreamLanes::News& news : lanes_.news()) {
     decisions.clear();
     context_.units.judge_hit(news.unit, news.hit, context_.hearing, decisions);
-    if (settling(decisions, confirm_can_wait()) == nullptr) continue;
-    lanes_.forbid(news);
-    blocked = true;
+    if (settling(decisions, confirm_can_wait()) != nullptr) {
+      lanes_.forbid(news);
+      blocked = true;
+    } else if (rewriter_ && !news.hit.fixed) {
+      redact(news);
+    }
   }
   lanes_.clear_news();
   return blocked;
+}
+
+void StreamInspector::redact(const StreamLanes::News& news) {
+  const auto order = context_.hearing.redaction_of(context_.units.unit(news.unit), news.hit);
+  if (order) lanes_.redact(news, context_.redactor->name(*order, news.hit.value));
 }
 
 void StreamInspector::write_end(std::string_view message, std::string_view code,

@@ -16,6 +16,7 @@
 #include "core/engine/hold_queue.h"
 #include "core/engine/ledger.h"
 #include "core/engine/stream_lanes.h"
+#include "core/engine/stream_rewriter.h"
 #include "core/engine/units.h"
 #include "core/engine/workspace.h"
 #include "core/wire/json_array.h"
@@ -37,6 +38,8 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
     event::ResponseFacts& facts;
     limit::Holding& holding;    // of limits; may hold nothing
     std::uint64_t input_bytes;  // of the request, for estimates
+    Redactor* redactor;         // nullptr: nothing is rewritten
+    std::uint64_t value_key;    // of the digests of values
     bool hides_usage;           // usage was asked for on the client's behalf (R64)
   };
   StreamInspector(const Context& context, codec::Framing framing);
@@ -91,6 +94,7 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   void check_budget();
   std::string_view without_usage(std::string_view raw, std::string_view data);
   bool blocked_by_news();
+  void redact(const StreamLanes::News& news);
   bool cleared(const HoldQueue::Need& need) const;
   void release();
   Status check_held() const;
@@ -111,6 +115,7 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   wire::SseParser sse_;
   wire::JsonArraySplitter array_;
   StreamLanes lanes_;
+  std::optional<StreamRewriter> rewriter_;
   CallGates gates_;
   HoldQueue queue_;
   std::vector<HoldQueue::Need> needs_;  // of the event being read

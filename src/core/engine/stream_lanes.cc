@@ -4,42 +4,47 @@
 #include <utility>
 
 namespace capsem::engine {
+namespace {
 
-StreamLanes::StreamLanes(const policy::Hearing& hearing, UnitBook& units,
-                         std::uint64_t fingerprint_key, bool fingerprints)
-    : hearing_(hearing),
-      units_(units),
-      fingerprint_key_(fingerprint_key),
-      fingerprints_(fingerprints) {}
+// Nothing can be put in the place of what is found in it.
+bool is_fixed(const event::Text& text) {
+  return text.part == event::Part::ToolName || text.form == event::Form::Derived;
+}
+
+void put_back(PatchList& patches, std::uint64_t begin, std::uint64_t end, const Secret& value,
+              std::uint64_t from) {
+  patches.add({.begin = begin, .end = end, .text = std::string(value.reveal())}, from);
+}
+
+}  // namespace
+
+StreamLanes::StreamLanes(const policy::Hearing& hearing, UnitBook& units, const Options& options)
+    : hearing_(hearing), units_(units), options_(options) {}
 
 Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
                                            detect::CatalogScratch& scratch) {
   const detect::DetectorMask mask = hearing_.detectors_at(text.point);
-  if (mask == 0) {
+  if (mask == 0 && options_.restored == nullptr) {
     return Fed{.unit = units_.unit_of(text), .lane = kNone};
   }
+  if (text.repeats_lane != 0) {
+    if (const auto known = repeated(text)) return *known;
+  }
   if (text.lane == 0) {
-    const std::uint32_t unit = units_.unit_of(text);
-    if (const Status status = scan_whole(text, unit, mask, scratch); !status) {
+    Fed fed{.unit = units_.unit_of(text), .lane = kNone, .looked = mask != 0};
+    if (options_.rewrites) {
+      fed.loose = static_cast<std::uint32_t>(loose_.size());
+      loose_.emplace_back();
+    }
+    if (const Status status = scan_whole(text, fed.unit, mask, scratch); !status) {
       return std::unexpected(status.error());
     }
-    return Fed{.unit = unit, .lane = kNone, .looked = true};
-  }
-  if (text.repeats_lane != 0) {
-    // A whole repeat of what was already judged piece by piece needs no second look.
-    const std::uint32_t original = lane_index_.find(text.repeats_lane);
-    Fingerprint whole(fingerprint_key_);
-    whole.add(text.text);
-    if (original != IndexMap::kNone && lanes_[original].fingerprint == whole) {
-      return Fed{.unit = lanes_[original].unit,
-                 .lane = hearing_.holds_answers_at(text.point) ? original : kNone,
-                 .until = lanes_[original].scan->received(),
-                 .looked = true};
-    }
+    return fed;
   }
   const Result<std::uint32_t> opened = open(text, mask);
   if (!opened) return std::unexpected(opened.error());
   const std::uint32_t index = *opened;
+  std::uint64_t begin = 0;
   {
     LaneState& lane = lanes_[index];
     Scope& scope = scopes_[lane.scope];
@@ -50,7 +55,8 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
     }
     if (lane.settled > lane.scan->decided()) scope.resumed = true;
     lane.last_event = scope.events;
-    if (fingerprints_ && !text.repeat) lane.fingerprint.add(text.text);
+    begin = lane.scan->received();
+    if (options_.fingerprints && !text.repeat) lane.fingerprint.add(text.text);
   }
   const Status status =
       text.json ? feed_json(index, text, scratch) : feed_scan(index, text.text, scratch);
@@ -58,9 +64,34 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
   const LaneState& lane = lanes_[index];
   failed_ |= lane.scan->failed();
   return Fed{.unit = lane.unit,
-             .lane = hearing_.holds_answers_at(text.point) ? index : kNone,
+             .lane = holds_at(text.point) ? index : kNone,
              .until = lane.scan->received() + (lane.decoder.pending() ? 1 : 0),
-             .looked = true};
+             .looked = mask != 0,
+             .place = index,
+             .begin = begin,
+             .end = lane.scan->received()};
+}
+
+bool StreamLanes::holds_at(event::Point point) const {
+  return options_.restored != nullptr || hearing_.holds_answers_at(point);
+}
+
+// A whole repeat of what was already judged piece by piece needs no second look, and what is
+// rewritten there is rewritten here.
+std::optional<StreamLanes::Fed> StreamLanes::repeated(const event::Text& text) const {
+  const std::uint32_t original = lane_index_.find(text.repeats_lane);
+  if (original == IndexMap::kNone) return std::nullopt;
+  Fingerprint whole(options_.fingerprint_key);
+  whole.add(text.text);
+  const LaneState& lane = lanes_[original];
+  if (!(lane.fingerprint == whole)) return std::nullopt;
+  return Fed{.unit = lane.unit,
+             .lane = holds_at(text.point) ? original : kNone,
+             .until = lane.scan->received(),
+             .looked = true,
+             .place = original,
+             .begin = 0,
+             .end = lane.scan->received()};
 }
 
 // A text that nothing continues: scanned on the spot, so that a stream may hold any number of them.
@@ -75,24 +106,34 @@ Status StreamLanes::scan_whole(const event::Text& text, std::uint32_t unit,
     decoder.finish(decoded_);
     bytes = decoded_;
   }
-  findings_.clear();
+  const std::uint32_t loose =
+      options_.rewrites ? static_cast<std::uint32_t>(loose_.size() - 1) : kNone;
+  policy::Hit hit{.part = text.part, .field = text.field, .repeat = text.repeat};
+  hit.fixed = is_fixed(text);
+  bool numbered = false;
   // A lane of its own, so that digests and failures are treated as everywhere.
   const auto scan = [&](std::string_view whole) {
+    findings_.clear();
     detect::Lane lane(hearing_.snapshot().catalog(), mask, options_for(mask));
     Status done = lane.feed(whole, scratch, findings_);
     if (done) done = lane.finish(scratch, findings_);
     failed_ |= lane.failed();
+    if (findings_.empty()) return done;
+    if (!numbered) hit.order = units_.next_order(unit);
+    numbered = true;
+    file_as(hit, unit, kNone, loose);
     return done;
   };
   Status status = scan(bytes);
-  if (status && raw_too) status = scan(text.text);
-  if (!findings_.empty()) {
-    policy::Hit hit{.order = units_.next_order(unit),
-                    .part = text.part,
-                    .field = text.field,
-                    .repeat = text.repeat};
-    file_as(hit, unit, kNone);
+  if (options_.restored != nullptr) {
+    PlaceholderFinder().feed(bytes, *options_.restored,
+                             [&](std::uint64_t begin, std::uint64_t end, const Secret& value) {
+                               put_back(loose_[loose], begin, end, value, 0);
+                             });
   }
+  // What stands here is read in two ways, and only one of them can be written.
+  hit.fixed = true;
+  if (status && raw_too) status = scan(text.text);
   return status;
 }
 
@@ -104,7 +145,7 @@ Result<std::uint32_t> StreamLanes::open(const event::Text& text, detect::Detecto
   if (lanes_.size() >= kLanesMax) {
     return upstream_error("inspection_failed", "the stream has more texts than can be followed");
   }
-  LaneState lane(fingerprint_key_);
+  LaneState lane(options_.fingerprint_key);
   lane.scan =
       std::make_unique<detect::Lane>(hearing_.snapshot().catalog(), mask, options_for(mask));
   lane.unit = unit;
@@ -114,6 +155,8 @@ Result<std::uint32_t> StreamLanes::open(const event::Text& text, detect::Detecto
   lane.field = text.field;
   lane.json = text.json;
   lane.repeat = text.repeat;
+  lane.fixed = is_fixed(text);
+  if (options_.restored != nullptr) lane.finder.emplace();
   scopes_[lane.scope].lanes.push_back(index);
   lanes_.push_back(std::move(lane));
   return index;
@@ -131,7 +174,15 @@ Status StreamLanes::feed_scan(std::uint32_t index, std::string_view bytes,
   findings_.clear();
   const Status status = lanes_[index].scan->feed(bytes, scratch, findings_);
   file(index);
+  if (lanes_[index].finder) find_placeholders(lanes_[index], bytes);
   return status;
+}
+
+void StreamLanes::find_placeholders(LaneState& lane, std::string_view bytes) {
+  lane.finder->feed(bytes, *options_.restored,
+                    [&lane](std::uint64_t begin, std::uint64_t end, const Secret& value) {
+                      put_back(lane.patches, begin, end, value, lane.written);
+                    });
 }
 
 Status StreamLanes::feed_json(std::uint32_t index, const event::Text& text,
@@ -140,7 +191,7 @@ Status StreamLanes::feed_json(std::uint32_t index, const event::Text& text,
   const std::size_t broken_at = lanes_[index].decoder.feed(text.text, decoded_);
   if (broken_at != wire::JsonTextDecoder::npos && lanes_[index].raw_lane == kNone) {
     // From here on the text is not JSON: follow it raw as well, with the same past.
-    LaneState fork(fingerprint_key_);
+    LaneState fork(options_.fingerprint_key);
     fork.scan = std::make_unique<detect::Lane>(*lanes_[index].scan);
     fork.unit = lanes_[index].unit;
     fork.order = units_.next_order(fork.unit);
@@ -148,6 +199,7 @@ Status StreamLanes::feed_json(std::uint32_t index, const event::Text& text,
     fork.part = lanes_[index].part;
     fork.field = lanes_[index].field;
     fork.repeat = true;
+    fork.fixed = true;  // read in two ways, of which only one can be written
     lanes_[index].raw_lane = static_cast<std::uint32_t>(lanes_.size());
     scopes_[fork.scope].lanes.push_back(lanes_[index].raw_lane);
     lanes_.push_back(std::move(fork));
@@ -161,11 +213,16 @@ Status StreamLanes::feed_json(std::uint32_t index, const event::Text& text,
 
 void StreamLanes::file(std::uint32_t index) {
   const LaneState& lane = lanes_[index];
-  file_as({.order = lane.order, .part = lane.part, .field = lane.field, .repeat = lane.repeat},
+  file_as({.order = lane.order,
+           .part = lane.part,
+           .field = lane.field,
+           .repeat = lane.repeat,
+           .fixed = lane.fixed},
           lane.unit, index);
 }
 
-void StreamLanes::file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lane) {
+void StreamLanes::file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lane,
+                          std::uint32_t loose) {
   for (const detect::Finding& finding : findings_) {
     hit.rule = finding.rule;
     hit.score = finding.score;
@@ -173,7 +230,7 @@ void StreamLanes::file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lan
     hit.end = finding.end;
     hit.value = finding.value;
     units_.add_hit(unit, hit);
-    news_.push_back({unit, lane, hit});
+    news_.push_back({unit, lane, hit, loose, finding.tail});
   }
 }
 
@@ -186,8 +243,23 @@ void StreamLanes::forbid(const News& news) {
   at = std::min(at, news.hit.begin);
 }
 
-Status StreamLanes::settle(std::uint32_t index, detect::CatalogScratch& scratch) {
+void StreamLanes::redact(const News& news, std::string text) {
+  Patch patch{.begin = news.hit.begin,
+              .end = news.hit.end,
+              .tail = news.tail,
+              .text = std::move(text),
+              .score = news.hit.score,
+              .rule = news.hit.rule};
+  if (news.lane == kNone) {
+    loose_[news.loose].add(std::move(patch));
+  } else {
+    lanes_[news.lane].patches.add(std::move(patch), lanes_[news.lane].written);
+  }
+}
+
+Status StreamLanes::settle(std::uint32_t index, bool ended, detect::CatalogScratch& scratch) {
   LaneState& lane = lanes_[index];
+  if (ended && lane.finder) lane.finder->finish();
   decoded_.clear();
   if (lane.json) {
     wire::JsonTextDecoder decoder = lane.decoder;
@@ -210,7 +282,7 @@ Status StreamLanes::end_scope(std::uint64_t scope, detect::CatalogScratch& scrat
   const std::uint32_t index = scope_index_.find(scope);
   if (index == IndexMap::kNone) return {};
   for (const std::uint32_t lane : scopes_[index].lanes) {
-    if (const Status status = settle(lane, scratch); !status) return status;
+    if (const Status status = settle(lane, true, scratch); !status) return status;
   }
   return {};
 }
@@ -222,7 +294,7 @@ Status StreamLanes::end_event(detect::CatalogScratch& scratch) {
     if (scope.resumed || scope.lanes.size() < 2) continue;
     for (const std::uint32_t lane : scope.lanes) {
       if (scope.events - lanes_[lane].last_event < kSilentEvents) continue;
-      if (const Status status = settle(lane, scratch); !status) return status;
+      if (const Status status = settle(lane, false, scratch); !status) return status;
     }
   }
   touched_scopes_.clear();
@@ -231,14 +303,14 @@ Status StreamLanes::end_event(detect::CatalogScratch& scratch) {
 
 Status StreamLanes::end_all(detect::CatalogScratch& scratch) {
   for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
-    if (const Status status = settle(i, scratch); !status) return status;
+    if (const Status status = settle(i, true, scratch); !status) return status;
   }
   return {};
 }
 
 detect::LaneOptions StreamLanes::options_for(detect::DetectorMask mask) const {
   detect::LaneOptions options;
-  if (hearing_.follows_values()) options.value_key = fingerprint_key_;
+  if (hearing_.follows_values() || hearing_.names_values()) options.value_key = options_.value_key;
   for (detect::DetectorMask rest = mask; rest != 0; rest &= rest - 1) {
     const detect::DetectorMask bit = rest & (~rest + 1);
     if (hearing_.on_error(bit) != policy::OnError::Block) options.expendable |= bit;
@@ -247,7 +319,12 @@ detect::LaneOptions StreamLanes::options_for(detect::DetectorMask mask) const {
 }
 
 std::uint64_t StreamLanes::clear_mark(const LaneState& lane) const {
-  return std::min(std::max(lane.settled, lane.scan->decided()), lane.forbidden_at);
+  std::uint64_t mark = std::min(std::max(lane.settled, lane.scan->decided()), lane.forbidden_at);
+  // What may be a placeholder waits for the rest of it.
+  if (lane.finder && lane.finder->decided() < lane.scan->received()) {
+    mark = std::min(mark, lane.finder->decided());
+  }
+  return mark;
 }
 
 bool StreamLanes::cleared(std::uint32_t index, std::uint64_t until) const {

@@ -8,13 +8,19 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/base/index_map.h"
 #include "core/detect/lane.h"
 #include "core/engine/fingerprint.h"
+#include "core/engine/lane_writer.h"
+#include "core/engine/patch.h"
+#include "core/engine/placeholder_finder.h"
 #include "core/engine/units.h"
 #include "core/event/event.h"
 #include "core/policy/hearing.h"
@@ -27,9 +33,16 @@ class StreamLanes {
   static constexpr std::size_t kLanesMax = 4'096;    // per stream; more: inspection_failed
   static constexpr std::uint32_t kSilentEvents = 2;  // of its scope, before a lane is settled
 
-  // `fingerprints`: the dialect repeats texts whole, so each lane keeps one.
-  StreamLanes(const policy::Hearing& hearing, UnitBook& units, std::uint64_t fingerprint_key,
-              bool fingerprints);
+  struct Options {
+    std::uint64_t fingerprint_key = 0;
+    bool fingerprints = false;           // the dialect repeats texts whole, so each lane keeps one
+    std::uint64_t value_key = 0;         // of the digests of values, where they are wanted
+    bool rewrites = false;               // patches are wanted
+    const Redactor* restored = nullptr;  // its placeholders are looked for; nullptr: none
+  };
+  StreamLanes(const policy::Hearing& hearing, UnitBook& units, const Options& options);
+
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
   // What feeding a text did.
   struct Fed {
@@ -37,6 +50,9 @@ class StreamLanes {
     std::uint32_t lane = 0;
     std::uint64_t until = 0;  // the event may leave when the lane is cleared up to here
     bool looked = false;      // some detector looks at the text's point
+    // Where its patches are: in a lane, from `begin` to `end`, or in loose(); both kNone: nowhere.
+    std::uint32_t place = kNone, loose = kNone;
+    std::uint64_t begin = 0, end = 0;
   };
 
   // Feeds one piece. New findings become hits of its unit. The result's `lane` is kNone when the
@@ -44,7 +60,6 @@ class StreamLanes {
   // that do may forbid it (X3). Errors: a
   // detector failed, too many lanes.
   Result<Fed> feed(const event::Text& text, detect::CatalogScratch& scratch);
-  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
   // The scope is complete: settles its lanes.
   Status end_scope(std::uint64_t scope, detect::CatalogScratch& scratch);
@@ -60,11 +75,22 @@ class StreamLanes {
     std::uint32_t unit;
     std::uint32_t lane;
     policy::Hit hit;
+    std::uint32_t loose = kNone;
+    detect::Tail tail = detect::Tail::None;
   };
   const std::vector<News>& news() const { return news_; }
   void clear_news() { news_.clear(); }
   // Nothing from this hit on may leave any more.
   void forbid(const News& news);
+  // `text` is to stand in the hit's place.
+  void redact(const News& news, std::string text);
+  // What has to stand in the place of what in this lane.
+  const PatchList& patches(std::uint32_t lane) const { return lanes_[lane].patches; }
+  // ... in each text that was whole by itself, since the last call to take_loose().
+  std::vector<PatchList> take_loose() { return std::exchange(loose_, {}); }
+  // Who writes the lane's pieces, from one to the next; and up to where they have been written.
+  std::optional<LaneWriter>& writer(std::uint32_t lane) { return lanes_[lane].writer; }
+  void note_written(std::uint32_t lane, std::uint64_t end) { lanes_[lane].written = end; }
   // forbid() was called for a hit in a text that is whole by itself: the event that brought it, the
   // last one fed, may not leave.
   bool event_forbidden() const { return event_forbidden_; }
@@ -84,6 +110,12 @@ class StreamLanes {
     event::Part part = event::Part::Text;
     std::uint16_t field = 0;
     bool json = false, repeat = false;
+    bool fixed = false;  // policy::Hit::fixed
+    // What is rewritten of it.
+    PatchList patches;
+    std::optional<LaneWriter> writer;
+    std::uint64_t written = 0;
+    std::optional<PlaceholderFinder> finder;
 
     explicit LaneState(std::uint64_t key) : fingerprint(key) {}
   };
@@ -94,22 +126,26 @@ class StreamLanes {
     std::vector<std::uint32_t> lanes;
   };
 
+  bool holds_at(event::Point point) const;
+  std::optional<Fed> repeated(const event::Text& text) const;
   Status scan_whole(const event::Text& text, std::uint32_t unit, detect::DetectorMask mask,
                     detect::CatalogScratch& scratch);
   Result<std::uint32_t> open(const event::Text& text, detect::DetectorMask mask);
   std::uint32_t open_scope(std::uint64_t scope);
   Status feed_scan(std::uint32_t lane, std::string_view bytes, detect::CatalogScratch& scratch);
+  void find_placeholders(LaneState& lane, std::string_view bytes);
   Status feed_json(std::uint32_t lane, const event::Text& text, detect::CatalogScratch& scratch);
-  Status settle(std::uint32_t lane, detect::CatalogScratch& scratch);
+  // `ended`: no more text is expected.
+  Status settle(std::uint32_t lane, bool ended, detect::CatalogScratch& scratch);
   void file(std::uint32_t lane);
-  void file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lane);
+  void file_as(policy::Hit hit, std::uint32_t unit, std::uint32_t lane,
+               std::uint32_t loose = kNone);
   std::uint64_t clear_mark(const LaneState& lane) const;
   detect::LaneOptions options_for(detect::DetectorMask mask) const;
 
   const policy::Hearing& hearing_;
   UnitBook& units_;
-  const std::uint64_t fingerprint_key_;
-  const bool fingerprints_;
+  const Options options_;
   std::vector<LaneState> lanes_;
   IndexMap lane_index_;
   std::vector<Scope> scopes_;
@@ -117,6 +153,7 @@ class StreamLanes {
   std::vector<std::uint32_t> touched_scopes_;
   std::vector<detect::Finding> findings_;
   std::vector<News> news_;
+  std::vector<PatchList> loose_;
   std::string decoded_;
   bool event_forbidden_ = false;
   detect::DetectorMask failed_ = 0;

@@ -33,6 +33,15 @@ enum class Part : std::uint8_t {
   Schema,       // a tool definition's parameters and whatever else it holds
 };
 
+// How a text stands at its place.
+enum class Form : std::uint8_t {
+  String,   // a string's content, its escapes undone
+  Slice,    // the JSON text itself: a number, an object, an array
+  Name,     // the name of the member whose value stands there
+  Spelled,  // spelled by what stands there: byte values, one token of several
+  Derived,  // made of what stands there: decoded base64, the name that a tool's kind gives it
+};
+
 // Bytes [begin, end) of the body or of one stream event.
 struct ByteRange {
   std::uint32_t begin = 0, end = 0;
@@ -53,6 +62,7 @@ inline constexpr std::uint32_t kNoMessage = 0xffffffffU;
 struct Text {
   Point point = Point::Prompt;
   Part part = Part::Text;
+  Form form = Form::String;
   // The text is JSON inside a string, or a raw slice of a JSON text: escapes are undone before
   // matching, keys and numbers are matched like everything else.
   bool json = false;
@@ -74,7 +84,7 @@ struct Text {
   // On texts of a tool result: the id of the call it answers, empty when it names none.
   std::string_view tool_ref;
   std::string_view text;  // decoded; valid until the call returns
-  ByteRange raw;          // where it stood, quotes included
+  ByteRange raw;          // where it stood, quotes included; of a Name: its value
 };
 
 // Receives what a codec reads, in document order.

@@ -63,6 +63,8 @@ std::string word_of(Verdict verdict) {
       return quoted("clarify");
     case Verdict::Replan:
       return quoted("replan");
+    case Verdict::Redact:
+      return quoted("redact");
     case Verdict::Confirm:
       return quoted("approval");
     case Verdict::Block:
@@ -166,6 +168,10 @@ class Writer {
       if (head.scope != TurnScope::All) line("scope", word_at(kScopeWords, head.scope));
     }
     if (type->detects && head.on_error) line("on_error", word_at(kOnErrorWords, *head.on_error));
+    if (head.redaction.style != RedactionStyle::Mask) {
+      line("redaction", word_at(kRedactionWords, head.redaction.style));
+    }
+    if (head.redaction.restore) line("restore", "true");
   }
 
   void write_binding(const Binding& bind) {

@@ -16,6 +16,7 @@ constexpr std::array<VerdictRow, kVerdictCount> kVerdicts = {{
     {"LOG", 2},
     {"CLARIFY", 2},
     {"REPLAN", 2},
+    {"REDACT", 3},
     {"CONFIRM", 4},
     {"BLOCK", 5},
 }};

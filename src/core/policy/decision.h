@@ -13,12 +13,12 @@
 namespace capsem::policy {
 
 // R31. The order of strictness is strictness(), not the order here.
-enum class Verdict : std::uint8_t { Allow, Monitor, Log, Clarify, Replan, Confirm, Block };
-inline constexpr std::size_t kVerdictCount = 7;
+enum class Verdict : std::uint8_t { Allow, Monitor, Log, Clarify, Replan, Redact, Confirm, Block };
+inline constexpr std::size_t kVerdictCount = 8;
 std::string_view to_string(Verdict verdict);                 // "ALLOW", ...
 std::optional<Verdict> verdict_from(std::string_view name);  // letter case ignored
 
-// Allow 0 < Monitor 1 < Log, Clarify, Replan 2 < (3: redact) < Confirm 4 < Block 5.
+// Allow 0 < Monitor 1 < Log, Clarify, Replan 2 < Redact 3 < Confirm 4 < Block 5.
 int strictness(Verdict verdict);
 
 enum class Reason : std::uint8_t {
@@ -44,6 +44,7 @@ struct Hit {
   event::Part part = event::Part::Text;
   std::uint16_t field = 0;  // index into the codec's fields
   bool repeat = false;      // in a text that repeats another of the same unit
+  bool fixed = false;       // nothing can be put in its place: a name, what was decoded
   // The element of the conversation it stands in; event::kNoMessage: outside of it.
   std::uint32_t message = ~std::uint32_t{0};
   std::uint32_t place = 0;  // texts of a phase are numbered as they come
@@ -85,9 +86,9 @@ struct Decision {
   // it judges answers for the record alone (output = "log", X3).
   bool enforced = true;
   bool shadow = false;
-  bool granted = false;     // a Confirm that a person has released: recorded, and no longer enforced
-  bool violation = false;   // of a content rule: counted in what callers are told (R42)
-  std::string severity{};   // "HIGH"; of content rules
+  bool granted = false;    // a Confirm that a person has released: recorded, and no longer enforced
+  bool violation = false;  // of a content rule: counted in what callers are told (R42)
+  std::string severity{};  // "HIGH"; of content rules
   std::string tool_name{};  // of the tool concerned, resolved (R23); empty when there is none
   event::Point point = event::Point::Prompt;
   event::Phase phase = event::Phase::Request;

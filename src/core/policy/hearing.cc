@@ -24,13 +24,33 @@ bool looks_at(const Head& head, Point point) {
 
 bool can_forbid(const Head& head) {
   return head.mode == Mode::Enforce && head.output == Output::Block &&
-         (!head.enforcement || strictness(*head.enforcement) >= strictness(Verdict::Confirm));
+         (!head.enforcement || strictness(*head.enforcement) >= strictness(Verdict::Redact));
 }
 
 // Some rule of a content policy has something to say of a tool call.
 bool judges_calls_of(const ContentRules& rules, const Head& head) {
   if ((head.on & kToolArgs) == 0) return false;
   return rules.needs_tool() || rules.needs_content() || (head.on & kPrompt) == 0;
+}
+
+// Some verdict of a detecting policy can come to Redact.
+bool may_redact(const Policy& policy) {
+  const Head& head = head_of(policy);
+  if (head.enforcement && *head.enforcement == Verdict::Redact) return true;
+  if (head.enforcement && strictness(*head.enforcement) < strictness(Verdict::Redact)) return false;
+  const auto is_redact = [](const auto& named) { return named.verdict == Verdict::Redact; };
+  return std::visit(
+      [&](const auto& p) {
+        if constexpr (requires { p.keywords; }) {
+          return p.action == Verdict::Redact;
+        } else if constexpr (requires { p.score_threshold; }) {
+          return std::ranges::any_of(p.entities, is_redact);
+        } else if constexpr (requires { p.otherwise; }) {
+          return p.otherwise == Verdict::Redact || std::ranges::any_of(p.named, is_redact);
+        }
+        return false;
+      },
+      policy);
 }
 
 // The spellings of an action on a tool: our own, and the one that names the tool's method, as
@@ -82,9 +102,10 @@ void Hearing::take_force(const Compiled& policy) {
     masks_[i] |= policy.detectors;
     if (can_forbid(head)) holds_ |= bit_of(point);
   }
+  if (policy.detectors != 0) force_redaction(policy);
   if (const auto* limit = rules_of<limit::LimitRule>(policy)) {
     const bool mild =
-        head.enforcement && strictness(*head.enforcement) < strictness(Verdict::Confirm);
+        head.enforcement && strictness(*head.enforcement) < strictness(Verdict::Redact);
     (head.mode == Mode::Shadow || mild ? shadow_limits_ : limits_).push_back(limit);
   }
   if (const auto* access = rules_of<AccessRules>(policy)) {
@@ -102,6 +123,22 @@ void Hearing::take_force(const Compiled& policy) {
     follows_values_ = judges_calls_ = wants_arguments_ = true;
   }
   judges_answers_ |= judges_calls_;
+}
+
+void Hearing::force_redaction(const Compiled& policy) {
+  const Head& head = *policy.head;
+  if (head.mode != Mode::Enforce || !may_redact(*policy.source)) return;
+  redacts_requests_ |= (head.on & ~kResponse) != 0;
+  redacts_answers_ |= head.output == Output::Block;
+  names_values_ |= head.redaction.style != RedactionStyle::Mask;
+}
+
+std::optional<RedactionOrder> Hearing::redaction_of(const Unit& unit, const Hit& hit) const {
+  for (const Compiled* policy : in_force_) {
+    if (policy->detectors == 0) continue;
+    if (auto order = policy::redaction_of(*policy, unit, hit, ids_)) return order;
+  }
+  return std::nullopt;
 }
 
 void Hearing::force_content(const ContentRules& rules, const Head& head) {

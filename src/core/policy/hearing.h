@@ -54,6 +54,14 @@ class Hearing {
   bool holds_answers_at(event::Point point) const {
     return (holds_ >> static_cast<unsigned>(point) & 1) != 0;
   }
+  // Some finding in a request, or in an answer, may have to be redacted.
+  bool redacts(event::Phase phase) const {
+    return phase == event::Phase::Request ? redacts_requests_ : redacts_answers_;
+  }
+  // Redacted values have to be told apart: findings need their digests.
+  bool names_values() const { return names_values_; }
+  // What has to be put in the place of this hit of the unit, by the first policy that says so.
+  std::optional<RedactionOrder> redaction_of(const Unit& unit, const Hit& hit) const;
   // Returned tool calls are judged by more than their texts.
   bool judges_calls() const { return judges_calls_; }
   // Some policy needs the arguments of some call as a whole.
@@ -111,6 +119,7 @@ class Hearing {
   void refuse(const Compiled& policy, const ListRefusal& refusal, const Unit& unit,
               std::vector<Decision>& decisions);
   void take_force(const Compiled& policy);
+  void force_redaction(const Compiled& policy);
   void force_content(const ContentRules& rules, const Head& head);
   template <class Rules>
   static const Rules* rules_of(const Compiled& policy) {
@@ -132,7 +141,8 @@ class Hearing {
        judges_calls_ = false, wants_arguments_ = false, wants_prompt_text_ = false,
        wants_turn_text_ = false, wants_answer_text_ = false, wants_result_text_ = false,
        needs_whole_answer_ = false, pins_tools_ = false, follows_values_ = false,
-       replaces_calls_ = false;
+       replaces_calls_ = false, redacts_requests_ = false, redacts_answers_ = false,
+       names_values_ = false;
   Tainted tainted_;
 };
 

@@ -49,6 +49,14 @@ enum class OnError : std::uint8_t { Block, Warn, Allow };
 enum class Output : std::uint8_t { Block, Log };
 enum class TurnScope : std::uint8_t { All, LatestTurn };
 
+// What stands where something was redacted: [EMAIL_ADDRESS]; [EMAIL_ADDRESS:3f9a1c22], the same for
+// the same value; <EMAIL_ADDRESS_1>, numbered within a conversation.
+enum class RedactionStyle : std::uint8_t { Mask, Hash, Placeholder };
+struct Redaction {
+  RedactionStyle style = RedactionStyle::Mask;
+  bool restore = false;  // placeholders of a request become their values again in its answer
+};
+
 struct Head {
   std::string id{};    // unique among the policies of a snapshot
   std::string name{};  // shown in texts and records; the id when the file gives none
@@ -62,6 +70,7 @@ struct Head {
   Surfaces on = kAllSurfaces;
   std::optional<Verdict> enforcement{};  // no verdict of this policy is stricter than this
   std::optional<OnError> on_error{};     // of its detectors; the snapshot's otherwise
+  Redaction redaction{};                 // of what its verdict Redact speaks of
   std::string since{};                   // "2026-11-01": shadow since (W08)
 };
 

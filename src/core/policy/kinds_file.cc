@@ -12,9 +12,10 @@
 namespace capsem::policy {
 namespace {
 
-constexpr std::array<std::string_view, 8> kKeys = {
+constexpr std::array<std::string_view, 10> kKeys = {
     "enabled",         "check_prompts",        "check_tool_definitions", "check_tool_args",
-    "check_responses", "check_tool_responses", "score_threshold",        "kind_decisions"};
+    "check_responses", "check_tool_responses", "score_threshold",        "redaction",
+    "restore",         "kind_decisions"};
 
 class KindsFileReader {
  public:
@@ -35,6 +36,7 @@ class KindsFileReader {
       return std::nullopt;
     }
     for (const SourceMember& member : table.members) read_decision(member);
+    redaction_.check();
     if (!enabled_) return std::nullopt;
     if (table.members.empty()) {
       report_.warn("W05", table.place, "[kind_decisions] is empty: this policy checks nothing");
@@ -78,6 +80,7 @@ class KindsFileReader {
       policy_.threshold = read_threshold(report_, member).value_or(policy_.threshold);
       return true;
     }
+    if (redaction_.read(member)) return true;
     const Surfaces surface = surface_of_switch(member.key);
     if (surface == 0) return false;
     if (const auto on = read_bool(report_, member); on && !*on) {
@@ -89,6 +92,7 @@ class KindsFileReader {
   Reporter& report_;
   const SourceNode& root_;
   KindsPolicy policy_;
+  RedactionKeys redaction_{report_, policy_.head.redaction};
   bool enabled_ = true;
 };
 

@@ -131,4 +131,9 @@ Document read_native(Reporter& report, std::string_view stem, const SourceNode& 
   return document;
 }
 
+void check_redaction(Reporter& report, const Redaction& redaction, Place restore) {
+  if (!redaction.restore || redaction.style == RedactionStyle::Placeholder) return;
+  report.error("E03", restore, "'restore' needs redaction = \"placeholder\": others name no value");
+}
+
 }  // namespace capsem::policy

@@ -17,6 +17,9 @@ Document read_native(Reporter& report, std::string_view stem, const SourceNode& 
 
 // ---- Shared with the other dialects ----
 
+// "restore" without placeholders is reported.
+void check_redaction(Reporter& report, const Redaction& redaction, Place restore);
+
 // Hosts as network lists name them: "*", "*.example.com", "api.openai.com". Others are reported and
 // left out.
 std::vector<ListEntry> checked_hosts(Reporter& report, std::vector<ListEntry> entries);

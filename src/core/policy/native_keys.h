@@ -21,6 +21,7 @@ inline constexpr std::array<std::string_view, 4> kErrorFormatWords = {"auto", "c
                                                                       "both"};
 inline constexpr std::array<std::string_view, 2> kModeWords = {"enforce", "shadow"};
 inline constexpr std::array<std::string_view, 3> kStateWords = {"draft", "active", "deprecated"};
+inline constexpr std::array<std::string_view, 3> kRedactionWords = {"mask", "hash", "placeholder"};
 inline constexpr std::array<std::string_view, 2> kOutputWords = {"block", "log"};
 inline constexpr std::array<std::string_view, 2> kScopeWords = {"all", "latest_turn"};
 inline constexpr std::array<std::string_view, 6> kSurfaceWords = {
@@ -169,6 +170,17 @@ inline constexpr std::array kDetectorKeys = {
             .words = kOnErrorWords},
 };
 
+inline constexpr std::array kRedactionKeys = {
+    KeyInfo{.name = "redaction",
+            .shape = Shape::Word,
+            .doc = "what stands where something was redacted: mask, [EMAIL_ADDRESS]; hash, "
+                   "[EMAIL_ADDRESS:3f9a1c22]; placeholder, <EMAIL_ADDRESS_1>; mask",
+            .words = kRedactionWords},
+    KeyInfo{.name = "restore",
+            .shape = Shape::Flag,
+            .doc = "placeholders become their values again in the answer; false"},
+};
+
 inline constexpr std::array kKeywordKeys = {
     KeyInfo{.name = "keywords",
             .shape = Shape::Texts,
@@ -314,6 +326,9 @@ struct PolicyType {
   bool output = false;   // has something to say of answers
   bool looks = false;    // at texts of its choice
   bool detects = false;  // by detectors, which can fail
+
+  // What it finds has a place, in which something else can stand.
+  bool redacts() const { return looks && detects && name != "content"; }
 };
 
 inline constexpr std::array kPolicyTypes = {
@@ -336,6 +351,7 @@ inline std::vector<KeyInfo> keys_of(const PolicyType& type) {
   if (type.output) keys.insert(keys.end(), kOutputKeys.begin(), kOutputKeys.end());
   if (type.looks) keys.insert(keys.end(), kLookKeys.begin(), kLookKeys.end());
   if (type.detects) keys.insert(keys.end(), kDetectorKeys.begin(), kDetectorKeys.end());
+  if (type.redacts()) keys.insert(keys.end(), kRedactionKeys.begin(), kRedactionKeys.end());
   keys.insert(keys.end(), type.own.begin(), type.own.end());
   return keys;
 }

@@ -63,6 +63,15 @@ class PolicyReader {
     if (type_.detects) {
       if (const auto word = table_.word("on_error")) head.on_error = static_cast<OnError>(*word);
     }
+    if (type_.redacts()) read_redaction(head.redaction);
+  }
+
+  void read_redaction(Redaction& redaction) {
+    if (const auto word = table_.word("redaction")) {
+      redaction.style = static_cast<RedactionStyle>(*word);
+    }
+    redaction.restore = table_.flag("restore").value_or(false);
+    check_redaction(report_, redaction, table_.place("restore"));
   }
 
   void read_looks(Head& head) {

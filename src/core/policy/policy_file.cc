@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -39,10 +40,16 @@ void read_keywords(Reporter& report, const SourceNode& value, KeywordPolicy& pol
 
 // ---- pii.toml ----
 
-constexpr std::array<std::string_view, 8> kPiiKeys = {
-    "enabled",         "check_prompts",        "check_tool_args",
-    "check_responses", "check_tool_responses", "score_threshold",
-    "language",        "entity_decisions"};
+constexpr std::array<std::string_view, 10> kPiiKeys = {"enabled",
+                                                       "check_prompts",
+                                                       "check_tool_args",
+                                                       "check_responses",
+                                                       "check_tool_responses",
+                                                       "score_threshold",
+                                                       "language",
+                                                       "redaction",
+                                                       "restore",
+                                                       "entity_decisions"};
 
 class PiiFileReader {
  public:
@@ -62,6 +69,7 @@ class PiiFileReader {
       return std::nullopt;
     }
     for (const SourceMember& member : table.members) read_decision(member);
+    redaction_.check();
     if (!enabled_) return std::nullopt;
     if (table.members.empty()) {
       report_.warn("W05", table.place, "[entity_decisions] is empty: this policy checks nothing");
@@ -119,6 +127,7 @@ class PiiFileReader {
       read_language(member.value);
       return true;
     }
+    if (redaction_.read(member)) return true;
     const Surfaces surface = surface_of_switch(member.key);
     if (surface == 0 || surface == kToolDefinition) return false;
     if (const auto on = read_bool(report_, member); on && !*on) {
@@ -140,6 +149,7 @@ class PiiFileReader {
   Reporter& report_;
   const SourceNode& root_;
   PiiPolicy policy_;
+  RedactionKeys redaction_{report_, policy_.head.redaction};
   bool enabled_ = true;
 };
 

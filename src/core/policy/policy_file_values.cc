@@ -2,15 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
+#include "core/policy/native_file.h"
+#include "core/policy/native_keys.h"
 #include "core/policy/toml_source.h"
 
 namespace capsem::policy {
 namespace {
 
-constexpr std::array<std::string_view, 6> kVerdictNames = {"ALLOW",  "LOG",     "CLARIFY",
-                                                           "REPLAN", "CONFIRM", "BLOCK"};
+constexpr std::array<std::string_view, 7> kVerdictNames = {"ALLOW",  "LOG",     "CLARIFY", "REPLAN",
+                                                           "REDACT", "CONFIRM", "BLOCK"};
 
 }  // namespace
 
@@ -49,6 +52,26 @@ std::optional<Verdict> read_file_verdict(Reporter& report, const SourceMember& m
         fmt::format("{} is recorded like LOG and has no other effect", to_string(*verdict)));
   }
   return verdict;
+}
+
+bool RedactionKeys::read(const SourceMember& member) {
+  if (member.key == "restore") {
+    restore_place_ = member.value.place;
+    redaction_.restore = read_bool(report_, member).value_or(false);
+    return true;
+  }
+  if (member.key != "redaction") return false;
+  const auto word = std::ranges::find(kRedactionWords, member.value.as_string().value_or(""));
+  if (word == kRedactionWords.end()) {
+    report_.error("E03", member.value.place, "'redaction' must be mask, hash or placeholder");
+  } else {
+    redaction_.style = static_cast<RedactionStyle>(word - kRedactionWords.begin());
+  }
+  return true;
+}
+
+void RedactionKeys::check() const {
+  check_redaction(report_, redaction_, restore_place_);
 }
 
 Surfaces surface_of_switch(std::string_view key) {

@@ -16,6 +16,21 @@ std::optional<float> read_threshold(Reporter& report, const SourceMember& member
 // The original's names, in any letter case.
 std::optional<Verdict> read_file_verdict(Reporter& report, const SourceMember& member);
 
+// 'redaction' and 'restore'.
+class RedactionKeys {
+ public:
+  // Both outlive this.
+  RedactionKeys(Reporter& report, Redaction& redaction) : report_(report), redaction_(redaction) {}
+
+  bool read(const SourceMember& member);  // false: neither of the two
+  void check() const;                     // whether they fit, once all keys are read
+
+ private:
+  Reporter& report_;
+  Redaction& redaction_;
+  Place restore_place_;
+};
+
 // What a check_* switch switches; 0: there is no such switch.
 Surfaces surface_of_switch(std::string_view key);
 

@@ -19,7 +19,7 @@ struct VerdictRow {
   std::string_view word;
   Verdict verdict;
 };
-constexpr std::array<VerdictRow, 13> kVerdicts = {{
+constexpr std::array<VerdictRow, 14> kVerdicts = {{
     {"allow", Verdict::Allow},
     {"monitor", Verdict::Monitor},
     {"audit", Verdict::Monitor},
@@ -28,6 +28,7 @@ constexpr std::array<VerdictRow, 13> kVerdicts = {{
     {"warn", Verdict::Log},
     {"clarify", Verdict::Clarify},
     {"replan", Verdict::Replan},
+    {"redact", Verdict::Redact},
     {"approval", Verdict::Confirm},
     {"confirm", Verdict::Confirm},
     {"require_approval", Verdict::Confirm},
@@ -311,11 +312,6 @@ bool TableReader::check_words(const KeyInfo& key, const SourceNode& node) {
 bool TableReader::check_verdict(std::string_view key, const SourceNode& node) {
   const auto word = node.as_string();
   if (!word) return refuse(node, fmt::format("the verdict of {} must be a string", key));
-  if (same_word(*word, "redact")) {
-    return refuse(node, fmt::format("'{}' is a reserved word: redaction is not enforced by this "
-                                    "release; use approval or block",
-                                    *word));
-  }
   const auto verdict = verdict_word(*word);
   if (!verdict) {
     return refuse(node,

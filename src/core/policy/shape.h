@@ -89,7 +89,7 @@ std::string clean_name(std::string_view text);
 // priority, so that neither band can be reached by a slip of the other.
 bool is_priority(std::int64_t priority);
 
-// The verdict that a word of any dialect stands for, letter case ignored; "redact" is none.
+// The verdict that a word of any dialect stands for, letter case ignored.
 std::optional<Verdict> verdict_word(std::string_view word);
 std::span<const std::string_view> verdict_words();
 

@@ -91,7 +91,25 @@ Snapshot::AgentStanding Snapshot::agent_standing(std::string_view key,
   return AgentStanding::Asserted;
 }
 
-std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, IdSource& ids) {
+namespace {
+
+void apply_cap(const Head& head, Decision& decision) {
+  if (head.enforcement && strictness(decision.verdict) > strictness(*head.enforcement)) {
+    decision.verdict = *head.enforcement;
+  }
+}
+
+void apply_mode(const Head& head, Decision& decision) {
+  if (head.mode == Mode::Shadow) {
+    decision.shadow = true;
+    decision.enforced = false;
+  }
+  if (head.output == Output::Log && decision.phase == event::Phase::Response) {
+    decision.enforced = false;
+  }
+}
+
+std::optional<Decision> judged(const Compiled& policy, const Unit& unit, IdSource& ids) {
   std::optional<Decision> decision;
   if (const auto* keyword = std::get_if<KeywordPolicy>(policy.source)) {
     decision = judge_keyword(*keyword, std::get<KeywordRules>(policy.rules), unit, ids);
@@ -102,21 +120,67 @@ std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, I
   } else if (const auto* kinds = std::get_if<KindRules>(&policy.rules)) {
     decision = kinds->judge(unit, ids);
   }
-  if (decision) apply_head(*policy.head, *decision);
+  if (decision) apply_cap(*policy.head, *decision);
   return decision;
 }
 
+// What the policy says of one of the unit's hits, as if it were the only one.
+std::optional<Decision> judged_alone(const Compiled& policy, const Unit& unit, const Hit& hit,
+                                     IdSource& ids) {
+  Unit alone{.point = unit.point, .phase = unit.phase, .turn_begin = unit.turn_begin};
+  alone.hits.push_back(hit);
+  return judged(policy, alone, ids);
+}
+
+// Where nothing can be put in the place of a finding, the unit it stands in is refused.
+bool is_beyond_redaction(const Compiled& policy, const Unit& unit, IdSource& ids) {
+  return std::ranges::any_of(unit.hits, [&](const Hit& hit) {
+    if (!hit.fixed) return false;
+    const auto decision = judged_alone(policy, unit, hit, ids);
+    return decision && decision->verdict == Verdict::Redact;
+  });
+}
+
+}  // namespace
+
+std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, IdSource& ids) {
+  std::optional<Decision> decision = judged(policy, unit, ids);
+  if (!decision) return decision;
+  if (is_beyond_redaction(policy, unit, ids)) {
+    decision->verdict = Verdict::Block;
+    decision->why = "what was found stands where nothing can be put in its place";
+  }
+  apply_mode(*policy.head, *decision);
+  return decision;
+}
+
+std::optional<RedactionOrder> redaction_of(const Compiled& policy, const Unit& unit, const Hit& hit,
+                                           IdSource& ids) {
+  std::optional<Decision> decision = judged_alone(policy, unit, hit, ids);
+  if (!decision || decision->verdict != Verdict::Redact) return std::nullopt;
+  apply_mode(*policy.head, *decision);
+  if (!decision->enforced) return std::nullopt;
+  RedactionOrder order;
+  order.redaction = policy.head->redaction;
+  const std::string_view type = type_of(*policy.source);
+  if (type == "keyword") {
+    order.label = "REDACTED";  // the word itself would tell what was redacted
+  } else if (type == "injection") {
+    order.label = "PROMPT_INJECTION";
+  } else if (type == "secrets") {
+    order.label = "SECRET";
+    order.family = decision->rule;
+  } else {
+    order.label = decision->rule;
+  }
+  return order;
+}
+
 void apply_head(const Head& head, Decision& decision) {
-  if (head.enforcement && strictness(decision.verdict) > strictness(*head.enforcement)) {
-    decision.verdict = *head.enforcement;
-  }
-  if (head.mode == Mode::Shadow) {
-    decision.shadow = true;
-    decision.enforced = false;
-  }
-  if (head.output == Output::Log && decision.phase == event::Phase::Response) {
-    decision.enforced = false;
-  }
+  apply_cap(head, decision);
+  // What these policies judge has no place in a text, so there is nothing to redact.
+  if (decision.verdict == Verdict::Redact) decision.verdict = Verdict::Block;
+  apply_mode(head, decision);
 }
 
 void Snapshot::judge(const Unit& unit, IdSource& ids, std::vector<Decision>& decisions) const {

@@ -189,7 +189,16 @@ class Snapshot {
 // What one detecting policy (keyword, pii, secrets, injection) says of a unit; nothing for other
 // types.
 std::optional<Decision> detection_of(const Compiled& policy, const Unit& unit, IdSource& ids);
-// Lets the policy's mode, output and enforcement have their say.
+// What has to be put in the place of a finding.
+struct RedactionOrder {
+  Redaction redaction;
+  std::string label;   // "EMAIL_ADDRESS", "SECRET", "REDACTED"
+  std::string family;  // of a secret; empty for what has none
+};
+// Whether the policy wants this hit of the unit redacted, and how.
+std::optional<RedactionOrder> redaction_of(const Compiled& policy, const Unit& unit, const Hit& hit,
+                                           IdSource& ids);
+// Lets the mode, output and enforcement of a policy that finds nothing in texts have their say.
 void apply_head(const Head& head, Decision& decision);
 
 }  // namespace capsem::policy

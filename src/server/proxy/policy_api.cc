@@ -269,6 +269,8 @@ Outcome outcome_of(Verdict verdict) {
     case Verdict::Clarify:
     case Verdict::Replan:
       return {"WARN", "WARN"};
+    case Verdict::Redact:
+      return {"ALLOW", "REDACT"};
     case Verdict::Confirm:
       return {"BLOCK", "APPROVAL_REQUIRED"};
     case Verdict::Block:

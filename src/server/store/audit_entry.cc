@@ -35,6 +35,8 @@ std::string_view enforcement_of(policy::Verdict verdict) {
       return "BLOCK";
     case policy::Verdict::Confirm:
       return "APPROVAL_REQUIRED";
+    case policy::Verdict::Redact:
+      return "REDACT";
     case policy::Verdict::Log:
     case policy::Verdict::Clarify:
     case policy::Verdict::Replan:

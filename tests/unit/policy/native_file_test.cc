@@ -70,17 +70,21 @@ TEST(NativeFile, TheWorkedExampleLoadsAndCompiles) {
   EXPECT_TRUE(Snapshot::freeze(std::move(loaded.documents), "sha256:x"));
 }
 
-// A word that no engine of this release enforces says so, at its place, and nothing else is wrong.
-TEST(NativeFile, ReservedWordsAreRefused) {
-  std::string text = from_disk("tests/corpus/policy/acme.toml");
-  const std::string iban = "IBAN_CODE = \"block\"";
-  text.replace(text.find(iban), iban.size(), "IBAN_CODE = \"redact\"");
-  EXPECT_THAT(said(load_text(text)),
-              ElementsAre(HasSubstr("E03 p.toml:22:119: 'redact' is a reserved word: redaction is "
-                                    "not enforced by this release")));
-  EXPECT_THAT(said(load_text("schema = 1\n[[policy]]\nid = 'x'\ntype = 'pins'\n"
-                             "enforcement = 'REDACT'\n")),
-              ElementsAre(HasSubstr("E03 p.toml:5:15: 'REDACT' is a reserved word")));
+TEST(NativeFile, ReadsHowToRedact) {
+  const std::string head = "schema = 1\n[[policy]]\nid = 'x'\ntype = 'pii'\n";
+  const Loaded loaded = load_text(head + "redaction = 'placeholder'\nrestore = true\n"
+                                         "entities = { EMAIL_ADDRESS = 'Redact' }\n");
+  EXPECT_THAT(said(loaded), IsEmpty());
+  const auto& policy = std::get<PiiPolicy>(loaded.documents.at(0).policies.at(0));
+  EXPECT_EQ(policy.head.redaction.style, RedactionStyle::Placeholder);
+  EXPECT_TRUE(policy.head.redaction.restore);
+  const auto email = static_cast<std::size_t>(detect::EntityType::EmailAddress);
+  EXPECT_EQ(policy.entities[email].verdict, Verdict::Redact);
+  // What names no value cannot be put back.
+  EXPECT_THAT(said(load_text(head + "restore = true\nentities = { EMAIL_ADDRESS = 'redact' }\n")),
+              ElementsAre(HasSubstr("E03 p.toml:5:11: 'restore' needs redaction")));
+  EXPECT_THAT(said(load_text(head + "redaction = 'blur'\nentities = { IBAN_CODE = 'redact' }\n")),
+              ElementsAre(HasSubstr("E03 p.toml:5:13: ")));
 }
 
 TEST(NativeFile, ReadsEveryKey) {
