@@ -107,14 +107,14 @@ void fold_into(std::string_view text, std::size_t begin, std::size_t end, Word& 
 }
 
 TypeMask listed_in(std::string_view word) {
-  TypeMask types = 0;
+  TypeMask types;
   for (std::size_t at = 0; at < word.size(); ++at) {
     if (!is_lower(word[at])) continue;
     const auto letter = static_cast<unsigned>(word[at] - 'a');
     for (unsigned n = kIndex[letter]; n < kIndex[letter + 1]; ++n) {
       const Listed& listed = kListed[n];
       if (listed.at_start && at != 0) continue;
-      if (word.substr(at).starts_with(listed.word)) types |= bit_of(listed.type);
+      if (word.substr(at).starts_with(listed.word)) types.insert(listed.type);
     }
   }
   return types;
@@ -157,7 +157,7 @@ const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end,
   std::size_t begin = end;
   bool letters = false;
   while (begin > floor && word_byte(text[begin - 1])) letters |= is_alpha(text[--begin]);
-  place = {memo.scan, begin, end, 0, false};
+  place = {memo.scan, begin, end, {}, false};
   if (letters) {
     const auto entry = look_up(text, begin, end, memo);
     place.types = entry.types;
@@ -171,7 +171,7 @@ const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end,
 
 TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) {
   const std::size_t floor = p > kWindowBytes ? p - kWindowBytes : 0;
-  TypeMask types = 0;
+  TypeMask types;
   // The token that holds the beginning of the match.
   std::size_t end = p;
   bool letters = false;
@@ -216,13 +216,13 @@ bool strip_filler(std::string_view& word) {
 }
 
 TypeMask phrase_noun(std::string_view word) {
-  if (word.ends_with("account") || word == "acct") return bit_of(EntityType::UsBankNumber);
-  if (word.ends_with("passport")) return bit_of(EntityType::UsPassport);
+  if (word.ends_with("account") || word == "acct") return TypeMask{EntityType::UsBankNumber};
+  if (word.ends_with("passport")) return TypeMask{EntityType::UsPassport};
   if (word.ends_with("license") || word.ends_with("licence")) {
-    return bit_of(EntityType::UsDriverLicense);
+    return TypeMask{EntityType::UsDriverLicense};
   }
-  if (word == "ssn" || word.ends_with("security")) return bit_of(EntityType::UsSsn);
-  return 0;
+  if (word == "ssn" || word.ends_with("security")) return TypeMask{EntityType::UsSsn};
+  return {};
 }
 
 }  // namespace
@@ -240,19 +240,19 @@ TypeMask phrase_types(std::string_view text, std::size_t p) {
     }
     const std::size_t end = i;
     while (i > floor && is_alpha(text[i - 1])) --i;
-    if (i == end) return 0;
+    if (i == end) return {};
     fold_into(text, i, end, letters);
     std::string_view word = letters.view();
     strip_filler(word);
     if (word.empty()) continue;
     return phrase_noun(word);
   }
-  return 0;
+  return {};
 }
 
 TypeMask types_with_context() {
-  TypeMask types = 0;
-  for (const Listed& listed : kListed) types |= bit_of(listed.type);
+  TypeMask types;
+  for (const Listed& listed : kListed) types.insert(listed.type);
   return types;
 }
 

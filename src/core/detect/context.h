@@ -19,25 +19,19 @@ inline constexpr float kContextBoost = 0.35F, kContextMin = 0.4F;
 // A phrase that names the number ("account number", "passport no.") directly before it.
 inline constexpr float kPhraseScore = 0.65F;
 
-// Bit per EntityType.
-using TypeMask = std::uint16_t;
-constexpr TypeMask bit_of(EntityType type) {
-  return static_cast<TypeMask>(1U << static_cast<unsigned>(type));
-}
-
 // What was found in short words before: keys of JSON records come again with every record. Exact:
 // a word of up to eight bytes is its own key.
 // Windows of neighbouring numbers overlap: words are remembered by place, too, within one scan.
 struct ContextMemo {
   struct Entry {
     std::uint64_t word = 0;
-    TypeMask types = 0;
+    TypeMask types;
     bool stop = false;
   };
   struct Place {
     std::uint64_t scan = 0;
     std::size_t begin = 0, end = 0;
-    TypeMask types = 0;
+    TypeMask types;
     bool stop = false;
   };
   std::array<Entry, 256> entries;

@@ -79,20 +79,22 @@ struct PiiScratch final : Scratch {
 // What one detector looks for, resolved once.
 struct Plan {
   PiiOptions options;
-  TypeMask enabled = 0, with_context = 0;
+  TypeMask enabled, with_context;
   bool digits = false, capitals = false;
 
   explicit Plan(const PiiOptions& o) : options(o) {
     for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
-      if (o.enabled[i]) enabled |= bit_of(static_cast<EntityType>(i));
+      if (o.enabled[i]) enabled.insert(static_cast<EntityType>(i));
     }
     if (o.context) with_context = types_with_context();
-    constexpr TypeMask not_digits = bit_of(EntityType::EmailAddress) | bit_of(EntityType::Person) |
-                                    bit_of(EntityType::Location);
-    digits = (enabled & ~not_digits) != 0;
+    constexpr TypeMask with_digits = TypeMask::of(
+        EntityType::CreditCard, EntityType::Crypto, EntityType::IbanCode, EntityType::IpAddress,
+        EntityType::PhoneNumber, EntityType::UsSsn, EntityType::UsBankNumber,
+        EntityType::UsDriverLicense, EntityType::UsPassport, EntityType::DateTime);
+    digits = enabled.meets(with_digits);
     capitals = has(EntityType::Person) || has(EntityType::Location) || has(EntityType::DateTime);
   }
-  bool has(EntityType type) const { return (enabled & bit_of(type)) != 0; }
+  bool has(EntityType type) const { return enabled.has(type); }
 };
 
 // One scan of one text without NUL. `s` is a whole segment of the window; offsets are in it.
@@ -266,19 +268,19 @@ class SegmentScan {
   }
 
   float score_of(EntityType type, std::size_t begin, float base) {
-    if ((plan_.with_context & bit_of(type)) == 0 || base >= 1) return base;
+    if (!plan_.with_context.has(type) || base >= 1) return base;
     const float boosted = std::min(1.0F, std::max(kContextMin, base + kContextBoost));
     float score = base;
     if (boosted >= plan_.options.score_min || base >= plan_.options.score_min) {
-      if ((context_at(begin) & bit_of(type)) != 0) score = boosted;
+      if (context_at(begin).has(type)) score = boosted;
     }
-    if (score < kPhraseScore && base < 0.4F && (phrases_at(begin) & bit_of(type)) != 0) {
+    if (score < kPhraseScore && base < 0.4F && phrases_at(begin).has(type)) {
       score = kPhraseScore;
     }
     return score;
   }
 
-  TypeMask context_at(std::size_t begin) {
+  const TypeMask& context_at(std::size_t begin) {
     if (context_place_ != begin) {
       context_place_ = begin;
       context_ = context_types(s_, begin, scratch_.words);
@@ -286,7 +288,7 @@ class SegmentScan {
     return context_;
   }
 
-  TypeMask phrases_at(std::size_t begin) {
+  const TypeMask& phrases_at(std::size_t begin) {
     if (phrase_place_ != begin) {
       phrase_place_ = begin;
       phrases_ = phrase_types(s_, begin);
@@ -309,7 +311,7 @@ class SegmentScan {
   PiiScratch& scratch_;
   std::vector<Finding>& findings_;
   std::size_t context_place_ = ~std::size_t{0}, phrase_place_ = ~std::size_t{0};
-  TypeMask context_ = 0, phrases_ = 0;
+  TypeMask context_, phrases_;
 };
 
 class PiiDetector final : public Detector {

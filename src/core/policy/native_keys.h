@@ -36,10 +36,7 @@ inline constexpr std::array<std::string_view, 4> kSeverityWords = {"low", "mediu
                                                                    "critical"};
 inline constexpr std::array<std::string_view, 7> kRouteWords = {
     "chat", "completions", "responses", "embeddings", "gemini", "messages", "tool"};
-inline constexpr auto kEntityWords = std::to_array<std::string_view>(
-    {"CREDIT_CARD", "CRYPTO", "EMAIL_ADDRESS", "IBAN_CODE", "IP_ADDRESS", "PHONE_NUMBER", "US_SSN",
-     "US_BANK_NUMBER", "US_DRIVER_LICENSE", "US_PASSPORT", "PERSON", "LOCATION", "DATE_TIME"});
-static_assert(kEntityWords.size() == detect::kEntityTypeCount);
+inline constexpr std::span<const std::string_view> kEntityWords = detect::kEntityNames;
 
 // ---- Tables below policies ----
 

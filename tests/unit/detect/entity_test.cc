@@ -247,7 +247,37 @@ TEST(R29, NamesOfTypesAreTheOriginals) {
     const auto type = static_cast<EntityType>(i);
     EXPECT_EQ(entity_type(to_string(type)), type);
   }
-  EXPECT_EQ(entity_type("NRP"), std::nullopt);
+  EXPECT_EQ(entity_type("SHOE_SIZE"), std::nullopt);
+  EXPECT_EQ(to_string(EntityType::CreditCard), "CREDIT_CARD");
+  EXPECT_EQ(index_of(EntityType::DateTime), 12U);  // the original's 13 come first
+}
+
+TEST(EntityGroup, ACountrysOwnTypesByItsName) {
+  const auto us = entity_group("us");
+  ASSERT_TRUE(us);
+  for (const EntityType type : {EntityType::UsSsn, EntityType::AbaRoutingNumber}) {
+    EXPECT_TRUE(us->has(type)) << to_string(type);
+  }
+  EXPECT_FALSE(us->has(EntityType::UkNhs));
+  EXPECT_FALSE(us->has(EntityType::EmailAddress));
+  EXPECT_TRUE(entity_group("eu")->has(EntityType::DeKfz));
+  EXPECT_FALSE(entity_group("eu")->has(EntityType::UkNino));
+  EXPECT_TRUE(entity_group("default")->has(EntityType::UkNhs));
+  EXPECT_FALSE(entity_group("default")->has(EntityType::UkNino));
+  EXPECT_EQ(entity_group("xx"), std::nullopt);
+  for (const std::string_view name : kEntityGroupNames) {
+    ASSERT_TRUE(entity_group(name)) << name;
+    EXPECT_FALSE(entity_group(name)->empty()) << name;
+  }
+}
+
+TEST(TypeMask, HoldsTypesBeyondAWord) {
+  constexpr TypeMask both = TypeMask::of(EntityType::CreditCard, EntityType::ZaIdNumber);
+  EXPECT_TRUE(both.has(EntityType::CreditCard) && both.has(EntityType::ZaIdNumber));
+  EXPECT_FALSE(both.has(EntityType::DeKfz));
+  EXPECT_TRUE(both.meets(TypeMask{EntityType::ZaIdNumber}));
+  EXPECT_FALSE(both.meets(TypeMask{EntityType::DeKfz}));
+  EXPECT_TRUE((both & TypeMask{EntityType::DeKfz}).empty());
 }
 
 // S0's answer: suggestions for an address, and the person's name twice.
