@@ -113,6 +113,11 @@ std::string own(const ContentPolicy& policy) {
   return out;
 }
 
+std::string own(const JudgePolicy& policy) {
+  return fmt::format("{} threshold={} deadline_ms={} {}", policy.url, policy.threshold,
+                     policy.deadline_ms, to_string(policy.action));
+}
+
 std::string own(const PinPolicy& policy) {
   return std::string(to_string(policy.on_change));
 }

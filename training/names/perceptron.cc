@@ -24,7 +24,7 @@ Tag tag_at(const Sentence& sentence, std::size_t p) {
 
 void add_runs(const Sentence& sentence, std::vector<Example>& examples) {
   const std::string_view s = sentence.text;
-  Run run;
+  NameRun run;
   for (std::size_t p = 0; p < s.size(); ++p) {
     if (upper_size(s, p) == 0 || !begins_word(s, p)) continue;
     read_run(s, p, run);

@@ -44,11 +44,11 @@ bool plain(const Word& w) {
 }
 
 // The name that begins with word `first`: behind its last word.
-std::size_t name_end(const Run& run, std::size_t first) {
+std::size_t name_end(const NameRun& run, std::size_t first) {
   std::size_t end = first + 1;
   for (std::size_t i = end; i < run.size && i < first + kNameWordsMax; ++i) {
     const Word& w = run.words[i];
-    if (!w.capital() || w.shape == Shape::Initial) continue;
+    if (!w.capital() || w.shape == WordShape::Initial) continue;
     if (!name_like(w)) break;
     end = i + 1;
   }
@@ -61,7 +61,7 @@ void mark(RunTags& tags, std::size_t begin, std::size_t end, Tag tag) {
 }
 
 // "my name is X", "named X", "call me X"; "I am X" and "I'm X" only before a first name.
-bool introduced(const Run& run) {
+bool introduced(const NameRun& run) {
   constexpr std::uint64_t is = name_hash("is"), name = name_hash("name"),
                           named = name_hash("named"), call = name_hash("call"),
                           me = name_hash("me"), am = name_hash("am"), i = name_hash("i"),
@@ -72,13 +72,13 @@ bool introduced(const Run& run) {
 }
 
 // Whether the name that word i is tagged as is this one word.
-bool alone(const Run& run, std::size_t i, const RunTags& tags) {
+bool alone(const NameRun& run, std::size_t i, const RunTags& tags) {
   return (i == 0 || tags[i - 1] != tags[i]) && (i + 1 == run.size || tags[i + 1] != tags[i]);
 }
 
 // Single words that are names of products, nations' adjectives that no place is called, and common
 // words that open a sentence.
-void drop_lone_words(const Run& run, RunTags& tags) {
+void drop_lone_words(const NameRun& run, RunTags& tags) {
   for (std::size_t i = 0; i < run.size; ++i) {
     const Word& w = run.words[i];
     if (!alone(run, i, tags)) continue;
@@ -90,7 +90,7 @@ void drop_lone_words(const Run& run, RunTags& tags) {
 }
 
 // "name": "X Y" and Name: X Y, "full_name=X Y": the run is the whole value.
-bool keyed(std::string_view s, const Run& run) {
+bool keyed(std::string_view s, const NameRun& run) {
   std::size_t i = run.begin();
   const std::size_t p = i;
   while (i > 0 && p - i < 4 && std::string_view("\": '=").find(s[i - 1]) != std::string_view::npos)
@@ -104,10 +104,10 @@ bool keyed(std::string_view s, const Run& run) {
 }  // namespace
 
 bool is_honorific(const Word& w) {
-  return w.shape == Shape::Capital && has(w, kHonorific);
+  return w.shape == WordShape::Capital && has(w, kHonorific);
 }
 
-void apply_person_rules(std::string_view s, const Run& run, RunTags& tags) {
+void apply_person_rules(std::string_view s, const NameRun& run, RunTags& tags) {
   drop_lone_words(run, tags);
   // "Jack London": a surname that is a town as well.
   if (run.size == 2 && tags[0] == Tag::Person && tags[1] == Tag::Place &&
@@ -132,15 +132,15 @@ void apply_person_rules(std::string_view s, const Run& run, RunTags& tags) {
   }
   // "ideas, Elie": a first name that is addressed or stands alone.
   if (run.size == 1 && tags[0] == Tag::None && plain(first) && !has(first, kPlace) &&
-      has(first, kStrongFirstName | kFirstName) && first.shape == Shape::Capital) {
+      has(first, kStrongFirstName | kFirstName) && first.shape == WordShape::Capital) {
     const bool addressed = hash_is_one(run.before[0], kAddressing);
     if (has(first, kStrongFirstName) || addressed) tags[0] = Tag::Person;
   }
 }
 
-bool is_group(std::string_view s, const Run& run, std::size_t i, const RunTags& tags) {
+bool is_group(std::string_view s, const NameRun& run, std::size_t i, const RunTags& tags) {
   const Word& w = run.words[i];
-  if (!has(w, kGroup) || w.shape != Shape::Capital) return false;
+  if (!has(w, kGroup) || w.shape != WordShape::Capital) return false;
   if (has(w, kPlace | kFirstName | kSurname) && tags[i] != Tag::None && tags[i] != Tag::Other) {
     return false;
   }

@@ -12,10 +12,10 @@ namespace capsem::detect {
 bool is_honorific(const Word& w);
 
 // Corrects the tagger: persons that a rule is sure of, and words that are none.
-void apply_person_rules(std::string_view s, const Run& run, RunTags& tags);
+void apply_person_rules(std::string_view s, const NameRun& run, RunTags& tags);
 
 // Whether word i is a nation's adjective, a faith or a political camp that stands for people, not
 // a language ("in French") or part of another name ("American Airlines").
-bool is_group(std::string_view s, const Run& run, std::size_t i, const RunTags& tags);
+bool is_group(std::string_view s, const NameRun& run, std::size_t i, const RunTags& tags);
 
 }  // namespace capsem::detect

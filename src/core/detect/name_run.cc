@@ -7,7 +7,7 @@ namespace capsem::detect {
 namespace {
 
 bool connects(std::string_view s, const Word& w) {
-  if (w.shape != Shape::Lower || w.end - w.begin > 5) return false;
+  if (w.shape != WordShape::Lower || w.end - w.begin > 5) return false;
   const std::string_view text = w.text(s);
   return text == "of" || is_particle(text, false);
 }
@@ -64,7 +64,7 @@ bool passed_over(char c) {
   return c == ' ' || c == '"' || c == ':' || c == '\t';
 }
 
-void read_before(std::string_view s, Run& run) {
+void read_before(std::string_view s, NameRun& run) {
   std::size_t at = run.begin();
   run.opens = at == 0 || s[at - 1] == '\n';
   if (at > 0 && s[at - 1] == ' ') --at;
@@ -75,10 +75,10 @@ void read_before(std::string_view s, Run& run) {
   for (const char c : {'.', '!', '?', '\n'}) run.opens = run.opens || run.before[0] == sign(c);
 }
 
-void read_after(std::string_view s, Run& run) {
+void read_after(std::string_view s, NameRun& run) {
   std::size_t at = run.end();
   const Word& last = run.words[run.size - 1];
-  if (char_at(s, at) == '.' && last.shape == Shape::Initial) ++at;
+  if (char_at(s, at) == '.' && last.shape == WordShape::Initial) ++at;
   if (at >= s.size()) {
     run.after = sign(kTextEdge);
     return;
@@ -114,7 +114,7 @@ bool ends_in_code(std::string_view s, std::size_t end) {
   return c == ':' && next == ':';
 }
 
-void read_run(std::string_view s, std::size_t p, Run& run) {
+void read_run(std::string_view s, std::size_t p, NameRun& run) {
   run.size = 0;
   const Word first = word_at_place(s, p);
   if (!first || !first.capital()) return;
@@ -159,7 +159,7 @@ void read_run(std::string_view s, std::size_t p, Run& run) {
   }
 }
 
-void read_context(std::string_view s, Run& run) {
+void read_context(std::string_view s, NameRun& run) {
   read_before(s, run);
   read_after(s, run);
 }

@@ -17,7 +17,7 @@ namespace capsem::detect {
 inline constexpr std::size_t kRunWords = 8;
 inline constexpr std::size_t kRunBytes = 128;  // leaves room for the context within kLookBehind
 
-struct Run {
+struct NameRun {
   std::array<Word, kRunWords> words;
   std::size_t size = 0;
   bool whole = false;                // not a part of a longer run
@@ -31,10 +31,10 @@ struct Run {
 
 // REQUIRES: s[p] begins a word, and begins_word(s, p).
 // Size 0: there is no capitalised word at p. Of the text around the run nothing is read yet.
-void read_run(std::string_view s, std::size_t p, Run& run);
+void read_run(std::string_view s, std::size_t p, NameRun& run);
 
 // Reads what stands around a run. REQUIRES: run.size > 0.
-void read_context(std::string_view s, Run& run);
+void read_context(std::string_view s, NameRun& run);
 
 // Whether a name may begin at p, judged by the byte before: not in handles, paths, members of code.
 bool begins_word(std::string_view s, std::size_t p);

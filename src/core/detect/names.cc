@@ -10,17 +10,18 @@ namespace capsem::detect {
 namespace {
 
 // "John Smith Mary Jones": word i, inside a person's name, begins another one.
-bool begins_anew(const Run& run, std::size_t i, std::size_t first) {
+bool begins_anew(const NameRun& run, std::size_t i, std::size_t first) {
   if (i + 1 >= run.size || i < first + 2) return false;
   const Word &before = run.words[i - 1], &w = run.words[i], &next = run.words[i + 1];
   return (w.flags & kStrongFirstName) != 0 && (before.flags & kFirstName) == 0 &&
-         before.capital() && next.capital() && before.shape != Shape::Initial;
+         before.capital() && next.capital() && before.shape != WordShape::Initial;
 }
 
 // Names of a run, in order.
 class Names {
  public:
-  Names(std::string_view s, const Run& run, const RunTags& tags, std::array<Name, kRunWords>& out)
+  Names(std::string_view s, const NameRun& run, const RunTags& tags,
+        std::array<Name, kRunWords>& out)
       : s_(s), run_(run), tags_(tags), out_(out) {}
 
   std::size_t read() {
@@ -54,14 +55,14 @@ class Names {
   }
 
   std::string_view s_;
-  const Run& run_;
+  const NameRun& run_;
   const RunTags& tags_;
   std::array<Name, kRunWords>& out_;
   std::size_t count_ = 0;
 };
 
 // "The", "However": a word of everyday text alone, which no list of names holds. Most are such.
-bool everyday(const Run& run) {
+bool everyday(const NameRun& run) {
   constexpr std::uint32_t kNames = kFirstName | kStrongFirstName | kSurname | kStrongSurname |
                                    kPlace | kSurePlace | kGroup | kHonorific;
   const std::uint32_t flags = run.words[0].flags;
@@ -75,7 +76,7 @@ void NameReader::read(std::size_t p) {
   run_begin_ = p;
   run_end_ = p;
   if (!begins_word(s_, p)) return;
-  Run run;
+  NameRun run;
   read_run(s_, p, run);
   if (run.size == 0 || everyday(run)) return;
   read_context(s_, run);

@@ -34,10 +34,10 @@ struct ShapeMatch {
   bool cut = false;  // the token goes on beyond `end`
 };
 
-class Shape {
+class SecretShape {
  public:
   // REQUIRES: well-formed notation, which outlives the shape.
-  explicit Shape(std::string_view notation);
+  explicit SecretShape(std::string_view notation);
 
   std::optional<ShapeMatch> match(Probe& probe, std::size_t p) const;
 

@@ -129,7 +129,7 @@ City city_at(std::string_view s, std::size_t p) {
   while (w && w.capital() && city.size < kCityWordsMax) {
     city.ends[city.size++] = w.end;
     w = next_word(s, w);
-    if (w && w.shape == Shape::Lower && is_particle(w.text(s), false)) w = next_word(s, w);
+    if (w && w.shape == WordShape::Lower && is_particle(w.text(s), false)) w = next_word(s, w);
   }
   return city;
 }
@@ -269,11 +269,11 @@ std::size_t french_street_end(std::string_view s, std::size_t p) {
   if (w && one_of(s, w, kNumberLinks)) w = next_word(s, w);
   if (!w || !one_of(s, w, kFrenchWords)) return 0;
   std::size_t end = 0;
-  bool linked = w.shape == Shape::Lower;
+  bool linked = w.shape == WordShape::Lower;
   for (unsigned n = 0; n < kNameWordsMax; ++n) {
     w = next_word(s, w);
     if (!w) break;
-    const bool link = w.shape == Shape::Lower && one_of(s, w, kFrenchLinks);
+    const bool link = w.shape == WordShape::Lower && one_of(s, w, kFrenchLinks);
     const bool elided = w.end - w.begin > 2 && s[w.begin + 1] == '\'';
     if (!link && !w.capital() && !elided) break;
     linked = linked || link;
@@ -364,7 +364,7 @@ Match match_address_at_word(std::string_view text, std::size_t p) {
   if (end == 0) end = northern_end(s, first);
   if (end == 0) end = southern_end(s, first);
   if (end != 0) return made(p, tail_end(s, end));
-  if (first.shape == Shape::Shouted && first.end - p <= 3) return {};
+  if (first.shape == WordShape::Shouted && first.end - p <= 3) return {};
   return made(p, city_and_code_end(s, p));
 }
 

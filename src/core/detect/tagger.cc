@@ -40,7 +40,7 @@ constexpr std::uint64_t kNoWord = 0x6e6f6e65ULL;
 
 }  // namespace
 
-void features_of(std::string_view s, const Run& run, std::size_t i, Features& features) {
+void features_of(std::string_view s, const NameRun& run, std::size_t i, Features& features) {
   const Word& w = run.words[i];
   const Word* left = i > 0 ? &run.words[i - 1] : nullptr;
   const Word* right = i + 1 < run.size ? &run.words[i + 1] : nullptr;
@@ -106,7 +106,7 @@ void features_of(std::string_view s, const Run& run, std::size_t i, Features& fe
           (right != nullptr ? pair(w, *right) : kNoWord));
 }
 
-RunTags tag_run(std::string_view s, const Run& run, std::span<const std::int8_t> weights) {
+RunTags tag_run(std::string_view s, const NameRun& run, std::span<const std::int8_t> weights) {
   const std::int8_t* table = weights.data();
   std::array<std::array<int, kTags>, kRunWords> scores{};
   Features features;

@@ -32,7 +32,7 @@ inline constexpr std::size_t kTableRows = std::size_t{1} << kTableBits;
 inline constexpr std::size_t kTableBytes = (kTableRows + kTags) * kTags;
 
 // Where the features of run.words[i] are in the table.
-void features_of(std::string_view s, const Run& run, std::size_t i, Features& features);
+void features_of(std::string_view s, const NameRun& run, std::size_t i, Features& features);
 
 // The best sequence of tags under `scores[word][tag]` and `after[previous][next]`.
 template <class Weight>
@@ -65,6 +65,6 @@ RunTags best_tags(std::span<const std::array<Weight, kTags>> scores,
 }
 
 // REQUIRES: run.size > 0; table.size() == kTableBytes.
-RunTags tag_run(std::string_view s, const Run& run, std::span<const std::int8_t> table);
+RunTags tag_run(std::string_view s, const NameRun& run, std::span<const std::int8_t> table);
 
 }  // namespace capsem::detect

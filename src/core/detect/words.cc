@@ -36,16 +36,16 @@ std::size_t dotted_end(std::string_view s, std::size_t p) {
   return end - p >= 4 && !word_at(s, end) ? end : p;
 }
 
-Shape shape_of(std::string_view s, const Word& w, std::size_t first) {
+WordShape shape_of(std::string_view s, const Word& w, std::size_t first) {
   const std::string_view rest = s.substr(w.begin + first, w.end - w.begin - first);
-  if (rest.empty()) return char_at(s, w.end) == '.' ? Shape::Initial : Shape::Shouted;
+  if (rest.empty()) return char_at(s, w.end) == '.' ? WordShape::Initial : WordShape::Shouted;
   const bool low = std::any_of(rest.begin(), rest.end(), [](char c) { return !is_upper(c); });
-  if (!low) return Shape::Shouted;
+  if (!low) return WordShape::Shouted;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     const bool after_joint = i > 0 && (rest[i - 1] == '-' || rest[i - 1] == '\'');
-    if (is_upper(rest[i]) && !after_joint && !(rest[0] == '\'' && i == 1)) return Shape::Mixed;
+    if (is_upper(rest[i]) && !after_joint && !(rest[0] == '\'' && i == 1)) return WordShape::Mixed;
   }
-  return Shape::Capital;
+  return WordShape::Capital;
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ std::size_t upper_size(std::string_view s, std::size_t p) {
 
 Word word_at_place(std::string_view s, std::size_t p) {
   // One object throughout, which is made where the caller wants it: copies of it stall.
-  Word w{.begin = p, .end = dotted_end(s, p), .hash = 0, .flags = 0, .shape = Shape::Lower};
+  Word w{.begin = p, .end = dotted_end(s, p), .hash = 0, .flags = 0, .shape = WordShape::Lower};
   const bool dotted = w.end != p;
   if (!dotted) w.end = word_end(s, p);
   if (w.end == p || word_at(s, w.end)) {
@@ -74,7 +74,7 @@ Word word_at_place(std::string_view s, std::size_t p) {
   }
   const std::size_t first = upper_size(s, p);
   if (dotted) {
-    w.shape = Shape::Dotted;
+    w.shape = WordShape::Dotted;
   } else if (first != 0) {
     w.shape = shape_of(s, w, first);
   }
@@ -87,12 +87,12 @@ void look_up(std::string_view s, Word& w) {
 }
 
 bool is_abbreviation(std::string_view s, const Word& w) {
-  return w.end - w.begin <= 4 && w.shape == Shape::Capital && one_of(s, w, kAbbreviations);
+  return w.end - w.begin <= 4 && w.shape == WordShape::Capital && one_of(s, w, kAbbreviations);
 }
 
 Word next_word(std::string_view s, const Word& w) {
   std::size_t end = w.end;
-  if (char_at(s, end) == '.' && (w.shape == Shape::Initial || is_abbreviation(s, w))) ++end;
+  if (char_at(s, end) == '.' && (w.shape == WordShape::Initial || is_abbreviation(s, w))) ++end;
   if (char_at(s, end) != ' ' || end + 1 >= s.size() || !letter_byte(s[end + 1])) return {};
   return word_at_place(s, end + 1);
 }
@@ -116,7 +116,7 @@ Word previous_word(std::string_view s, std::size_t p) {
   if (word_before(s, begin)) return {};
   const Word w = word_at_place(s, begin);
   if (w.end != end) return {};
-  if (dot && w.shape != Shape::Initial && !is_abbreviation(s, w)) return {};
+  if (dot && w.shape != WordShape::Initial && !is_abbreviation(s, w)) return {};
   return w;
 }
 

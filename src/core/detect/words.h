@@ -14,7 +14,7 @@ namespace capsem::detect {
 
 inline constexpr std::size_t kWordMax = 32;  // bytes; what is longer is no word
 
-enum class Shape : std::uint8_t {
+enum class WordShape : std::uint8_t {
   Lower,
   Capital,  // "John", "O'Brien"
   Initial,  // "J." (its dot belongs to it)
@@ -28,10 +28,10 @@ struct Word {
   std::size_t begin, end;  // end 0: no word
   std::uint64_t hash;      // name_hash(); only look_up() sets it,
   std::uint32_t flags;     // and what the name table knows of it
-  Shape shape;
+  WordShape shape;
 
   explicit operator bool() const { return end != 0; }
-  bool capital() const { return shape != Shape::Lower; }
+  bool capital() const { return shape != WordShape::Lower; }
   std::string_view text(std::string_view s) const { return s.substr(begin, end - begin); }
 };
 

@@ -7,9 +7,10 @@
 //   on_answer_head()  on_answer_bytes()*  on_answer_end()
 //   take_record()
 //
-// Wait: limits are shared and their store has been asked (limit::DeferredStore). When that store
-// says that it is ready, the call that returned Wait (on_request_end() or on_answer_end(), no
-// other) is made once more, and goes on where it stopped. The exchange may end meanwhile.
+// Wait: limits are shared and their store has been asked (limit::DeferredStore), or a judge service
+// has (policy::JudgeDesk). When the store or the desk says that it is ready, the call that returned
+// Wait (on_request_end() or on_answer_end(), no other) is made once more, and goes on where it
+// stopped. It may be made too early: then it says Wait again. The exchange may end meanwhile.
 //
 // A Deny with wants_approval() is not the last word: grant() makes it undone (R43, X3).
 //
@@ -33,6 +34,7 @@
 #include "core/engine/units.h"
 #include "core/engine/workspace.h"
 #include "core/limit/ledger.h"
+#include "core/policy/judge_desk.h"
 #include "core/policy/pins.h"
 #include "core/policy/snapshot.h"
 #include "core/policy/subject.h"
@@ -80,6 +82,8 @@ struct Services {
   // The key of the hashes that stand for redacted values; the same key, the same hashes. Empty: one
   // of this process.
   std::string_view redaction_key{};
+  // This exchange's own. Without it judge services count as failed.
+  policy::JudgeDesk* judges = nullptr;
 };
 
 // Why nothing (more) may leave, for the edge to render.

@@ -103,7 +103,11 @@ Step Exchange::Impl::end_body(std::string& out) {
     answer_bytes = answer.size();
   }
   if (!settle_usage(true)) return Step::Wait;
-  judge_answer(true);
+  if (!answer_judged) judge_answer(true);
+  if (const Status status = hear_judges(Phase::Response); !status) {
+    return deny(status.error(), Phase::Response);
+  }
+  if (judges_wait) return Step::Wait;
   const bool denied = settle() == Step::Deny;
   if (denied && replace_body(again, out)) {
     replaced = true;
@@ -179,19 +183,21 @@ Status Exchange::Impl::scan(BodyInspector& inspector) {
 // otherwise; the record tells in any case that they did not look (promise 18).
 Status Exchange::Impl::forgive(detect::DetectorMask failed, Phase phase) {
   if (failed == 0) return {};
-  const policy::OnError wanted = hearing.on_error(failed);
+  return forgive(hearing.on_error(failed), phase, "a detector failed or passed its deadline");
+}
+
+Status Exchange::Impl::forgive(policy::OnError wanted, Phase phase, std::string_view what) {
   if (wanted == policy::OnError::Block) {
-    return gateway_error("inspection_failed", "a detector failed or passed its deadline");
+    return gateway_error("inspection_failed", std::string(what));
   }
-  ledger.unchecked(phase == Phase::Request ? "request" : "answer",
-                   "a detector failed or passed its deadline");
+  ledger.unchecked(phase == Phase::Request ? "request" : "answer", what);
   if (wanted == policy::OnError::Warn) {
     policy::Decision warning;
     warning.id = workspace.ids.hex(12);
     warning.policy = "engine";
     warning.rule = warning.code = "inspection_failed";
     warning.verdict = policy::Verdict::Log;
-    warning.details = "a detector failed or passed its deadline; on_error = \"warn\"";
+    warning.details = std::string(what) + "; on_error = \"warn\"";
     warning.phase = phase;
     decisions.push_back(std::move(warning));
   }
@@ -203,8 +209,12 @@ Status Exchange::Impl::forgive(detect::DetectorMask failed, Phase phase) {
 // The stream has come to its end, and nothing has stopped it.
 Step Exchange::Impl::end_stream(std::string& out) {
   if (!settle_usage(true)) return Step::Wait;
-  judge_answer(true);
-  if (const Status s = forgive(stream->failed_detectors(), Phase::Response); !s) {
+  if (!answer_judged) judge_answer(true);
+  const Status heard = hear_judges(Phase::Response);
+  if (judges_wait) return Step::Wait;
+  if (!heard) {
+    deny(heard.error(), Phase::Response);
+  } else if (const Status s = forgive(stream->failed_detectors(), Phase::Response); !s) {
     deny(s.error(), Phase::Response);
   } else if (settle() != Step::Deny) {
     stream->release_rest(out);

@@ -67,6 +67,7 @@ struct Exchange::Impl {
   std::optional<BodyInspector> request_inspector;  // of the request; fills the workspace's buffers
   // While shared limits are asked: what was read, out of the other exchanges' way.
   bool waits = false;
+  bool judges_wait = false;  // everything else is judged, and judge services are asked
   BodyBuffers parked_body;
   // What is redacted, in what became of it in the request, and put back in the answer.
   std::string redaction_key;
@@ -132,8 +133,12 @@ struct Exchange::Impl {
   Status read_answer();
   Status scan(BodyInspector& inspector);
   Status forgive(detect::DetectorMask failed, event::Phase phase);
+  Status forgive(policy::OnError wanted, event::Phase phase, std::string_view what);
   Status scan_plain(std::string_view text);
   void judge_answer(bool finished);
+
+  // exchange_judges.cc
+  Status hear_judges(event::Phase phase);
   Step end_body(std::string& out);
   void give_body(std::string& out);
   bool replace_body(bool again, std::string& out);

@@ -48,13 +48,15 @@ Step Exchange::on_request_bytes(std::string_view bytes) {
 
 Step Exchange::on_request_end() {
   Impl& x = *impl_;
-  const Status status = x.waits ? x.resume_request() : x.read_request();
+  const Status status = x.judges_wait ? x.hear_judges(Phase::Request)
+                        : x.waits     ? x.resume_request()
+                                      : x.read_request();
   if (!status) {
     x.refused_early = true;
     x.release_unserved();
     return x.deny(status.error(), Phase::Request);
   }
-  return x.waits ? Step::Wait : x.forward();
+  return x.waits || x.judges_wait ? Step::Wait : x.forward();
 }
 
 // All is decided: on to the provider, or not.
@@ -151,7 +153,7 @@ Status Exchange::Impl::judge_request() {
   request_units.resolve_tools(facts.tool_names);
   if (hearing.follows_values()) hearing.learn_values(request_units.sightings());
   request_units.judge_all(hearing, nullptr, true, decisions);
-  return {};
+  return hear_judges(Phase::Request);
 }
 
 // The edits are made when the request goes on.

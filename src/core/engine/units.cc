@@ -305,28 +305,32 @@ void UnitBook::append_turn(const Entry& entry, std::string& out) {
   }
 }
 
-// A request's prompt is one text, whatever it is made of; an answer's is one per choice.
-void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage,
-                             std::vector<policy::Decision>& decisions) const {
-  if (!hearing.judges_content() || overflowed_) return;
-  const bool request = phase_ == Phase::Request;
-  policy::Unit whole;
-  whole.point = request ? Point::Prompt : Point::ModelOutput;
-  whole.phase = phase_;
-  bool judged = false;
+// A request's prompt is one text, whatever it is made of.
+policy::Unit UnitBook::whole_prompt() const {
+  policy::Unit whole{.point = Point::Prompt, .phase = phase_};
   for (const Entry& entry : entries_) {
-    const bool thought = !request && entry.unit.point == Point::Thought;
-    if ((entry.unit.point != whole.point && !thought) || entry.unit.text.empty()) continue;
-    if (!request) {
-      hearing.judge_content(entry.unit, usage, decisions);
-      judged = true;
-      continue;
-    }
+    if (entry.unit.point != Point::Prompt || entry.unit.text.empty()) continue;
     if (!whole.text.empty()) whole.text += '\n';
     whole.text += entry.unit.text;
     append_turn(entry, whole.turn_text);
   }
-  if (!judged) hearing.judge_content(whole, usage, decisions);
+  return whole;
+}
+
+// An answer's text is one per choice.
+void UnitBook::judge_content(policy::Hearing& hearing, const event::Usage* usage,
+                             std::vector<policy::Decision>& decisions) const {
+  if (!hearing.judges_content() || overflowed_) return;
+  if (phase_ == Phase::Request) return hearing.judge_content(whole_prompt(), usage, decisions);
+  bool judged = false;
+  for (const Entry& entry : entries_) {
+    const bool said = entry.unit.point == Point::ModelOutput || entry.unit.point == Point::Thought;
+    if (!said || entry.unit.text.empty()) continue;
+    hearing.judge_content(entry.unit, usage, decisions);
+    judged = true;
+  }
+  const policy::Unit nothing{.point = Point::ModelOutput, .phase = phase_};
+  if (!judged) hearing.judge_content(nothing, usage, decisions);
 }
 
 void UnitBook::judge_call(std::uint32_t unit, bool complete, policy::Hearing& hearing,

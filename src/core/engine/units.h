@@ -102,6 +102,9 @@ class UnitBook {
   void judge_all(policy::Hearing& hearing, const event::Usage* usage, bool finished,
                  std::vector<policy::Decision>& decisions) const;
 
+  // Asks the judge services in force about every text that is kept (units_judges.cc).
+  policy::JudgeRound ask_judges(const policy::Hearing& hearing, policy::JudgeDesk* desk) const;
+
   // Asks about one returned call: its name, and, when it is complete, its arguments.
   void judge_call(std::uint32_t unit, bool complete, policy::Hearing& hearing,
                   std::vector<policy::Decision>& decisions) const;
@@ -138,6 +141,7 @@ class UnitBook {
   static void append_turn(const Entry& entry, std::string& out);
   bool is_call(const Entry& entry) const;
   bool speaks(const Entry& entry, const policy::Hearing& hearing) const;
+  policy::Unit whole_prompt() const;
   void judge_content(policy::Hearing& hearing, const event::Usage* usage,
                      std::vector<policy::Decision>& decisions) const;
 

@@ -130,6 +130,7 @@ Status Snapshot::Compiler::collect_one(const Policy& source, bool made) {
   }
   collect_entities(source);
   if (const auto* kinds = std::get_if<KindsPolicy>(&source)) collect_kinds(*kinds);
+  snapshot_.asks_judges_ |= std::holds_alternative<JudgePolicy>(source);
   snapshot_.policies_.push_back(std::move(policy));
   return {};
 }

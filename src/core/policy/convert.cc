@@ -315,6 +315,18 @@ class Writer {
     if (policy.on_change != Verdict::Log) line("on_change", word_of(policy.on_change));
   }
 
+  void write_own(const JudgePolicy& policy) {
+    const JudgePolicy usual;
+    line("url", quoted(policy.url));
+    if (policy.threshold != usual.threshold) {
+      line("threshold", fmt::format("{}", policy.threshold));
+    }
+    if (policy.deadline_ms != usual.deadline_ms) {
+      line("deadline_ms", fmt::format("{}", policy.deadline_ms));
+    }
+    if (policy.action != Verdict::Block) line("action", word_of(policy.action));
+  }
+
   void write_own(const OwnKeysPolicy&) {}  // in no file
 
   void write_own(const FlowPolicy& policy) {

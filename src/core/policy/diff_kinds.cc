@@ -30,7 +30,7 @@ const KindsPolicy* counterpart(const Snapshot& snapshot, const KindsPolicy& poli
   return nullptr;
 }
 
-Verdict verdict_of(const KindsPolicy* policy, const detect::Kind& kind) {
+Verdict capped_verdict(const KindsPolicy* policy, const detect::Kind& kind) {
   if (policy == nullptr) return Verdict::Allow;
   const Verdict verdict = verdict_on(*policy, kind).value_or(Verdict::Allow);
   const auto& cap = policy->head.enforcement;
@@ -38,7 +38,7 @@ Verdict verdict_of(const KindsPolicy* policy, const detect::Kind& kind) {
 }
 
 // Only what holds or refuses is a difference; what is recorded is none.
-int weight(Verdict verdict) {
+int force_of(Verdict verdict) {
   return strictness(verdict) >= strictness(Verdict::Confirm) ? strictness(verdict) : 0;
 }
 
@@ -52,7 +52,7 @@ class KindDiffer {
     std::vector<std::string_view> told;
     for (const detect::Kind& kind : kinds) {
       const Pair pair = pair_of(kind);
-      if (weight(pair[0]) == weight(pair[1])) continue;
+      if (force_of(pair[0]) == force_of(pair[1])) continue;
       const bool whole = std::ranges::all_of(kinds, [&](const detect::Kind& other) {
         return other.group != kind.group || pair_of(other) == pair;
       });
@@ -67,7 +67,7 @@ class KindDiffer {
 
  private:
   Pair pair_of(const detect::Kind& kind) const {
-    return {verdict_of(old_, kind), verdict_of(now_, kind)};
+    return {capped_verdict(old_, kind), capped_verdict(now_, kind)};
   }
 
   // How much of a conversation, and how sure a finding has to be.
@@ -91,12 +91,12 @@ class KindDiffer {
 
   void add(std::string request, const Pair& pair) {
     const auto [before, after] = pair;
-    const bool was = old_ != nullptr && weight(before) != 0;
-    const bool is = now_ != nullptr && weight(after) != 0;
+    const bool was = old_ != nullptr && force_of(before) != 0;
+    const bool is = now_ != nullptr && force_of(after) != 0;
     found_.push_back({.change = after == Verdict::Block     ? Change::Denied
                                 : after == Verdict::Confirm ? Change::Held
                                                             : Change::Allowed,
-                      .loosens = weight(after) < weight(before),
+                      .loosens = force_of(after) < force_of(before),
                       .request = std::move(request),
                       .before = before,
                       .after = after,

@@ -22,11 +22,6 @@ bool looks_at(const Head& head, Point point) {
   return (head.on & (surface_of(point, Part::Text) | surface_of(point, Part::ToolName))) != 0;
 }
 
-bool can_forbid(const Head& head) {
-  return head.mode == Mode::Enforce && head.output == Output::Block &&
-         (!head.enforcement || strictness(*head.enforcement) >= strictness(Verdict::Redact));
-}
-
 // Some rule of a content policy has something to say of a tool call.
 bool judges_calls_of(const ContentRules& rules, const Head& head) {
   if ((head.on & kToolArgs) == 0) return false;
@@ -71,6 +66,11 @@ struct ToolActions {
 };
 
 }  // namespace
+
+bool can_forbid(const Head& head) {
+  return head.mode == Mode::Enforce && head.output == Output::Block &&
+         (!head.enforcement || strictness(*head.enforcement) >= strictness(Verdict::Redact));
+}
 
 Hearing::Hearing(std::shared_ptr<const Snapshot> snapshot, IdSource& ids, PinStore* pins)
     : snapshot_(std::move(snapshot)), ids_(ids), pins_(pins) {}
@@ -118,6 +118,7 @@ void Hearing::take_force(const Compiled& policy) {
     replaces_calls_ |= std::get<ListsPolicy>(*policy.source).on_tool_block == OnToolBlock::Replace;
   }
   if (const auto* content = rules_of<ContentRules>(policy)) force_content(*content, head);
+  if (const auto* judge = std::get_if<JudgePolicy>(policy.source)) force_judge(*judge);
   if (rules_of<const PinPolicy*>(policy) != nullptr) pins_tools_ = pins_ != nullptr;
   if (rules_of<FlowRules>(policy) != nullptr) {
     follows_values_ = judges_calls_ = wants_arguments_ = true;

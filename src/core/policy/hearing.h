@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,18 @@
 #include "core/policy/subject.h"
 
 namespace capsem::policy {
+
+// A verdict of a policy with this head can keep an answer from leaving.
+bool can_forbid(const Head& head);
+
+class JudgeDesk;
+
+// What came of asking judge services about the texts of one phase.
+struct JudgeRound {
+  bool waiting = false;  // some answer is not known yet: the rest is to be ignored
+  std::vector<Decision> decisions;
+  std::optional<OnError> failed;  // the strictest wish of those that had no answer
+};
 
 class Hearing {
  public:
@@ -108,6 +121,12 @@ class Hearing {
   // Flow policies about a call, of the history or of the answer.
   void judge_flow(const Unit& unit, bool complete, std::vector<Decision>& decisions);
 
+  // The judge services in force; what one says of a unit goes into `round`. Without a desk none
+  // answers. Views of the unit are read during the call.
+  std::span<const JudgePolicy* const> judges() const { return judges_; }
+  void ask_judge(const JudgePolicy& policy, const Unit& unit, std::uint64_t question,
+                 JudgeDesk* desk, JudgeRound& round) const;
+
   // What the policies that use these detectors want done when one of them fails.
   OnError on_error(detect::DetectorMask failed) const;
 
@@ -121,6 +140,7 @@ class Hearing {
   void take_force(const Compiled& policy);
   void force_redaction(const Compiled& policy);
   void force_content(const ContentRules& rules, const Head& head);
+  void force_judge(const JudgePolicy& policy);
   template <class Rules>
   static const Rules* rules_of(const Compiled& policy) {
     return std::get_if<Rules>(&policy.rules);
@@ -135,6 +155,7 @@ class Hearing {
 
   std::vector<const Compiled*> in_force_;
   std::vector<const limit::LimitRule*> limits_, shadow_limits_;
+  std::vector<const JudgePolicy*> judges_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
   std::uint32_t holds_ = 0;
   bool judged_by_files_ = false, judges_content_ = false, judges_answers_ = false,

@@ -81,7 +81,7 @@ std::string_view type_of(const Policy& policy) {
     return kinds->family == KindFamily::Secrets ? "secrets" : "injection";
   }
   constexpr std::array<std::string_view, std::variant_size_v<Policy> - 1> kTypes = {
-      "keyword", "pii", "access", "lists", "limit", "content", "pins", "flow", "own_keys"};
+      "keyword", "pii", "access", "lists", "limit", "content", "pins", "flow", "own_keys", "judge"};
   return kTypes[policy.index()];
 }
 

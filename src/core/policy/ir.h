@@ -257,6 +257,15 @@ struct FlowPolicy {
   std::vector<ListEntry> hosts_allow;  // domains: the call may hold URLs of these hosts alone
 };
 
+// A model of the operator's own, asked over HTTP what it makes of a text (judge_desk.h).
+struct JudgePolicy {
+  Head head;
+  std::string url;
+  float threshold = 0.5F;  // scores from here on are findings
+  std::uint32_t deadline_ms = 1'000;
+  Verdict action = Verdict::Block;
+};
+
 // The gateway's own stored provider keys, found in what others say. In no file: made of what is
 // stored; the keys themselves are not in here.
 struct OwnKeysPolicy {
@@ -264,8 +273,9 @@ struct OwnKeysPolicy {
   std::vector<std::string> names;
 };
 
-using Policy = std::variant<KeywordPolicy, PiiPolicy, AccessPolicy, ListsPolicy, LimitPolicy,
-                            ContentPolicy, PinPolicy, FlowPolicy, OwnKeysPolicy, KindsPolicy>;
+using Policy =
+    std::variant<KeywordPolicy, PiiPolicy, AccessPolicy, ListsPolicy, LimitPolicy, ContentPolicy,
+                 PinPolicy, FlowPolicy, OwnKeysPolicy, JudgePolicy, KindsPolicy>;
 const Head& head_of(const Policy& policy);
 Head& head_of(Policy& policy);
 std::string_view type_of(const Policy& policy);  // "keyword", "pii", "access", ...

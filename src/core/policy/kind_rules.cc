@@ -18,11 +18,11 @@ using event::Point;
 constexpr std::array<std::string_view, 3> kOrders = {"phrase", "model", "tool-poisoning"};
 constexpr float kOrdersInData = 1.5F;
 
-bool is_data(Point point) {
+bool is_tool_data(Point point) {
   return point == Point::ToolResult || point == Point::ToolDefinition;
 }
 
-std::vector<std::string_view> words_of(std::span<const detect::Kind> kinds) {
+std::vector<std::string_view> words_for(std::span<const detect::Kind> kinds) {
   std::vector<std::string_view> words = {kOtherwiseWord};
   const auto add = [&words](std::string_view word) {
     if (std::ranges::find(words, word) == words.end()) words.push_back(word);
@@ -32,12 +32,12 @@ std::vector<std::string_view> words_of(std::span<const detect::Kind> kinds) {
   return words;
 }
 
-const KindsPolicy::Named* find(const KindsPolicy& policy, std::string_view name) {
+const KindsPolicy::Named* named_in(const KindsPolicy& policy, std::string_view name) {
   const auto found = std::ranges::find(policy.named, name, &KindsPolicy::Named::name);
   return found == policy.named.end() ? nullptr : &*found;
 }
 
-std::string place_of(const Unit& unit) {
+std::string kinds_place(const Unit& unit) {
   const std::string_view tool = shown_name(unit.tool_name);
   switch (unit.point) {
     case Point::Prompt:
@@ -63,7 +63,7 @@ std::span<const detect::Kind> kinds_of(KindFamily family) {
 
 std::span<const std::string_view> kind_words(KindFamily family) {
   static const std::array<std::vector<std::string_view>, kKindFamilyCount> kWords = {
-      words_of(detect::secret_kinds()), words_of(detect::injection_kinds())};
+      words_for(detect::secret_kinds()), words_for(detect::injection_kinds())};
   return kWords[static_cast<std::size_t>(family)];
 }
 
@@ -73,18 +73,18 @@ std::string_view noun_of(KindFamily family) {
 
 std::string_view deciding_word(const KindsPolicy& policy, const detect::Kind& kind) {
   for (const std::string_view name : {kind.name, kind.group}) {
-    if (find(policy, name) != nullptr) return name;
+    if (named_in(policy, name) != nullptr) return name;
   }
   return policy.otherwise ? kOtherwiseWord : std::string_view();
 }
 
 std::optional<Verdict> verdict_on(const KindsPolicy& policy, const detect::Kind& kind) {
-  const auto* named = find(policy, deciding_word(policy, kind));
+  const auto* named = named_in(policy, deciding_word(policy, kind));
   return named != nullptr ? named->verdict : policy.otherwise;
 }
 
 float weight_at(KindFamily family, const detect::Kind& kind, Point point) {
-  if (family == KindFamily::Secrets || !is_data(point)) return 1;
+  if (family == KindFamily::Secrets || !is_tool_data(point)) return 1;
   return std::ranges::find(kOrders, kind.group) == kOrders.end() ? 1 : kOrdersInData;
 }
 
@@ -109,7 +109,7 @@ std::optional<Decision> KindRules::judge(const Unit& unit, IdSource& ids) const 
   const bool secrets = policy_->family == KindFamily::Secrets;
   return decide(unit, policy_->head, tallies,
                 {.what = secrets ? "Secret" : "Prompt injection",
-                 .where = place_of(unit),
+                 .where = kinds_place(unit),
                  .reason = secrets ? Reason::Leakage : Reason::PromptInjection},
                 ids);
 }

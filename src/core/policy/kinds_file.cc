@@ -12,7 +12,7 @@
 namespace capsem::policy {
 namespace {
 
-constexpr std::array<std::string_view, 10> kKeys = {
+constexpr std::array<std::string_view, 10> kKindsFileKeys = {
     "enabled",         "check_prompts",        "check_tool_definitions", "check_tool_args",
     "check_responses", "check_tool_responses", "score_threshold",        "redaction",
     "restore",         "kind_decisions"};
@@ -50,8 +50,9 @@ class KindsFileReader {
     if (member.key == "enabled") {
       enabled_ = read_bool(report_, member).value_or(true);
     } else if (!read_setting(member)) {
-      report_.error("E02", member.place,
-                    fmt::format("unknown key '{}'{}", member.key, suggestion(member.key, kKeys)));
+      report_.error(
+          "E02", member.place,
+          fmt::format("unknown key '{}'{}", member.key, suggestion(member.key, kKindsFileKeys)));
     }
   }
 
@@ -62,7 +63,7 @@ class KindsFileReader {
       if (const auto verdict = read_file_verdict(report_, member)) {
         policy_.name(member.key, *verdict);
       }
-    } else if (std::ranges::find(kKeys, member.key) != kKeys.end()) {
+    } else if (std::ranges::find(kKindsFileKeys, member.key) != kKindsFileKeys.end()) {
       report_.error("E03", member.place,
                     fmt::format("'{}' stands in [kind_decisions]; it belongs above the table's "
                                 "header",

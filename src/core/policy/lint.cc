@@ -327,6 +327,8 @@ class Linter {
     check_approval(policy.head, policy.action);
   }
 
+  void check(const JudgePolicy& policy) { check_approval(policy.head, policy.action); }
+
   void check(const PinPolicy&) {}
   void check(const OwnKeysPolicy&) {}
 

@@ -319,6 +319,19 @@ inline constexpr std::array kFlowKeys = {
             .doc = "hosts that a call with such values may name"},
 };
 
+inline constexpr std::array kJudgeKeys = {
+    KeyInfo{
+        .name = "url", .doc = "where it is asked: http://127.0.0.1:9000/judge", .required = true},
+    KeyInfo{
+        .name = "threshold", .shape = Shape::Share, .doc = "scores from here on are findings; 0.5"},
+    KeyInfo{.name = "deadline_ms",
+            .shape = Shape::Whole,
+            .doc = "time one question gets; 1000",
+            .min = 1,
+            .max = 60'000},
+    KeyInfo{.name = "action", .shape = Shape::Verdict, .doc = "what a finding means; block"},
+};
+
 struct PolicyType {
   std::string_view name;
   std::string_view doc;
@@ -328,7 +341,7 @@ struct PolicyType {
   bool detects = false;  // by detectors, which can fail
 
   // What it finds has a place, in which something else can stand.
-  bool redacts() const { return looks && detects && name != "content"; }
+  bool redacts() const { return looks && detects && name != "content" && name != "judge"; }
 };
 
 inline constexpr std::array kPolicyTypes = {
@@ -341,6 +354,7 @@ inline constexpr std::array kPolicyTypes = {
     PolicyType{"limit", "requests, tokens, cost", kLimitKeys},
     PolicyType{"content", "conditions on texts and on what is known of a request", kContentKeys,
                true, true, true},
+    PolicyType{"judge", "texts, by a model of your own", kJudgeKeys, true, true, true},
     PolicyType{"pins", "tools that change", kPinsKeys},
     PolicyType{"flow", "values that may not leave", kFlowKeys, true, false, true},
 };

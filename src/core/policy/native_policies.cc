@@ -8,6 +8,7 @@
 
 #include "core/detect/detector.h"
 #include "core/policy/condition_reader.h"
+#include "core/policy/judge_desk.h"
 #include "core/policy/native_file.h"
 #include "core/policy/native_keys.h"
 #include "core/policy/rule_names.h"
@@ -36,6 +37,7 @@ class PolicyReader {
     if (type_.name == "lists") return lists();
     if (type_.name == "limit") return limit();
     if (type_.name == "content") return content();
+    if (type_.name == "judge") return judge();
     if (type_.name == "pins") return pins();
     return flow();
   }
@@ -310,6 +312,28 @@ class PolicyReader {
             .hint =
                 "it looks at no tools; add tool_args, tool_name, tool_definition or "
                 "tool_result to 'on'"};
+  }
+
+  Policy judge() {
+    JudgePolicy policy;
+    read_head(policy.head, kPrompt | kToolResult, Output::Block);
+    policy.url = table_.text("url");
+    if (JudgeUrl url; table_.has("url") && !read_judge_url(policy.url, url)) {
+      report_.error("E03", table_.place("url"),
+                    "'url' must be such as \"http://127.0.0.1:9000/judge\"");
+    }
+    if (const auto share = table_.share("threshold")) {
+      policy.threshold = static_cast<float>(*share);
+    }
+    if (const auto ms = table_.whole("deadline_ms")) {
+      policy.deadline_ms = static_cast<std::uint32_t>(*ms);
+    }
+    policy.action = table_.verdict("action").value_or(Verdict::Block);
+    if ((policy.head.on & (kToolName | kToolDefinition)) != 0) {
+      report_.error("E03", table_.place("on"),
+                    "a judge looks at prompt, tool_args, tool_result and response");
+    }
+    return policy;
   }
 
   Policy pins() {

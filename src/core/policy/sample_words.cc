@@ -206,6 +206,7 @@ class Collector {
   }
 
   void of(const KindsPolicy&) {}  // compared by their verdicts
+  void of(const JudgePolicy&) {}  // not asked
   void of(const LimitPolicy&) {}
   void of(const PinPolicy&) {}
   void of(const OwnKeysPolicy&) {}

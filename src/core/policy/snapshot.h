@@ -123,6 +123,8 @@ class Snapshot {
     return (detectors_at(ModelOutput) | detectors_at(Thought) | detectors_at(ToolCall) |
             detectors_at(ToolResult)) != 0;
   }
+  // Some policy is a judge service.
+  bool asks_judges() const { return asks_judges_; }
   // A flow policy compares the values of these rules' findings.
   bool wants_value(detect::RuleId rule) const { return rule < follows_.size() && follows_[rule]; }
   bool follows_values() const { return !follows_.empty(); }
@@ -153,6 +155,7 @@ class Snapshot {
   detect::Catalog catalog_;
   std::array<detect::DetectorMask, event::kPointCount> masks_{};
   detect::DetectorMask further_ = 0;
+  bool asks_judges_ = false;
   std::vector<bool> follows_;  // by rule id
   // Where policies act, as indexes of policies_.
   using Indexes = std::vector<std::uint32_t>;

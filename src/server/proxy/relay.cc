@@ -72,20 +72,23 @@ void Relay::begin_exchange() {
   const auto& snapshot = worker_.snapshot();
   const policy::KeyRule* key = snapshot->key_rule(caller_.user_id);
   explains_ = key != nullptr && key->explain && asks_to_explain(head_);
+  self_ = std::make_shared<Relay*>(this);
+  const auto ready = [self = std::weak_ptr<Relay*>(self_)] {
+    if (const auto relay = self.lock()) (*relay)->answers_ready();
+  };
   limit::CounterStore* counters = shared.counters;
   if (limit::RemoteCounters* remote = worker_.remote_counters()) {
-    self_ = std::make_shared<Relay*>(this);
-    counters_.emplace(*remote, *shared.counters, shared.settings.store.replicas,
-                      [self = std::weak_ptr<Relay*>(self_)] {
-                        if (const auto relay = self.lock()) (*relay)->limits_ready();
-                      });
+    counters_.emplace(*remote, *shared.counters, shared.settings.store.replicas, ready);
     counters = &*counters_;
   }
-  exchange_.emplace(
-      route_.profile, snapshot, shared.settings.engine, worker_.workspace(),
-      subject_of(route_, target_.path, caller_, upstream_->base),
-      engine::Services{.clock = &shared.clock, .pins = shared.pins, .counters = counters},
-      explains_);
+  if (snapshot->asks_judges()) judges_.emplace(worker_, ready);
+  exchange_.emplace(route_.profile, snapshot, shared.settings.engine, worker_.workspace(),
+                    subject_of(route_, target_.path, caller_, upstream_->base),
+                    engine::Services{.clock = &shared.clock,
+                                     .pins = shared.pins,
+                                     .counters = counters,
+                                     .judges = judges_ ? &*judges_ : nullptr},
+                    explains_);
   if (session_.keeps_content()) exchange_->keep_texts(shared.settings.audit.content_bytes_max);
 }
 
@@ -121,14 +124,15 @@ void Relay::on_request_end() {
 
 // --- What the policies say ----------------------------------------------------------------------
 
-void Relay::limits_ready() {
+// Shared limits, or judge services: the exchange knows what it waited for.
+void Relay::answers_ready() {
   if (settled_) return;
-  switch (std::exchange(limits_, Limits::Known)) {
-    case Limits::RequestWaits:
+  switch (std::exchange(asked_, Asked::Nothing)) {
+    case Asked::OfRequest:
       return judge_request();
-    case Limits::AnswerWaits:
+    case Asked::OfAnswer:
       return judge_answer_end();
-    case Limits::Known:
+    case Asked::Nothing:
       return;  // nobody waited for this one
   }
 }
@@ -139,7 +143,7 @@ void Relay::judge_request() {
   passage_.call_ns = now_ns();
   passage_.inspection_ns += passage_.call_ns - begin_ns;
   if (step_ == Step::Wait) {
-    limits_ = Limits::RequestWaits;
+    asked_ = Asked::OfRequest;
     return;
   }
   if (step_ == Step::Deny && !exchange_->wants_approval()) return deny();

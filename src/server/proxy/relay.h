@@ -2,9 +2,9 @@
 // through the engine to the client. The answer's head is withheld until the engine lets the first
 // byte go, so that a refusal before that is a plain error answer.
 //
-// On its way it may have to wait: for limits that gateways share, for a record that has to be kept
-// first (commit.h), for a person's word (approval_desk.h). Every wait has a clock, and ends when
-// the client leaves or the gateway drains.
+// On its way it may have to wait: for limits that gateways share, for a judge service, for a record
+// that has to be kept first (commit.h), for a person's word (approval_desk.h). Every wait has a
+// clock, and ends when the client leaves or the gateway drains.
 //
 // Every path leaves one audit record of the exchange, and ends in finish(), once.
 // Thread: its worker's loop.
@@ -25,6 +25,7 @@
 #include "server/proxy/caller.h"
 #include "server/proxy/commit.h"
 #include "server/proxy/held_bytes.h"
+#include "server/proxy/judge_calls.h"
 #include "server/proxy/relay_record.h"
 #include "server/proxy/routes.h"
 #include "server/proxy/upstreams.h"
@@ -58,7 +59,7 @@ class Relay final : public upstream::CallEvents, public Work {
  private:
   // ---- The request: relay.cc
   void begin_exchange();
-  void limits_ready();
+  void answers_ready();
   void judge_request();
   void find_kept_answer();
   void found(std::optional<tenant::ApprovalAnswer> answer);
@@ -113,20 +114,21 @@ class Relay final : public upstream::CallEvents, public Work {
   HeldBytes held_;
   Commit commit_;
   ApprovalDesk desk_;
-  // Of shared limits, where there are any; the exchange's, so it goes after it.
+  // Of shared limits, where there are any; the exchange's, so they go after it.
   std::shared_ptr<Relay*> self_;
   std::optional<limit::DeferredStore> counters_;
+  std::optional<JudgeCalls> judges_;  // likewise; of judge services
   std::optional<engine::Exchange> exchange_;
   std::string plain_body_;  // of a request that is relayed unread
   std::unique_ptr<upstream::Call> call_;
   std::string answer_head_;  // for the client, waiting for the first byte
   std::string answer_type_;  // the provider's, where an answer may be kept for later
-  std::string out_;          // of an answer's end, while limits are waited for
+  std::string out_;          // of an answer's end, while something is waited for
   std::string request_id_, run_id_, review_id_;
   std::size_t told_decisions_ = 0;  // those that a record already tells of
   engine::Answer kind_ = engine::Answer::Body;
   engine::Step step_ = engine::Step::Continue;  // what the request came to
-  enum class Limits : std::uint8_t { Known, RequestWaits, AnswerWaits } limits_ = Limits::Known;
+  enum class Asked : std::uint8_t { Nothing, OfRequest, OfAnswer } asked_ = Asked::Nothing;
   bool direct_ = false;       // the answer leaves without passing the engine
   bool masked_ = false;       // R15's masked provider error
   bool key_refused_ = false;  // the provider does not take the stored key

@@ -165,7 +165,7 @@ void Relay::judge_answer_end() {
   const Step step = exchange_->on_answer_end(out_);
   passage_.inspection_ns += now_ns() - begin_ns;
   if (step == Step::Wait) {
-    limits_ = Limits::AnswerWaits;
+    asked_ = Asked::OfAnswer;
     return release(out_);
   }
   std::string out = std::exchange(out_, {});

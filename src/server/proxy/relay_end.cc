@@ -181,10 +181,12 @@ void Relay::complete(int status, std::string_view outcome, std::string_view code
 void Relay::finish() {
   if (finished_) return;
   finished_ = true;
-  // Shared limits are the worker's, which may be gone before a loop's last retired objects are.
-  if (counters_) {
+  // Shared limits and judges are the worker's, which may be gone before a loop's last retired
+  // objects are.
+  if (counters_ || judges_) {
     exchange_.reset();
     counters_.reset();
+    judges_.reset();
   }
   session_.work_done();
 }

@@ -1,5 +1,6 @@
 #include "server/proxy/upstreams.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/proxy/shared.h"
@@ -50,6 +51,24 @@ std::shared_ptr<Upstream> Upstreams::of(const tenant::Integration& integration, 
   return made;
 }
 
+std::shared_ptr<Upstream> Upstreams::judge(const policy::JudgeUrl& url) {
+  const auto key = std::tuple(url.tls, url.host, url.port);
+  if (const auto at = judges_.find(key); at != judges_.end()) return at->second;
+  if (judges_.size() >= kJudgesMax) {
+    const auto unused = std::ranges::find_if(
+        judges_, [](const auto& kept) { return kept.second.use_count() == 1; });
+    if (unused != judges_.end()) {
+      loop_.retire(std::make_unique<Dropped>(std::move(unused->second)));
+      judges_.erase(unused);
+    }
+  }
+  auto made = std::make_shared<Upstream>(
+      loop_, shared_.resolver, shared_.client_tls, BaseUrl{url.tls, url.host, url.port, ""},
+      upstream::Target{url.host, url.port, url.tls}, shared_.upstream_limits);
+  judges_.emplace(key, made);
+  return made;
+}
+
 // Nobody's calls are ended for it: one more than the bound is kept as long as all are in use.
 void Upstreams::make_room() {
   if (by_integration_.size() < kIntegrationsMax) return;
@@ -78,6 +97,7 @@ void Upstreams::keep_only(const tenant::Directory* directory) {
 void Upstreams::close_idle() {
   for (auto& upstream : own_) upstream->pool.close_idle();
   for (auto& [id, kept] : by_integration_) kept.upstream->pool.close_idle();
+  for (auto& [key, kept] : judges_) kept->pool.close_idle();
 }
 
 }  // namespace capsem::proxy

@@ -7,12 +7,16 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/policy/judge_desk.h"
 #include "server/proxy/settings.h"
 #include "server/tenant/directory.h"
 #include "server/upstream/provider.h"
@@ -44,6 +48,11 @@ class Upstreams {
   // calls holds on to it until the call is over.
   std::shared_ptr<Upstream> of(const tenant::Integration& integration, Provider provider);
 
+  // Where a judge service is asked, by its scheme, host and port; made on first use. Who asks holds
+  // on to it until the call is over.
+  static constexpr std::size_t kJudgesMax = 64;  // those in use stay in any case
+  std::shared_ptr<Upstream> judge(const policy::JudgeUrl& url);
+
   // Forgets integrations that the directory does not have any more, or has with another address.
   void keep_only(const tenant::Directory* directory);
   void close_idle();
@@ -62,6 +71,7 @@ class Upstreams {
   Shared& shared_;
   std::array<std::shared_ptr<Upstream>, kProviderCount> own_;
   Map by_integration_;
+  std::map<std::tuple<bool, std::string, std::uint16_t>, std::shared_ptr<Upstream>> judges_;
 };
 
 }  // namespace capsem::proxy

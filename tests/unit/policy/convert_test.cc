@@ -82,6 +82,11 @@ TEST(Convert, TextsOfEveryKindSurvive) {
                 "score_threshold = 0.7\ncheck_tool_definitions = false\n[kind_decisions]\n"
                 "private-key = 'BLOCK'\ndefault = 'LOG'\n"}});
   expect_same({{"injection.toml", "[kind_decisions]\ndefault = 'CONFIRM'\n"}});
+  expect_same(
+      {{"judge.toml",
+        "schema = 1\n[[policy]]\nid = 'j'\ntype = 'judge'\nurl = 'http://[::1]:9/x?y=1'\n"
+        "threshold = 0.25\ndeadline_ms = 70\naction = 'warn'\non = ['prompt', 'tool_args']\n"
+        "on_error = 'allow'\noutput = 'log'\n"}});
   expect_same({{"pii.toml", "score_threshold = 0.1\n[entity_decisions]\nPERSON = 'REPLAN'\n"}});
 }
 
