@@ -67,7 +67,7 @@ bool password_like(const Assignment& a, std::string_view value) {
 }
 
 // The value of a name that says "password" or "secret".
-std::optional<Hit> match_assigned(Probe& probe, const Assignment& a, NamedValue kind) {
+std::optional<Hit> match_assigned(Probe& probe, const Assignment& a, NameKind kind) {
   const ValueEnd stop = read_value(probe, a.value, a.quote);
   const std::string_view value = probe.slice(a.value, std::min(stop.end, probe.text().size()));
   if (value.empty() || is_expression(probe, value, stop.end, a.quote)) return std::nullopt;
@@ -76,10 +76,10 @@ std::optional<Hit> match_assigned(Probe& probe, const Assignment& a, NamedValue 
   if (!stop.closed) {
     const bool token = stop.end - a.value == kValueBytesMax &&
                        std::all_of(value.begin(), value.end(), is_token_byte);
-    if (!token || kind == NamedValue::Password) return std::nullopt;
+    if (!token || kind == NameKind::Password) return std::nullopt;
     hit.tail = Tail::Token;
   }
-  if (kind == NamedValue::Secret) {
+  if (kind == NameKind::Secret) {
     if (a.spoken && a.quote == 0 && !looks_random(value)) return std::nullopt;
     return secret_like(value) ? std::optional(hit) : std::nullopt;
   }
@@ -177,8 +177,8 @@ void look_behind_word(Probe& probe, std::size_t hint, Hits& hits) {
     hits.settle(probe, a.value, hit);
     return;
   }
-  const NamedValue kind = kind_of_name(name);
-  if (kind == NamedValue::Other) return;
+  const NameKind kind = kind_of_name(name);
+  if (kind == NameKind::Other) return;
   const auto a = read_assignment(probe, begin, end);
   if (!a || a->value >= text.size() || a->value - hint > kNameReach) return;
   if (a->basic) {

@@ -12,23 +12,23 @@ namespace {
 // ("dbpassword", "jwtsecret"), except in front of the short ones.
 struct Ending {
   std::string_view text;
-  NamedValue kind;
+  NameKind kind;
   bool whole_word;
 };
 constexpr auto kEndings = std::to_array<Ending>({
-    {"password", NamedValue::Password, false},    {"passwords", NamedValue::Password, false},
-    {"passwd", NamedValue::Password, false},      {"passphrase", NamedValue::Password, false},
-    {"passcode", NamedValue::Password, false},    {"passwort", NamedValue::Password, false},
-    {"pwd", NamedValue::Password, false},         {"pass", NamedValue::Password, true},
-    {"pw", NamedValue::Password, true},           {"secret", NamedValue::Secret, false},
-    {"secrets", NamedValue::Secret, true},        {"token", NamedValue::Secret, false},
-    {"apikey", NamedValue::Secret, false},        {"accesskey", NamedValue::Secret, false},
-    {"secretkey", NamedValue::Secret, false},     {"authkey", NamedValue::Secret, false},
-    {"privatekey", NamedValue::Secret, false},    {"signingkey", NamedValue::Secret, false},
-    {"encryptionkey", NamedValue::Secret, false}, {"licensekey", NamedValue::Secret, false},
-    {"credential", NamedValue::Secret, false},    {"credentials", NamedValue::Secret, false},
-    {"creds", NamedValue::Secret, true},          {"cred", NamedValue::Secret, true},
-    {"auth", NamedValue::Secret, true},
+    {"password", NameKind::Password, false},    {"passwords", NameKind::Password, false},
+    {"passwd", NameKind::Password, false},      {"passphrase", NameKind::Password, false},
+    {"passcode", NameKind::Password, false},    {"passwort", NameKind::Password, false},
+    {"pwd", NameKind::Password, false},         {"pass", NameKind::Password, true},
+    {"pw", NameKind::Password, true},           {"secret", NameKind::Secret, false},
+    {"secrets", NameKind::Secret, true},        {"token", NameKind::Secret, false},
+    {"apikey", NameKind::Secret, false},        {"accesskey", NameKind::Secret, false},
+    {"secretkey", NameKind::Secret, false},     {"authkey", NameKind::Secret, false},
+    {"privatekey", NameKind::Secret, false},    {"signingkey", NameKind::Secret, false},
+    {"encryptionkey", NameKind::Secret, false}, {"licensekey", NameKind::Secret, false},
+    {"credential", NameKind::Secret, false},    {"credentials", NameKind::Secret, false},
+    {"creds", NameKind::Secret, true},          {"cred", NameKind::Secret, true},
+    {"auth", NameKind::Secret, true},
 });
 
 // Words before "key" that make it a secret one.
@@ -106,32 +106,32 @@ std::string_view without_digits(std::string_view word) {
   return word;
 }
 
-NamedValue kind_of_ending(std::string_view word) {
+NameKind kind_of_ending(std::string_view word) {
   for (const Ending& ending : kEndings) {
     if (word.size() < ending.text.size() || (ending.whole_word && word.size() > ending.text.size()))
       continue;
     if (folded_equal(word.substr(word.size() - ending.text.size()), ending.text))
       return ending.kind;
   }
-  return NamedValue::Other;
+  return NameKind::Other;
 }
 
 }  // namespace
 
-NamedValue kind_of_name(std::string_view name) {
+NameKind kind_of_name(std::string_view name) {
   Words words = split(name);
   while (words.count > 1 && (all_digits(words.list[words.count - 1]) ||
                              listed(kSuffixes, words.list[words.count - 1]))) {
     --words.count;
   }
-  if (words.count == 0) return NamedValue::Other;
+  if (words.count == 0) return NameKind::Other;
   const std::string_view last = without_digits(words.list[words.count - 1]);
   for (std::size_t i = 0; i + 1 < words.count; ++i) {
-    if (listed(kHarmless, words.list[i])) return NamedValue::Other;
+    if (listed(kHarmless, words.list[i])) return NameKind::Other;
   }
   if (folded_equal(last, "key") || folded_equal(last, "keys")) {
     const bool secret = words.count > 1 && listed(kSecretKeys, words.list[words.count - 2]);
-    return secret ? NamedValue::Secret : NamedValue::Other;
+    return secret ? NameKind::Secret : NameKind::Other;
   }
   return kind_of_ending(last);
 }

@@ -9,10 +9,10 @@
 
 namespace capsem::detect::secrets {
 
-enum class NamedValue : std::uint8_t { Other, Secret, Password };
+enum class NameKind : std::uint8_t { Other, Secret, Password };
 
 // "db_password", "clientSecret", "X-Api-Key" against "passwordLabel", "token_type", "primary_key".
-NamedValue kind_of_name(std::string_view name);
+NameKind kind_of_name(std::string_view name);
 
 // A run of text in one line, letters and digits alone, in lower case, and where words begin in it:
 // "new-relic_apiKey" is "newrelicapikey" with words at 0, 3, 8 and 11.

@@ -81,7 +81,7 @@ bool in_class(char c, char letter) {
           kLetterBits[static_cast<unsigned char>(letter) & 127]) != 0;
 }
 
-SecretShape::SecretShape(std::string_view notation) {
+Shape::Shape(std::string_view notation) {
   for (std::size_t i = 0; i < notation.size();) {
     Part part;
     if (notation[i] != '%') {
@@ -110,19 +110,19 @@ SecretShape::SecretShape(std::string_view notation) {
   }
 }
 
-bool SecretShape::may_begin(char c) const {
+bool Shape::may_begin(char c) const {
   const Part& first = parts_.front();
   if (first.letter == 0) return c == first.literal[0];
   return in_class(c, first.letter == kUuid ? 'H' : first.letter);
 }
 
-std::size_t SecretShape::size_min() const {
+std::size_t Shape::size_min() const {
   std::size_t size = 0;
   for (const Part& part : parts_) size += part.min;
   return size;
 }
 
-std::optional<std::size_t> SecretShape::match_uuid(Probe& probe, std::size_t p) {
+std::optional<std::size_t> Shape::match_uuid(Probe& probe, std::size_t p) {
   for (std::size_t i = 0; i < kUuidSize; ++i) {
     const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
     const char c = probe.at(p + i);
@@ -131,7 +131,7 @@ std::optional<std::size_t> SecretShape::match_uuid(Probe& probe, std::size_t p) 
   return p + kUuidSize;
 }
 
-std::optional<ShapeMatch> SecretShape::match(Probe& probe, std::size_t p) const {
+std::optional<ShapeMatch> Shape::match(Probe& probe, std::size_t p) const {
   ShapeMatch match{.body = p + (begins_with_literal() ? parts_.front().literal.size() : 0)};
   std::size_t at = p;
   for (const Part& part : parts_) {

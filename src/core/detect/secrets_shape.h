@@ -34,10 +34,10 @@ struct ShapeMatch {
   bool cut = false;  // the token goes on beyond `end`
 };
 
-class SecretShape {
+class Shape {
  public:
   // REQUIRES: well-formed notation, which outlives the shape.
-  explicit SecretShape(std::string_view notation);
+  explicit Shape(std::string_view notation);
 
   std::optional<ShapeMatch> match(Probe& probe, std::size_t p) const;
 

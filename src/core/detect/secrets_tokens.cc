@@ -25,7 +25,7 @@ bool begins_like_prose(std::string_view text, std::size_t p) {
 
 TokenShapes::TokenShapes() {
   for (const TokenFamily& family : token_families()) {
-    rows_.push_back({SecretShape(family.shape), &family, kind_index(family.name),
+    rows_.push_back({Shape(family.shape), &family, kind_index(family.name),
                      family.shape.find(".com/") != std::string_view::npos});
   }
   for (std::size_t i = 0; i < rows_.size(); ++i) {

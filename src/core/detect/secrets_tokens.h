@@ -22,7 +22,7 @@ class TokenShapes {
 
  private:
   struct Row {
-    SecretShape shape;
+    Shape shape;
     const TokenFamily* family;
     std::size_t kind;
     bool is_host;  // may stand behind a dot: a host's name
