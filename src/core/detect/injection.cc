@@ -53,7 +53,6 @@ constexpr std::array<Kind, kSignCount> kKinds = {{
     {"prompt-extraction", "phrase", 0.75F},
     {"role-change", "phrase", 0.6F},
     {"steered-answer", "phrase", 0.6F},
-    {"linear-model", "model", 0.95F},
 }};
 
 constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";

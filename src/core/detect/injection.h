@@ -1,4 +1,4 @@
-// Prompt injection and exfiltration: hidden text, forged structure, phrases, a small linear model
+// Prompt injection and exfiltration: hidden text, forged structure, phrases
 // (detection.md section 5).
 #pragma once
 

@@ -150,6 +150,9 @@ bool direction_open(const Ahead& text, std::size_t p) {
   return depth > 0;
 }
 
+// A run is followed so far: whatever begins inside it can see its beginning, and stays silent.
+constexpr std::size_t kDirectionMax = kLookBehind - 16;
+
 // An override over Latin letters shows them in another order than they are read; any other
 // direction mark that its line does not close spoils what follows.
 void match_bidi(Ahead& text, std::size_t p, std::uint32_t code, Hits& hits) {
@@ -165,7 +168,7 @@ void match_bidi(Ahead& text, std::size_t p, std::uint32_t code, Hits& hits) {
     if (c == '\0' || c == '\n') break;
     if (is_alpha(c)) ++latin;
     end += unit.size == 0 ? 1 : unit.size;
-  } while (depth > 0);
+  } while (depth > 0 && end - p < kDirectionMax);
   if (code == 0x202E && latin >= 3) {
     hits.add(Sign::BidiOverride, 0.8F, end);
   } else if (depth > 0) {

@@ -25,7 +25,7 @@ Squeezed squeeze(Ahead& text, std::size_t p) {
   out.end = p;
   while (out.size < kTagMax) {
     const char c = text.at(out.end);
-    if (c == '\0') break;
+    if (c == '\0' || (c == '<' && out.end > p)) break;
     ++out.end;
     if (c == '>') break;
     if (c != ' ' && c != '\n' && c != '\t') out.text[out.size++] = fold(c);
@@ -73,12 +73,21 @@ std::size_t orders_until(Ahead& text, std::size_t p, std::size_t end) {
   return orders;
 }
 
+// Findings end before the next tag, which may be a finding of its own: none holds another.
+std::size_t before_next_tag(Ahead& text, std::size_t p, std::size_t end) {
+  for (std::size_t at = p + 1; at < end; ++at) {
+    if (text.at(at) == '<') return at;
+  }
+  return end;
+}
+
 void match_comment(Ahead& text, std::size_t p, Hits& hits) {
   std::size_t end = p + 4;
   while (end < p + kCommentMax && text.at(end) != '\0' && !text.has(end, "-->")) ++end;
   const std::size_t orders = orders_until(text, p + 4, end);
   if (orders < 2) return;
-  hits.add(Sign::HiddenHtml, orders > 2 ? 0.7F : 0.55F, text.has(end, "-->") ? end + 3 : end);
+  if (text.has(end, "-->")) end += 3;
+  hits.add(Sign::HiddenHtml, orders > 2 ? 0.7F : 0.55F, before_next_tag(text, p, end));
 }
 
 // What stands after a tag that hides it, up to the next tag.
@@ -94,7 +103,8 @@ void match_hidden_element(Ahead& text, std::size_t p, Hits& hits) {
     ++end;
   }
   if (letters < 8) return;
-  hits.add(Sign::HiddenHtml, orders_until(text, tag.end, end) > 1 ? 0.8F : 0.6F, end);
+  hits.add(Sign::HiddenHtml, orders_until(text, tag.end, end) > 1 ? 0.8F : 0.6F,
+           before_next_tag(text, p, end));
 }
 
 void match_important(Ahead& text, std::size_t p, Hits& hits) {

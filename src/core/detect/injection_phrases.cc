@@ -54,7 +54,7 @@ constexpr Rule kRules[] = {
     {Sign::RoleChange, 0.4F, "you willbe now"},
     {Sign::RoleChange, 0.6F, "longer ~1 model"},
 
-    {Sign::KeepFromUser, 0.75F, "not ~1 tell ~3 user"},
+    {Sign::KeepFromUser, 0.75F, "not ~1 tell ~4 user"},
     {Sign::KeepFromUser, 0.7F, "without ~2 user ~1 know"},
     {Sign::ToolOrder, 0.7F, "before use ~1 any ~2 tool"},
     {Sign::ToolOrder, 0.6F, "when ~4 tool ~2 use ~6 must"},

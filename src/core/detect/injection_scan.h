@@ -48,9 +48,8 @@ enum class Sign : std::uint8_t {
   PromptExtraction,
   RoleChange,
   SteeredAnswer,
-  LinearModel,
 };
-inline constexpr std::size_t kSignCount = static_cast<std::size_t>(Sign::LinearModel) + 1;
+inline constexpr std::size_t kSignCount = static_cast<std::size_t>(Sign::SteeredAnswer) + 1;
 
 // A finding never ends further from its beginning, nor depends on text that does.
 inline constexpr std::size_t kReach = 480;
