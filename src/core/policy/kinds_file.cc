@@ -1,6 +1,7 @@
 // secrets.toml and injection.toml.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
