@@ -5,13 +5,11 @@
 #include <vector>
 
 #include "server/app/banner.h"
-#include "server/app/findings_text.h"
 #include "server/app/version.h"
 
 namespace capsem::app {
 namespace {
 
-using detect::EntityType;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -68,37 +66,6 @@ TEST(Version, NamesTheLibrariesInUse) {
                                       "\nBoost 1.", "\nsimdjson ", "\ntoml++ "}) {
     EXPECT_THAT(version_text(), HasSubstr(std::string(word)));
   }
-}
-
-// "ä a@b.co and +1 555": the umlaut makes bytes and code points differ.
-constexpr std::string_view kText = "\xC3\xA4 a@b.co and +1 555";
-
-std::vector<TextFinding> two_findings() {
-  return {{.type = EntityType::EmailAddress, .score = 1, .byte_begin = 3, .byte_end = 9},
-          {.type = EntityType::PhoneNumber, .score = 0.4, .byte_begin = 14, .byte_end = 20}};
-}
-
-TEST(Findings, CountCodePointsAndBytes) {
-  EXPECT_EQ(findings_json(kText, two_findings()),
-            R"({"findings":[{"type":"EMAIL_ADDRESS","start":2,"end":8,"byte_start":3,)"
-            R"("byte_end":9,"score":1.00,"rule":"EMAIL_ADDRESS"},{"type":"PHONE_NUMBER",)"
-            R"("start":13,"end":19,"byte_start":14,"byte_end":20,"score":0.40,)"
-            R"("rule":"PHONE_NUMBER"}]})");
-  EXPECT_EQ(findings_json(kText, {}), R"({"findings":[]})");
-}
-
-TEST(Findings, AreMaskedByTheirType) {
-  EXPECT_EQ(redact(kText, two_findings()), "\xC3\xA4 <EMAIL_ADDRESS> and <PHONE_NUMBER>");
-  EXPECT_EQ(redact(kText, {}), kText);
-}
-
-TEST(Findings, ThatOverlapAreOneHole) {
-  const std::vector<TextFinding> findings = {
-      {.type = EntityType::UsSsn, .score = 1, .byte_begin = 2, .byte_end = 6},
-      {.type = EntityType::PhoneNumber, .score = 1, .byte_begin = 4, .byte_end = 9},
-      {.type = EntityType::Person, .score = 1, .byte_begin = 5, .byte_end = 6},
-      {.type = EntityType::UsSsn, .score = 1, .byte_begin = 9, .byte_end = 11}};
-  EXPECT_EQ(redact("0123456789abc", findings), "01<US_SSN><US_SSN>bc");
 }
 
 }  // namespace
