@@ -59,25 +59,40 @@ PinState SharedPins::look(std::string_view principal, std::string_view tool,
 
 void SharedPins::accept(std::string_view principal, std::string_view tool,
                         std::string_view digest) {
-  own_.accept(principal, tool, digest);
+  Pin pin{.principal = std::string(principal),
+          .tool = std::string(tool),
+          .digest = std::string(digest)};
   {
-    const std::scoped_lock lock(lock_);
-    untold_.erase({std::string(principal), std::string(tool)});  // it was an older word
+    const std::scoped_lock lock(lock_);  // what is accepted last has the highest number
+    own_.accept(principal, tool, digest);
+    pin.number = ++accepted_count_;
   }
-  tell_accepted({std::string(principal), std::string(tool), std::string(digest)});
+  tell_accepted(std::move(pin));
 }
 
 void SharedPins::tell_accepted(Pin pin) {
   const std::string key = key_of(pin.principal);
   const Words words({"HSET", key, pin.tool, pin.digest});
   redis_.run(words, [this, pin = std::move(pin)](const Answer& answer) {
-    if (answer.good()) {
-      return redis_.tell(kAccepted, message_of(pin.principal, pin.tool, pin.digest));
-    }
-    const std::scoped_lock lock(lock_);
-    if (untold_.size() < kUntoldMax) untold_.try_emplace({pin.principal, pin.tool}, pin.digest);
+    if (!answer.good()) return remember_untold(pin);
+    forget_untold(pin);
+    redis_.tell(kAccepted, message_of(pin.principal, pin.tool, pin.digest));
   });
   redis_.run(Words({"PEXPIRE", key}).add(kKeptMs));
+}
+
+void SharedPins::remember_untold(const Pin& pin) {
+  const std::scoped_lock lock(lock_);
+  const auto at = untold_.find({pin.principal, pin.tool});
+  if (at == untold_.end() && untold_.size() >= kUntoldMax) return;
+  Untold& last = at == untold_.end() ? untold_[{pin.principal, pin.tool}] : at->second;
+  if (last.number < pin.number) last = {.digest = pin.digest, .number = pin.number};
+}
+
+void SharedPins::forget_untold(const Pin& pin) {
+  const std::scoped_lock lock(lock_);
+  const auto at = untold_.find({pin.principal, pin.tool});
+  if (at != untold_.end() && at->second.number <= pin.number) untold_.erase(at);
 }
 
 // Commands are answered in their order, so what is taken over afterwards has these in it.
@@ -87,8 +102,11 @@ void SharedPins::tell_untold() {
     const std::scoped_lock lock(lock_);
     untold.swap(untold_);
   }
-  for (auto& [name, digest] : untold) {
-    tell_accepted({.principal = name.first, .tool = name.second, .digest = std::move(digest)});
+  for (auto& [name, last] : untold) {
+    tell_accepted({.principal = name.first,
+                   .tool = name.second,
+                   .digest = std::move(last.digest),
+                   .number = last.number});
   }
 }
 

@@ -10,6 +10,7 @@
 // Thread-safe, as every PinStore.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -35,9 +36,16 @@ class SharedPins final : public policy::PinStore {
 
   struct Pin {
     std::string principal, tool, digest;
+    std::uint64_t number = 0;  // of what was accepted here, in its order
+  };
+  struct Untold {
+    std::string digest;
+    std::uint64_t number = 0;
   };
   void tell_accepted(Pin pin);
   void tell_untold();
+  void remember_untold(const Pin& pin);
+  void forget_untold(const Pin& pin);
   std::string key_of(std::string_view principal) const;
   void heard(std::string_view topic, std::string_view message);
   void adopt(const std::string& principal, const std::string& tool);
@@ -48,8 +56,10 @@ class SharedPins final : public policy::PinStore {
   Redis& redis_;
 
   std::mutex lock_;
-  // Accepted, and not known to Redis yet: digests by principal and tool. Under lock_.
-  std::map<std::pair<std::string, std::string>, std::string> untold_;
+  // Both under lock_. Accepted, and not known to Redis yet, by principal and tool: the last word
+  // on each, whatever order the failures of older ones arrive in.
+  std::map<std::pair<std::string, std::string>, Untold> untold_;
+  std::uint64_t accepted_count_ = 0;
 };
 
 }  // namespace capsem::redis
