@@ -63,7 +63,7 @@ def test_a_backup_is_made_while_the_gateway_works(served, mock, tmp_path):
     for file in files:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert value(file, "PRAGMA integrity_check") == "ok"
-        assert value(file, "SELECT value FROM meta WHERE name = 'schema_version'") == "1"
+        assert value(file, "SELECT value FROM meta WHERE name = 'schema_version'") == "3"
     assert sorted(p.name for p in tmp_path.iterdir()) == [f.name for f in files], "nothing else"
 
 

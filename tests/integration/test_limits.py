@@ -156,7 +156,7 @@ def test_r48_an_evaluated_request_costs_one_of_the_quota_and_a_relayed_path_noth
 def test_concurrent_requests_past_the_limit_are_refused_and_slots_come_back(make_gateway, mock):
     gateway = make_gateway(policies=policy("concurrent_requests = 2"))
     client = client_of(gateway, "parallel")
-    slow = mock.model('say="fine" delay=600')
+    slow = mock.model('say="fine" delay=5000')
     with ThreadPoolExecutor(2) as pool:
         held = [pool.submit(chat, client, slow) for _ in range(2)]
         wait_until(lambda: len(mock.seen_for(slow)) == 2)
