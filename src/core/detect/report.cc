@@ -95,8 +95,10 @@ TextReporter::TextReporter(const ReportOptions& options, const ReportTypes& type
     }
     return wanted;
   };
-  if (types.secrets) catalog_.add(make_secret_detector(kinds(kSecret, secret_kinds())));
-  if (types.injections) catalog_.add(make_injection_detector(kinds(kInjection, injection_kinds())));
+  if (types.secrets) catalog_.add(make_secret_detector(kinds(kSecret, secret_kinds())), kFoldedView);
+  if (types.injections) {
+    catalog_.add(make_injection_detector(kinds(kInjection, injection_kinds())), kAllViews);
+  }
   scratch_ = std::make_unique<CatalogScratch>(catalog_);
 }
 
@@ -110,7 +112,7 @@ void TextReporter::add_entities(const ReportOptions& options, const ReportTypes&
     pii.rules[i] = catalog_.add_rule(std::string(name));
     names_.push_back({name, name});
   }
-  catalog_.add(make_pii_detector(pii));
+  catalog_.add(make_pii_detector(pii), kFoldedView);
 }
 
 Result<std::vector<ReportedFinding>> TextReporter::report(std::string_view text,

@@ -238,9 +238,11 @@ void Snapshot::Compiler::add_kind_detector(KindFamily family) {
     if (i == 0) wanted.first = rule;
     options.rules.push_back(wanted.kinds[i] ? rule : detect::KindOptions::kUnwanted);
   }
-  const auto bit = snapshot_.catalog_.add(family == KindFamily::Secrets
-                                              ? detect::make_secret_detector(options)
-                                              : detect::make_injection_detector(options));
+  const auto bit = family == KindFamily::Secrets
+                       ? snapshot_.catalog_.add(detect::make_secret_detector(options),
+                                                detect::kFoldedView)
+                       : snapshot_.catalog_.add(detect::make_injection_detector(options),
+                                                detect::kAllViews);
   for (Compiled& policy : snapshot_.policies_) {
     const auto* source = std::get_if<KindsPolicy>(policy.source);
     if (source == nullptr || source->family != family) continue;

@@ -80,7 +80,7 @@ class PersonalDataMask {
     for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
       pii.rules[i] = catalog_.add_rule(std::string(to_string(static_cast<detect::EntityType>(i))));
     }
-    mask_ = catalog_.add(detect::make_pii_detector(pii));
+    mask_ = catalog_.add(detect::make_pii_detector(pii), detect::kFoldedView);
     scratch_ = std::make_unique<detect::CatalogScratch>(catalog_);
   }
 
