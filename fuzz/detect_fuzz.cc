@@ -64,8 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto whole = scan({text});
   for (const auto& finding : whole) {
     check(finding.begin < finding.end && finding.end <= size, "a finding lies within the text");
-    check(finding.end - finding.begin <= detect::kLookAhead,
-          "a finding longer than the look-ahead");
+    check(finding.end - finding.begin <= detect::kSpanMax, "a finding longer than a view stretches");
     check(finding.score >= 0 && finding.score <= 1, "a score between 0 and 1");
   }
   for (const std::uint64_t way : {0, 1, 2})
