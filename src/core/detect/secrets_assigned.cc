@@ -50,8 +50,10 @@ bool is_words(std::string_view value) {
   return m.digits == 0 || (m.upper == 0 && m.digits <= 2 && is_digit(value.back()));
 }
 
-bool secret_like(std::string_view value) {
-  return value.size() >= kSecretMin && looks_random(value) && !is_uuid(value) && !is_words(value) &&
+// A UUID is a secret only where the name says key or secret: others are mere ids.
+bool secret_like(std::string_view name, std::string_view value) {
+  if (is_uuid(value)) return contains_folded(name, "key") || contains_folded(name, "secret");
+  return value.size() >= kSecretMin && looks_random(value) && !is_words(value) &&
          likeness(value) == Likeness::Secret;
 }
 
@@ -82,7 +84,7 @@ std::optional<Hit> match_assigned(Probe& probe, const Assignment& a, NameKind ki
   }
   if (kind == NameKind::Secret) {
     if (a.spoken && a.quote == 0 && !looks_random(value)) return std::nullopt;
-    return secret_like(value) ? std::optional(hit) : std::nullopt;
+    return secret_like(a.name, value) ? std::optional(hit) : std::nullopt;
   }
   if (!password_like(a, value)) return std::nullopt;
   hit.kind = kinds.password;

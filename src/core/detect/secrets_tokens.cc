@@ -9,16 +9,21 @@ namespace {
 
 constexpr float kWeaker = 0.15F;  // what a token loses that a check finds doubtful
 
-// Where a shape begins with a class alone, any word might be its beginning. Words of prose are told
-// by a lower-case letter behind a blank that follows no operator, so that text is not held back for
-// each of them.
-bool begins_like_prose(std::string_view text, std::size_t p) {
+constexpr std::size_t kLettersMax = 8;  // of one case that such a token may begin with
+
+// Where a shape begins with a class alone, any word might be its beginning. A word is told from a
+// token by its first bytes, all in lower case; behind a blank that follows no operator by the first
+// one, so that text is not held back for each of its words.
+bool begins_like_prose(Probe& probe, std::size_t p) {
+  const std::string_view text = probe.text();
   if (!is_lower(text[p])) return false;
-  const auto is_blank = [](char c) { return c == ' ' || c == '\n' || c == '\t'; };
-  if (p == 0) return true;
-  if (!is_blank(text[p - 1])) return false;
-  const char before = char_before(text, p - 1);
-  return std::string_view("=:>").find(before) == std::string_view::npos || before == '\0';
+  if (p > 0 && text[p - 1] == ' ') {
+    const char before = char_before(text, p - 1);
+    return before == '\0' || std::string_view("=:>").find(before) == std::string_view::npos;
+  }
+  std::size_t i = p;
+  while (i < p + kLettersMax && is_lower(probe.at(i))) ++i;
+  return i == p + kLettersMax;
 }
 
 }  // namespace
@@ -96,7 +101,7 @@ std::optional<Hit> TokenShapes::match(Probe& probe, std::size_t p) const {
       if (literal.head.fits(head) && !(behind_dot && !row.is_host)) better(best, row, probe, p);
     }
   }
-  if (!behind_dot && !group.classes.empty() && !begins_like_prose(text, p)) {
+  if (!behind_dot && !group.classes.empty() && !begins_like_prose(probe, p)) {
     for (const std::uint16_t i : group.classes) {
       if (rows_[i].shape.plausible(text, p)) better(best, rows_[i], probe, p);
     }

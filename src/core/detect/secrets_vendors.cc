@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t kVendorReach = 96;           // from the vendor's name to the value
 constexpr std::size_t kGapMax = 40;                // letters and digits of it
-constexpr std::size_t kDigitWithin = 24;           // a value has a digit among its first bytes
+constexpr std::size_t kDigitWithin = 32;           // a value has a digit among its first bytes
+constexpr std::size_t kCodeMin = 20;               // shortest long code
 constexpr std::size_t kShortWord = 5;              // names this short must be words of their own
 constexpr std::size_t kLettersMax = kGapMax + 20;  // of a vendor's name and what is behind it
 
@@ -34,14 +35,18 @@ EarlyDigit early_digit(std::string_view text, std::size_t p) {
   return end == p + kDigitWithin ? EarlyDigit::No : EarlyDigit::Open;
 }
 
+bool says_secret(std::string_view gap) {
+  return std::any_of(kSecretWords.begin(), kSecretWords.end(),
+                     [&](std::string_view word) { return contains_folded(gap, word); });
+}
+
 // What stands between the vendor's name and the value must look like the rest of an assignment.
 bool is_assigning(std::string_view gap) {
   const bool has_operator = gap.find_first_of("=:>,(") != std::string_view::npos;
   if (gap.find_first_of(";{}") != std::string_view::npos) return false;
   if (has_operator) return true;
-  const auto said = [&](std::string_view word) { return contains_folded(gap, word); };
   return std::all_of(gap.begin(), gap.end(), [](char c) { return c == ' ' || c == '"'; }) ||
-         std::any_of(kSecretWords.begin(), kSecretWords.end(), said);
+         says_secret(gap);
 }
 
 // The beginning of the line, or of the one before where an XML element or a YAML value breaks.
@@ -56,17 +61,26 @@ std::size_t context_begin(std::string_view text, std::size_t p) {
              : static_cast<std::size_t>(static_cast<const char*>(line) - text.data()) + 1;
 }
 
-bool value_fits(const NamedFamily& family, std::string_view value) {
-  if (value.size() < family.min || value.size() > family.max) return false;
+// Letters and digits alone, long: behind a name that says "key" that is one, however it looks.
+bool is_long_code(std::string_view value) {
+  const Makeup m = makeup(value);
+  return value.size() >= kCodeMin && m.signs == 0 && m.digits > 0 && m.digits < value.size() &&
+         entropy(value) >= 3.0F;
+}
+
+// The score of a value behind a vendor's name; 0: it is none.
+float score_of(const NamedFamily& family, std::string_view value, std::string_view gap) {
+  if (value.size() < family.min || value.size() > family.max) return 0;
   if (!std::all_of(value.begin(), value.end(),
                    [&](char c) { return in_class(c, family.letter); })) {
-    return false;
+    return 0;
   }
-  if (likeness(value) == Likeness::Placeholder) return false;
-  if (family.exact) return entropy(value) >= 3.0F;
+  if (likeness(value) == Likeness::Placeholder) return 0;
+  if (family.exact) return entropy(value) >= 3.0F ? family.score : 0;
   const Makeup m = makeup(value);
   const bool number = m.digits == value.size() && value.size() >= 16 && entropy(value) > 2.0F;
-  return number || is_uuid(value) || looks_random(value);
+  if (number || is_uuid(value) || looks_random(value)) return family.score;
+  return says_secret(gap) && is_long_code(value) ? kSampleScore : 0;
 }
 
 // Where a word begins among 64 bytes, as word_boundary() has it: one bit each.
@@ -143,6 +157,7 @@ std::optional<Hit> VendorNames::match(Probe& probe, std::size_t p) const {
   if (p == 0) return std::nullopt;
   const char before = text[p - 1];
   if (std::string_view(" \t\n\"'`=:>(").find(before) == std::string_view::npos) return std::nullopt;
+  if (before == ':' && text[p] == '/') return std::nullopt;  // of a URL
   const EarlyDigit digit = early_digit(text, p);
   if (digit == EarlyDigit::No) return std::nullopt;
   const std::size_t from = context_begin(text, p);
@@ -161,7 +176,8 @@ std::optional<Hit> VendorNames::match(Probe& probe, std::size_t p) const {
       if (family.word.size() <= kShortWord && !context.word_begins(end)) continue;
       if (family.exact && end != context.size()) continue;
       const std::size_t after = context.source(end - 1) + 1;
-      if (context.size() - end > kGapMax || !is_assigning(text.substr(after, p - after))) continue;
+      const std::string_view gap = text.substr(after, p - after);
+      if (context.size() - end > kGapMax || !is_assigning(gap)) continue;
       if (digit == EarlyDigit::Open) {
         probe.at(text.size());
         return std::nullopt;
@@ -176,9 +192,9 @@ std::optional<Hit> VendorNames::match(Probe& probe, std::size_t p) const {
         }
         if (value.empty()) return std::nullopt;
       }
-      if (!value_fits(family, value)) continue;
-      if (!best || family.score > best->score) {
-        best = Hit{row.kind, p, p + value.size(), family.score};
+      const float score = score_of(family, value, gap);
+      if (score > 0 && (!best || score > best->score)) {
+        best = Hit{row.kind, p, p + value.size(), score};
       }
     }
   }
