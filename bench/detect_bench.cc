@@ -3,18 +3,23 @@
 // neither a memo nor the branch predictor learns them by heart.
 //
 // Prose holds a name, an address or a number every few sentences. DenseJson is numbers nearly
-// throughout: what digit scanners fear. The second argument of the PII benchmarks says whether
-// PERSON and LOCATION are looked for too; findings under 0.5 are not (the policies' threshold).
+// throughout: what digit scanners fear. Source is names and operators, what is looked at for
+// secrets; Base64 a file sent as text, one stretch that any token could begin in. The second
+// argument of the PII benchmarks says whether PERSON and LOCATION are looked for too; findings
+// under 0.5 are not (the policies' threshold).
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "core/detect/entity.h"
+#include "core/detect/injection.h"
 #include "core/detect/keyword.h"
 #include "core/detect/lane.h"
+#include "core/detect/secrets.h"
 
 namespace capsem::detect {
 namespace {
@@ -75,9 +80,60 @@ std::string dense_json(std::size_t size) {
   return text;
 }
 
+std::string source_code(std::size_t size) {
+  static const std::vector<std::string> names = {
+      "request_size",   "kHeaderMax",    "parse_header",  "self.session",
+      "ConnectionPool", "token_type",    "api_key_name",  "next_page",
+      "std::size_t",    "user_password", "buffer.begin",  "i",
+      "count",          "make_request",  "config[\"x\"]", "response.headers"};
+  std::mt19937 random(7);
+  const auto name = [&]() -> const std::string& { return names[(random() >> 4) % names.size()]; };
+  std::string text;
+  while (text.size() < size) {
+    text += std::string(2 * (1 + random() % 3), ' ');
+    switch (random() % 4) {
+      case 0:
+        text += "if (" + name() + " != " + name() + ") return " + name() + "(" + name() + ");\n";
+        break;
+      case 1:
+        text += "const auto " + name() + " = " + name() + "->get(" + number(random, 2) + ");\n";
+        break;
+      case 2:
+        text += "// The " + name() + " of what was read, see " + name() + ".\n";
+        break;
+      default:
+        text += name() + ": " + name() + " = \"" + name() + "-" + number(random, 1) + "\",\n";
+    }
+  }
+  text.resize(size);
+  return text;
+}
+
+std::string base64(std::size_t size) {
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::mt19937 random(11);
+  std::string text;
+  while (text.size() < size) {
+    text += text.size() % 77 == 76 ? '\n' : kDigits[(random() >> 8) % 64];
+  }
+  return text;
+}
+
+enum Corpus : std::int64_t { kProse, kDenseJson, kSource, kBase64 };
+
 // Text the size of what a chat client sends.
-std::string corpus(int kind, std::size_t size) {
-  return kind == 0 ? prose(size) : dense_json(size);
+std::string corpus(std::int64_t kind, std::size_t size) {
+  switch (kind) {
+    case kDenseJson:
+      return dense_json(size);
+    case kSource:
+      return source_code(size);
+    case kBase64:
+      return base64(size);
+    default:
+      return prose(size);
+  }
 }
 
 Catalog pii_catalog(bool names, bool keywords, float score_min = 0.5F) {
@@ -95,6 +151,19 @@ Catalog pii_catalog(bool names, bool keywords, float score_min = 0.5F) {
     const std::vector<Keyword> words = {{"capsem_block", catalog.add_rule("capsem_block")}};
     catalog.add(make_keyword_detector(words));
   }
+  return catalog;
+}
+
+enum Signs : std::int64_t { kSecrets, kInjection };
+
+// The detector of secrets or of prompt injection, all kinds, as the policies ask for them.
+Catalog kinds_catalog(std::int64_t signs) {
+  Catalog catalog;
+  KindOptions options{.rules = {}, .score_min = 0.5F};
+  for (const Kind& kind : signs == kSecrets ? secret_kinds() : injection_kinds()) {
+    options.rules.push_back(catalog.add_rule(std::string(kind.name)));
+  }
+  catalog.add(signs == kSecrets ? make_secret_detector(options) : make_injection_detector(options));
   return catalog;
 }
 
@@ -117,15 +186,15 @@ void scan_block(benchmark::State& state, const Catalog& catalog, const std::stri
 // Args: corpus (0 prose, 1 dense JSON), names, bytes.
 void BM_PiiBlock(benchmark::State& state) {
   scan_block(state, pii_catalog(state.range(1) != 0, false),
-             corpus(static_cast<int>(state.range(0)), static_cast<std::size_t>(state.range(2))));
+             corpus(state.range(0), static_cast<std::size_t>(state.range(2))));
 }
-BENCHMARK(BM_PiiBlock)->ArgsProduct({{0, 1}, {0, 1}, {1024, 1 << 14, 1 << 20}});
+BENCHMARK(BM_PiiBlock)->ArgsProduct({{kProse, kDenseJson}, {0, 1}, {1024, 1 << 14, 1 << 20}});
 
 // Every score wanted: context is worked out for every candidate, and phone numbers are asked for.
 void BM_PiiBlockAnyScore(benchmark::State& state) {
-  scan_block(state, pii_catalog(true, false, 0), corpus(static_cast<int>(state.range(0)), 1 << 16));
+  scan_block(state, pii_catalog(true, false, 0), corpus(state.range(0), 1 << 16));
 }
-BENCHMARK(BM_PiiBlockAnyScore)->Arg(0)->Arg(1);
+BENCHMARK(BM_PiiBlockAnyScore)->Arg(kProse)->Arg(kDenseJson);
 
 // Both policies' detectors over one chat prompt of 1.2 KB: the time per request.
 void BM_ChatPrompt(benchmark::State& state) {
@@ -133,24 +202,46 @@ void BM_ChatPrompt(benchmark::State& state) {
 }
 BENCHMARK(BM_ChatPrompt);
 
-// Args: corpus, bytes per piece. As an answer streams: a lane fed in pieces.
-void BM_StreamPieces(benchmark::State& state) {
-  const Catalog catalog = pii_catalog(true, true);
+// `text` as an answer streams: a lane fed in pieces.
+void scan_stream(benchmark::State& state, const Catalog& catalog, const std::string& text,
+                 std::size_t piece) {
   CatalogScratch scratch(catalog);
-  const std::string text = corpus(static_cast<int>(state.range(0)), 1 << 14);
-  const auto piece = static_cast<std::size_t>(state.range(1));
   std::vector<Finding> found;
+  std::size_t held = 0;
   for (auto _ : state) {
     found.clear();
-    Lane lane(catalog, 3);
+    Lane lane(catalog, (DetectorMask{1} << catalog.size()) - 1);
     for (std::size_t at = 0; at < text.size(); at += piece) {
       benchmark::DoNotOptimize(lane.feed(std::string_view(text).substr(at, piece), scratch, found));
     }
+    held = std::max(held, lane.heap_bytes());
     benchmark::DoNotOptimize(lane.finish(scratch, found));
   }
+  state.counters["stream_bytes"] = static_cast<double>(sizeof(Lane) + held);
   count_bytes(state, text);
 }
-BENCHMARK(BM_StreamPieces)->ArgsProduct({{0, 1}, {4, 16, 64, 1024}});
+
+// Args: corpus, bytes per piece.
+void BM_StreamPieces(benchmark::State& state) {
+  scan_stream(state, pii_catalog(true, true), corpus(state.range(0), 1 << 14),
+              static_cast<std::size_t>(state.range(1)));
+}
+BENCHMARK(BM_StreamPieces)->ArgsProduct({{kProse, kDenseJson}, {4, 16, 64, 1024}});
+
+// Args: secrets or injection, corpus.
+void BM_KindsBlock(benchmark::State& state) {
+  scan_block(state, kinds_catalog(state.range(0)), corpus(state.range(1), 1 << 18));
+}
+BENCHMARK(BM_KindsBlock)
+    ->ArgsProduct({{kSecrets, kInjection}, {kProse, kDenseJson, kSource, kBase64}});
+
+// Args: secrets or injection, corpus, bytes per piece.
+void BM_KindsStream(benchmark::State& state) {
+  scan_stream(state, kinds_catalog(state.range(0)), corpus(state.range(1), 1 << 14),
+              static_cast<std::size_t>(state.range(2)));
+}
+BENCHMARK(BM_KindsStream)
+    ->ArgsProduct({{kSecrets, kInjection}, {kProse, kDenseJson, kSource, kBase64}, {64, 1024}});
 
 // Arg: keywords. A flat line means that they are matched in one pass.
 void BM_Keywords(benchmark::State& state) {

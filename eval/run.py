@@ -18,7 +18,7 @@ PARTS = {"sentences": "generated sentences with labelled personal data",
          "pii": "PII recognizers, one entity at a time",
          "secrets": "secrets, by family",
          "injection": "prompt injection, by kind of text"}
-MODULES = {"pii": "pii_cases"}
+MODULES = {"pii": "pii_cases", "secrets": "secret_cases", "injection": "injection_cases"}
 
 
 def main():

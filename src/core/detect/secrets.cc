@@ -37,7 +37,8 @@ const Recognizers& recognizers() {
   return kAll;
 }
 
-// Looks at the places of one text without NUL.
+// Looks at the places of one text without NUL. What begins behind an open place is found when that
+// place is decided: nothing behind it is looked at.
 class PlaceVisitor {
  public:
   PlaceVisitor(std::string_view s, std::size_t from, bool complete, Hits& hits)
@@ -45,6 +46,7 @@ class PlaceVisitor {
 
   // A token may begin at p.
   void token(std::size_t p) {
+    if (p >= hits_.open) return;
     if (p >= from_) {
       look(p);
       if (probe_.text()[p] == '-') settle(p, match_pem(probe_, p));
@@ -59,6 +61,7 @@ class PlaceVisitor {
   }
 
   void hint(std::size_t p) {
+    if (p >= hits_.open) return;
     probe_.forget();
     const char c = probe_.text()[p];
     if (c == ':') {
@@ -72,8 +75,8 @@ class PlaceVisitor {
 
  private:
   void look(std::size_t p) {
-    settle(p, recognizers().tokens.match(forgetful(), p));
-    settle(p, recognizers().vendors.match(forgetful(), p));
+    settle(p, recognizers_.tokens.match(forgetful(), p));
+    if (p < hits_.open) settle(p, recognizers_.vendors.match(forgetful(), p));
   }
   Probe& forgetful() {
     probe_.forget();
@@ -85,6 +88,7 @@ class PlaceVisitor {
   }
 
   Probe probe_;
+  const Recognizers& recognizers_ = recognizers();
   const std::size_t from_;
   Hits& hits_;
 };

@@ -14,7 +14,8 @@ constexpr std::size_t kNameMax = 48;    // bytes of a name on either side of its
 constexpr std::size_t kSecretMin = 10;  // shortest secret without a shape
 constexpr std::size_t kPasswordMin = 5;
 constexpr std::size_t kHeaderMin = 8;
-constexpr std::size_t kCurlReach = 128;  // from "curl" to its -u
+constexpr std::size_t kCurlReach = 128;    // from "curl" to its -u
+constexpr std::size_t kServerReach = 112;  // from a connection string's "Server=" to its password
 
 bool is_name_byte(char c) {
   return is_word_byte(c) || c == '-' || c == '.';
@@ -49,8 +50,10 @@ bool is_words(std::string_view value) {
   return m.digits == 0 || (m.upper == 0 && m.digits <= 2 && is_digit(value.back()));
 }
 
-bool secret_like(std::string_view value) {
-  return value.size() >= kSecretMin && looks_random(value) && !is_uuid(value) && !is_words(value) &&
+// A UUID is a secret only where the name says key or secret: others are mere ids.
+bool secret_like(std::string_view name, std::string_view value) {
+  if (is_uuid(value)) return contains_folded(name, "key") || contains_folded(name, "secret");
+  return value.size() >= kSecretMin && looks_random(value) && !is_words(value) &&
          likeness(value) == Likeness::Secret;
 }
 
@@ -81,11 +84,11 @@ std::optional<Hit> match_assigned(Probe& probe, const Assignment& a, NameKind ki
   }
   if (kind == NameKind::Secret) {
     if (a.spoken && a.quote == 0 && !looks_random(value)) return std::nullopt;
-    return secret_like(value) ? std::optional(hit) : std::nullopt;
+    return secret_like(a.name, value) ? std::optional(hit) : std::nullopt;
   }
   if (!password_like(a, value)) return std::nullopt;
   hit.kind = kinds.password;
-  const std::size_t from = a.value > kNameReach ? a.value - kNameReach : 0;
+  const std::size_t from = a.value > kServerReach ? a.value - kServerReach : 0;
   const std::string_view before = probe.slice(from, a.value);
   const bool connects =
       a.quote == 0 &&
@@ -96,20 +99,20 @@ std::optional<Hit> match_assigned(Probe& probe, const Assignment& a, NameKind ki
 }
 
 // The credentials of an Authorization header.
-std::optional<Hit> match_authorization(Probe& probe, const Assignment& a) {
-  std::size_t end = a.value;
-  while (end < a.value + kTokenBytesMax && (is_token_byte(probe.at(end)) || probe.at(end) == '@')) {
+std::optional<Hit> match_authorization(Probe& probe, std::size_t begin, bool basic) {
+  std::size_t end = begin;
+  while (end < begin + kTokenBytesMax && (is_token_byte(probe.at(end)) || probe.at(end) == '@')) {
     ++end;
   }
-  const std::string_view value = probe.slice(a.value, std::min(end, probe.text().size()));
+  const std::string_view value = probe.slice(begin, std::min(end, probe.text().size()));
   if (value.size() < kHeaderMin || likeness(value) == Likeness::Placeholder ||
       probe.at(end) == '(' || probe.at(end) == '{') {
     return std::nullopt;
   }
   const StructuralKinds& kinds = structural_kinds();
-  Hit hit{kinds.authorization, a.value, end, 0.7F};
-  if (end == a.value + kTokenBytesMax) hit.tail = Tail::Token;
-  if (a.basic) {
+  Hit hit{kinds.authorization, begin, end, 0.7F};
+  if (end == begin + kTokenBytesMax) hit.tail = Tail::Token;
+  if (basic) {
     if (!is_basic_credentials(value)) return std::nullopt;
     hit.kind = kinds.basic_auth;
     hit.score = 0.85F;
@@ -147,6 +150,31 @@ void look_at_curl(Probe& probe, std::size_t option_end, Hits& hits) {
   hits.settle(probe, begin, hit);
 }
 
+bool begins_folded(std::string_view text, std::string_view word) {
+  return text.size() >= word.size() && std::equal(word.begin(), word.end(), text.begin(),
+                                                  [](char w, char t) { return fold(t) == w; });
+}
+
+// What follows a name with "Authorization" in it, or "Bearer" by itself.
+void look_behind_authorization(Probe& probe, std::size_t hint, std::size_t begin, std::size_t end,
+                               Hits& hits) {
+  const std::string_view name = probe.slice(begin, std::min(end, probe.text().size()));
+  std::size_t value = 0;
+  bool basic = false;
+  if (name.size() == std::string_view("bearer").size()) {
+    if (probe.at(end) != ' ') return;
+    value = end + 1;
+  } else if (const auto read = read_assignment(probe, begin, end)) {
+    value = read->value;
+    basic = read->basic;
+  } else {
+    return;
+  }
+  if (value > probe.text().size() || value - hint > kNameReach) return;
+  const auto hit = match_authorization(probe, value, basic);
+  hits.settle(probe, value, hit);
+}
+
 }  // namespace
 
 void look_behind_word(Probe& probe, std::size_t hint, Hits& hits) {
@@ -162,19 +190,9 @@ void look_behind_word(Probe& probe, std::size_t hint, Hits& hits) {
   }
   const std::size_t begin = name_begin(text, hint), end = name_end(probe, hint);
   const std::string_view name = probe.slice(begin, std::min(end, text.size()));
-  if (contains_folded(name, "authorization") || contains_folded(name, "bearer")) {
-    Assignment a{.name = name, .value = end, .scheme = true};
-    if (fold(name.back()) == 'r' && name.size() == 6) {  // "Bearer" by itself
-      if (probe.at(end) != ' ') return;
-      a.value = end + 1;
-    } else if (const auto read = read_assignment(probe, begin, end)) {
-      a = *read;
-    } else {
-      return;
-    }
-    if (a.value > text.size() || a.value - hint > kNameReach) return;
-    const auto hit = match_authorization(probe, a);
-    hits.settle(probe, a.value, hit);
+  const std::string_view word = name.substr(std::min(hint - begin, name.size()));
+  if (begins_folded(word, "authorization") || begins_folded(word, "bearer")) {
+    look_behind_authorization(probe, hint, begin, end, hits);
     return;
   }
   const NameKind kind = kind_of_name(name);
@@ -182,7 +200,7 @@ void look_behind_word(Probe& probe, std::size_t hint, Hits& hits) {
   const auto a = read_assignment(probe, begin, end);
   if (!a || a->value >= text.size() || a->value - hint > kNameReach) return;
   if (a->basic) {
-    const auto hit = match_authorization(probe, *a);
+    const auto hit = match_authorization(probe, a->value, true);
     hits.settle(probe, a->value, hit);
     return;
   }

@@ -17,7 +17,7 @@ namespace capsem::detect::secrets {
 // Longest value that an assignment claims; a longer token goes on as Tail::Token.
 inline constexpr std::size_t kValueBytesMax = 120;
 // From a name's word to its value: the rest of the name, operator, quotes, blanks.
-inline constexpr std::size_t kNameReach = 112;
+inline constexpr std::size_t kNameReach = 72;
 
 // Looks at the word at `hint` ("password", "token", "Authorization", "-u"): whether a value follows
 // it, and what that is.
@@ -35,7 +35,13 @@ class VendorNames {
     const NamedFamily* family;
     std::size_t kind;
   };
+  bool names_vendor(std::string_view text, std::size_t from, std::size_t to) const;
+  bool vendor_at(std::string_view text, std::size_t i, std::size_t to) const;
+
   std::array<std::vector<Row>, 128> by_first_;
+  // Two and three letters that a vendor's name begins with, five bits each.
+  std::array<std::uint64_t, (1U << 10U) / 64> pairs_{};
+  std::array<std::uint64_t, (1U << 15U) / 64> beginnings_{};
 };
 
 // An assignment as it stands in the text.

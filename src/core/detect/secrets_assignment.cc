@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kBlanksMax = 32;
 constexpr std::size_t kTypeMax = 24;
+constexpr std::size_t kLoginReach = 96;  // from a .netrc line's "login" to its "password"
 
 bool is_one_of(char c, std::string_view set) {
   return c != '\0' && set.find(c) != std::string_view::npos;
@@ -65,15 +66,27 @@ std::size_t skip_scheme(Probe& probe, std::size_t i, Assignment& found) {
   return i;
 }
 
-// Up to two quotes, each perhaps escaped; the last one is the value's.
+// Up to two quotes, each perhaps escaped; the last one is the value's. A password may begin with
+// the sign that is a quote only in shells.
 std::size_t skip_quotes(Probe& probe, std::size_t i, char& quote) {
   for (int n = 0; n < 2; ++n) {
     const std::size_t at = skip(probe, i, "\\", 2);
-    if (!is_one_of(probe.at(at), "\"'`")) break;
+    if (!is_one_of(probe.at(at), n == 0 ? "\"'`" : "\"'")) break;
     quote = probe.at(at);
     i = at + 1;
   }
   return i;
+}
+
+// `--password value`, PowerShell's `-Password value`, .netrc's `login joe password value`.
+bool needs_no_operator(std::string_view text, std::size_t name_begin) {
+  if (name_begin < 2) return false;
+  const std::string_view before = text.substr(name_begin - 2, 2);
+  if (before == "--" || before == " -") return true;
+  const std::size_t from = name_begin - std::min(name_begin, kLoginReach);
+  std::string_view line = text.substr(from, name_begin - from);
+  line.remove_prefix(line.rfind('\n') + 1);
+  return line.starts_with("login ") || line.find(" login ") != std::string_view::npos;
 }
 
 }  // namespace
@@ -105,8 +118,8 @@ std::optional<Assignment> read_assignment(Probe& probe, std::size_t name_begin,
   } else if (probe.at(i) == '(' || (blank && is_one_of(probe.at(i), "\"'"))) {
     i = skip(probe, i, "(", 1);
     if (!is_one_of(probe.at(i), "\"'")) return std::nullopt;
-  } else if (!blank || name_begin < 2 || probe.slice(name_begin - 2, name_begin) != "--") {
-    return std::nullopt;  // only `--password value` needs no operator
+  } else if (!blank || !needs_no_operator(probe.text(), name_begin)) {
+    return std::nullopt;
   }
   i = skip_quotes(probe, i, found.quote);
   i = skip_scheme(probe, i, found);

@@ -52,12 +52,6 @@ constexpr auto kSuffixes = std::to_array<std::string_view>(
      "base64", "env", "prod",    "production", "dev",  "staging", "test",  "live",      "default",
      "new",    "old", "primary", "secondary",  "main", "default", "com",   "tkn"});
 
-constexpr std::size_t kWordsMax = 12;
-struct Words {
-  std::array<std::string_view, kWordsMax> list;
-  std::size_t count = 0;
-};
-
 bool word_boundary(std::string_view name, std::size_t i) {
   if (!is_alnum(name[i])) return true;
   const char before = name[i - 1];
@@ -67,23 +61,17 @@ bool word_boundary(std::string_view name, std::size_t i) {
   return is_upper(name[i]) && is_upper(before) && i + 1 < name.size() && is_lower(name[i + 1]);
 }
 
-Words split(std::string_view name) {
-  Words words;
-  std::size_t begin = 0;
-  for (std::size_t i = 1; i <= name.size(); ++i) {
-    if (i < name.size() && !word_boundary(name, i)) continue;
-    std::string_view word = name.substr(begin, i - begin);
-    while (!word.empty() && !is_alnum(word.front())) word.remove_prefix(1);
-    if (!word.empty()) {
-      if (words.count == kWordsMax) {  // the last ones decide
-        std::shift_left(words.list.begin(), words.list.end(), 1);
-        --words.count;
-      }
-      words.list[words.count++] = word;
-    }
-    begin = i;
+// The last word of `name`, which is cut off with the signs behind it; empty: there is none.
+std::string_view take_last_word(std::string_view& name) {
+  while (!name.empty() && !is_alnum(name.back())) name.remove_suffix(1);
+  std::size_t begin = name.size();
+  while (begin > 0 && is_alnum(name[begin - 1])) {
+    --begin;
+    if (begin > 0 && word_boundary(name, begin)) break;
   }
-  return words;
+  const std::string_view word = name.substr(begin);
+  name.remove_suffix(word.size());
+  return word;
 }
 
 bool folded_equal(std::string_view a, std::string_view lower) {
@@ -91,9 +79,20 @@ bool folded_equal(std::string_view a, std::string_view lower) {
          std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) { return fold(x) == y; });
 }
 
+// Words of one first letter and length are few: a bit for each pair.
 template <std::size_t N>
-bool listed(const std::array<std::string_view, N>& list, std::string_view word) {
-  return std::any_of(list.begin(), list.end(),
+constexpr std::array<std::uint32_t, 32> first_and_size(
+    const std::array<std::string_view, N>& list) {
+  std::array<std::uint32_t, 32> sizes{};
+  for (const std::string_view word : list) sizes[word[0] & 31] |= std::uint32_t{1} << word.size();
+  return sizes;
+}
+
+template <const auto& kList>
+bool listed(std::string_view word) {
+  static constexpr auto kSizes = first_and_size(kList);
+  if (word.size() >= 32 || (kSizes[word[0] & 31] >> word.size() & 1) == 0) return false;
+  return std::any_of(kList.begin(), kList.end(),
                      [&](std::string_view entry) { return folded_equal(word, entry); });
 }
 
@@ -106,7 +105,20 @@ std::string_view without_digits(std::string_view word) {
   return word;
 }
 
+// The last two letters of the endings.
+constexpr std::size_t pair_slot(std::string_view word) {
+  const std::size_t last = word.size() - 1;
+  return static_cast<std::size_t>((word[last - 1] & 31) << 5 | (word[last] & 31));
+}
+constexpr std::array<bool, 1024> make_last_two() {
+  std::array<bool, 1024> pairs{};
+  for (const Ending& ending : kEndings) pairs[pair_slot(ending.text)] = true;
+  return pairs;
+}
+constexpr auto kLastTwo = make_last_two();
+
 NameKind kind_of_ending(std::string_view word) {
+  if (word.size() < 2 || !kLastTwo[pair_slot(word)]) return NameKind::Other;
   for (const Ending& ending : kEndings) {
     if (word.size() < ending.text.size() || (ending.whole_word && word.size() > ending.text.size()))
       continue;
@@ -119,21 +131,28 @@ NameKind kind_of_ending(std::string_view word) {
 }  // namespace
 
 NameKind kind_of_name(std::string_view name) {
-  Words words = split(name);
-  while (words.count > 1 && (all_digits(words.list[words.count - 1]) ||
-                             listed(kSuffixes, words.list[words.count - 1]))) {
-    --words.count;
+  std::string_view rest = name, word = take_last_word(rest);
+  for (std::string_view before = rest; all_digits(word) || listed<kSuffixes>(word);) {
+    const std::string_view next = take_last_word(before);
+    if (next.empty()) break;
+    word = next;
+    rest = before;
   }
-  if (words.count == 0) return NameKind::Other;
-  const std::string_view last = without_digits(words.list[words.count - 1]);
-  for (std::size_t i = 0; i + 1 < words.count; ++i) {
-    if (listed(kHarmless, words.list[i])) return NameKind::Other;
-  }
+  if (word.empty()) return NameKind::Other;
+  const std::string_view last = without_digits(word);
+  NameKind kind = NameKind::Other;
   if (folded_equal(last, "key") || folded_equal(last, "keys")) {
-    const bool secret = words.count > 1 && listed(kSecretKeys, words.list[words.count - 2]);
-    return secret ? NameKind::Secret : NameKind::Other;
+    std::string_view before = rest;
+    const std::string_view of = take_last_word(before);
+    if (!of.empty() && listed<kSecretKeys>(of)) kind = NameKind::Secret;
+  } else {
+    kind = kind_of_ending(last);
   }
-  return kind_of_ending(last);
+  while (kind != NameKind::Other && !rest.empty()) {
+    const std::string_view of = take_last_word(rest);
+    if (!of.empty() && listed<kHarmless>(of)) kind = NameKind::Other;
+  }
+  return kind;
 }
 
 Squeezed::Squeezed(std::string_view text, std::size_t from, std::size_t to) {

@@ -24,7 +24,7 @@ class Squeezed {
   Squeezed(std::string_view text, std::size_t from, std::size_t to);
 
   std::size_t size() const { return size_; }
-  bool word_begins(std::size_t i) const { return i == 0 || i >= size_ || begins_[i]; }
+  bool word_begins(std::size_t i) const { return i >= size_ || begins_[i]; }
   bool stands_at(std::size_t i, std::string_view word) const;
   std::size_t source(std::size_t i) const { return source_[i]; }  // its offset in the text
   char at(std::size_t i) const { return text_[i]; }

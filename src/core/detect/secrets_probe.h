@@ -2,6 +2,7 @@
 // answer that was found without asking is final, whatever follows.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -24,6 +25,16 @@ class Probe {
       if (at(i + k) != word[k]) return false;
     }
     return true;
+  }
+
+  // How many of the bytes from i on, at most `most`, are as `wanted` says. NUL never is.
+  template <class Wanted>
+  std::size_t run(std::size_t i, std::size_t most, Wanted wanted) {
+    const std::size_t there = i < text_.size() ? std::min(most, text_.size() - i) : 0;
+    std::size_t count = 0;
+    while (count < there && wanted(text_[i + count])) ++count;
+    asked_ = asked_ || (count == there && there < most && !complete_);
+    return count;
   }
 
   // Text before a place has always arrived.

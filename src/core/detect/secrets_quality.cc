@@ -65,7 +65,7 @@ constexpr auto kStopWords = std::to_array<std::string_view>(
 static_assert(kStopWords.size() > 60);
 
 constexpr std::size_t kStopWordMax = 16;
-constexpr std::size_t kStepsOfAlphabet = 8;
+constexpr std::size_t kStepsOfAlphabet = 8, kStepsOfSample = 12;
 
 bool is_template(std::string_view v) {
   if (v.empty()) return true;
@@ -109,7 +109,10 @@ Likeness likeness(std::string_view value) {
     if (value.ends_with("EXAMPLE") || value.ends_with("EXAMPLEKEY")) return Likeness::Placeholder;
     if (contains_folded(value, "example")) return Likeness::Sample;
   }
-  return runs.steps >= kStepsOfAlphabet ? Likeness::Sample : Likeness::Secret;
+  // A few letters in order can be chance in a long value.
+  const bool ordered = runs.steps >= kStepsOfAlphabet &&
+                       (runs.steps * 4 >= value.size() || runs.steps >= kStepsOfSample);
+  return ordered ? Likeness::Sample : Likeness::Secret;
 }
 
 bool is_stop_word(std::string_view value) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "core/detect/chars.h"
 
@@ -63,6 +64,10 @@ constexpr std::array<std::uint32_t, 128> make_letter_bits() {
 }
 constexpr auto kLetterBits = make_letter_bits();
 
+constexpr std::uint32_t bit_of(char letter) {
+  return kLetterBits[static_cast<unsigned char>(letter) & 127];
+}
+
 constexpr char kUuid = '#';
 constexpr std::size_t kUuidSize = 36;
 
@@ -77,8 +82,24 @@ std::size_t read_count(std::string_view notation, std::size_t& i) {
 }  // namespace
 
 bool in_class(char c, char letter) {
-  return (kClassBits[static_cast<unsigned char>(c)] &
-          kLetterBits[static_cast<unsigned char>(letter) & 127]) != 0;
+  return (kClassBits[static_cast<unsigned char>(c)] & bit_of(letter)) != 0;
+}
+
+Head read_head(std::string_view text) {
+  Head head;
+  if (text.empty()) return head;
+  if (text.size() >= sizeof head.bytes) {
+    std::memcpy(&head.bytes, text.data(), sizeof head.bytes);
+    head.mask = ~std::uint64_t{0};
+  } else {
+    std::memcpy(&head.bytes, text.data(), text.size());
+    std::memset(&head.mask, 0xff, text.size());
+  }
+  return head;
+}
+
+Head Shape::head() const {
+  return read_head(parts_.front().literal);
 }
 
 Shape::Shape(std::string_view notation) {
@@ -91,6 +112,7 @@ Shape::Shape(std::string_view notation) {
       i = end;
     } else {
       part.letter = notation[i + 1];
+      part.bit = bit_of(part.letter);
       i += 2;
       part.min = part.max = part.letter == kUuid ? kUuidSize : read_count(notation, i);
       if (notation[i] == '-') {
@@ -103,10 +125,13 @@ Shape::Shape(std::string_view notation) {
     }
     parts_.push_back(part);
   }
-  if (!begins_with_literal() && parts_.size() > 1 && parts_[0].min == parts_[0].max &&
-      parts_[1].letter == 0) {
-    hint_offset_ = parts_[0].min;
-    hint_ = parts_[1].literal[0];
+  if (begins_with_literal()) return;
+  for (std::size_t i = 0, offset = 0; i < parts_.size(); offset += parts_[i++].min) {
+    if (parts_[i].letter == 0) {
+      hint_offset_ = offset;
+      hint_ = parts_[i].literal[0];
+    }
+    if (hint_ != 0 || parts_[i].min != parts_[i].max) break;
   }
 }
 
@@ -145,8 +170,9 @@ std::optional<ShapeMatch> Shape::match(Probe& probe, std::size_t p) const {
     } else {
       const std::size_t room = kTokenBytesMax - std::min(kTokenBytesMax, at - p);
       const std::size_t most = part.unbounded ? room : part.max;
-      std::size_t count = 0;
-      while (count < most && in_class(probe.at(at + count), part.letter)) ++count;
+      const std::size_t count = probe.run(at, most, [&](char c) {
+        return (kClassBits[static_cast<unsigned char>(c)] & part.bit) != 0;
+      });
       if (count < part.min) return std::nullopt;
       at += count;
       match.cut = part.unbounded && count == most;

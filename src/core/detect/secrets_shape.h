@@ -34,6 +34,15 @@ struct ShapeMatch {
   bool cut = false;  // the token goes on beyond `end`
 };
 
+// The first bytes of a text or a shape, for many shapes to compare at once.
+struct Head {
+  std::uint64_t bytes = 0;
+  std::uint64_t mask = 0;  // all ones where there is a byte
+
+  bool fits(const Head& other) const { return ((bytes ^ other.bytes) & mask & other.mask) == 0; }
+};
+Head read_head(std::string_view text);
+
 class Shape {
  public:
   // REQUIRES: well-formed notation, which outlives the shape.
@@ -44,6 +53,8 @@ class Shape {
   // Can a token of this shape begin with c?
   bool may_begin(char c) const;
   bool begins_with_literal() const { return parts_.front().letter == 0; }
+  // The first bytes of the literal that the shape begins with; no `mask`: it begins with a class.
+  Head head() const;
   // Cheap and necessary: false if no token of this shape stands at p.
   bool plausible(std::string_view text, std::size_t p) const {
     return p + hint_offset_ >= text.size() || text[p + hint_offset_] == hint_ || hint_ == 0;
@@ -52,7 +63,8 @@ class Shape {
 
  private:
   struct Part {
-    char letter = 0;  // 0: a literal
+    char letter = 0;        // 0: a literal
+    std::uint32_t bit = 0;  // of the class
     std::string_view literal;
     std::size_t min = 0, max = 0;  // max: kTokenBytesMax if unbounded
     bool unbounded = false;

@@ -25,9 +25,9 @@ namespace capsem::detect::secrets {
 
 inline constexpr std::size_t kTokenMin = 16;  // shortest token that is found by its own shape
 
-// Letters, digits and "_$%+-./:=~": what a token's first kTokenMin bytes may be.
+// Letters, digits and "!_$%+-./:=~": what a token's first kTokenMin bytes may be.
 constexpr bool is_token_byte(char c) {
-  return is_alnum(c) || std::string_view("_$%+-./:=~").find(c) != std::string_view::npos;
+  return is_alnum(c) || std::string_view("!_$%+-./:=~").find(c) != std::string_view::npos;
 }
 constexpr bool is_word_byte(char c) {
   return is_alnum(c) || c == '_';
@@ -58,7 +58,7 @@ constexpr NibbleTables make_class_tables() {
   for (const char c : std::string_view("abcdefghijklmnoABCDEFGHIJKLMNO")) t.mark(c, 2);
   for (const char c : std::string_view("pqrstuvwxyzPQRSTUVWXYZ")) t.mark(c, 4);
   t.mark('_', 8);
-  for (const char c : std::string_view("$%+-./")) t.mark(c, 16);
+  for (const char c : std::string_view("!$%+-./")) t.mark(c, 16);
   for (const char c : std::string_view(":=")) t.mark(c, c == ':' ? 32 : 64);
   t.mark('~', 128);
   return t;

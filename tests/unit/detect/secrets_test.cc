@@ -61,6 +61,14 @@ std::vector<Case> cases() {
       {"Authorization: Basic ", "am9objpoMHBrMW5zMjE=", "\n", "basic-auth"},
       {"curl -u joe:", "h0pk1ns21", " https://x", "curl-credentials"},
       {"client_secret=", random_of(kAlnum, 32, 10), "\n", "generic-secret"},
+      {"", random_of(kHexDigits, 32, 14) + ("-us" + std::string("14")), "", "mailchimp-key"},
+      {"session ", "00D" + ("A1b2C3d4E5f6!" + random_of(kAlnum, 96, 15)), "", "salesforce-token"},
+      {"id ", "pat-na1-" + std::string("4f0c9a12-77be-4d15-9c3e-0a1b8d6e5f42"), ",", "hubspot-key"},
+      {"shodan_api_key=", "klmnopqrstuvwxyzabcdefgh" + std::string("12345678"), "\n", "shodan-key"},
+      {"machine x.org login joe password ", "h0pk1ns21", "\n", "password"},
+      {"Connect -User joe -Password ", "VMw4re1!", "\n", "password"},
+      {"PASS = '", "`12QWERasdf", "'", "password"},
+      {"-H \"X-Octopus-ApiKey: ", "3a16750d-d363-41a4-8ebd-035408f7730f", "\"", "generic-secret"},
   };
 }
 
@@ -115,7 +123,11 @@ TEST(Secrets, PlaceholdersAreNone) {
         std::string("password = \"${DB_PASSWORD}\""), std::string("api_key: <your-api-key>"),
         std::string("postgres://app:$PASS@db/x"), std::string("curl -u user:password http://x"),
         std::string("token = get_token(request1)"), std::string("\"password\": \"string\""),
-        std::string("primary_key = \"a8f3Kq91LmZx77Pq\""), std::string("The quick brown fox.")}) {
+        std::string("primary_key = \"a8f3Kq91LmZx77Pq\""), std::string("The quick brown fox."),
+        // A JWT says how it is signed; a vendor's link is no key, nor is an id one.
+        std::string("eyJ0eXAiOiAiVENWMiJ9") + ".RkNWLXdXS3M1RVBfencxM4A0WmJzdVlC.OGY1OWRkNGM",
+        std::string("back to Facebook http://t.co/vxBO9uhr4s"),
+        std::string("request_token: 3a16750d-d363-41a4-8ebd-035408f7730f")}) {
     EXPECT_EQ(show(catalog, block_scan(catalog, text)), "") << text;
   }
 }
