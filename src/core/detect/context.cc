@@ -8,62 +8,181 @@
 namespace capsem::detect {
 namespace {
 
+using enum EntityType;
+
 constexpr std::size_t kWindowBytes = 200;  // how far back the window may reach; < kLookBehind
 constexpr unsigned kWindowWords = 5;
 constexpr std::size_t kWordMax = 40;  // longer words are identifiers and blobs, not context
 
+// Where in a word of the text a listed one counts. Whole: no letter beside it, but for "number",
+// "no" or "id" after it.
+enum class Where : std::uint8_t { Anywhere, Start, Whole };
+
 struct Listed {
   std::string_view word;
-  EntityType type;
-  bool at_start = false;  // only at a word's beginning
+  TypeMask types;
+  Where where = Where::Anywhere;
 };
 
 constexpr auto kListed = std::to_array<Listed>({
-    {"account", EntityType::UsBankNumber},
-    {"acct", EntityType::UsBankNumber},
-    {"amex", EntityType::CreditCard},
-    {"bank", EntityType::UsBankNumber},
-    {"bank", EntityType::IbanCode},
-    {"birthday", EntityType::DateTime},
-    {"bitcoin", EntityType::Crypto},
-    {"btc", EntityType::Crypto},
-    {"call", EntityType::PhoneNumber},
-    {"card", EntityType::CreditCard},
-    {"cdl", EntityType::UsDriverLicense, true},
-    {"cell", EntityType::PhoneNumber},
-    {"check", EntityType::UsBankNumber},
-    {"credit", EntityType::CreditCard},
-    {"crypto", EntityType::Crypto},
-    {"date", EntityType::DateTime},
-    {"debit", EntityType::UsBankNumber},
-    {"diners", EntityType::CreditCard},
-    {"discover", EntityType::CreditCard},
-    {"document", EntityType::UsPassport},
-    {"driver", EntityType::UsDriverLicense},
-    {"driving", EntityType::UsDriverLicense},
-    {"email", EntityType::EmailAddress},
-    {"iban", EntityType::IbanCode},
-    {"identification", EntityType::UsDriverLicense},
-    {"ip", EntityType::IpAddress, true},
-    {"jcb", EntityType::CreditCard},
-    {"lic", EntityType::UsDriverLicense, true},
-    {"maestro", EntityType::CreditCard},
-    {"mobile", EntityType::PhoneNumber},
-    {"number", EntityType::PhoneNumber},
-    {"passport", EntityType::UsPassport},
-    {"permit", EntityType::UsDriverLicense},
-    {"phone", EntityType::PhoneNumber},
-    {"save", EntityType::UsBankNumber},
-    {"security", EntityType::UsSsn},
-    {"social", EntityType::UsSsn},
-    {"ssid", EntityType::UsSsn},
-    {"ssn", EntityType::UsSsn},
-    {"states", EntityType::UsPassport},
-    {"transaction", EntityType::IbanCode},
-    {"travel", EntityType::UsPassport},
-    {"united", EntityType::UsPassport},
-    {"visa", EntityType::CreditCard},
-    {"wallet", EntityType::Crypto},
+    {"aadhaar", TypeMask{InAadhaar}},
+    {"aba", TypeMask{AbaRoutingNumber}, Where::Whole},
+    {"abn", TypeMask{AuAbn}, Where::Whole},
+    {"account", TypeMask{UsBankNumber}},
+    {"acct", TypeMask{UsBankNumber}},
+    {"acn", TypeMask{AuAcn}, Where::Whole},
+    {"acra", TypeMask{SgUen}, Where::Whole},
+    {"address", TypeMask{UkPostcode}},
+    {"amex", TypeMask{CreditCard}},
+    {"arztnummer", TypeMask{DeLanr}},
+    {"ausweis", TypeMask{DeIdCard}},
+    {"bank", TypeMask::of(IbanCode, UsBankNumber)},
+    {"beneficiary", TypeMask{UsMbi}},
+    {"betriebsst", TypeMask{DeBsnr}},
+    {"bir", TypeMask{PhTin}, Where::Whole},
+    {"birthday", TypeMask{DateTime}},
+    {"bitcoin", TypeMask{Crypto}},
+    {"brn", TypeMask{KrBrn}, Where::Whole},
+    {"bsnr", TypeMask{DeBsnr}, Where::Whole},
+    {"btc", TypeMask{Crypto}},
+    {"call", TypeMask{PhoneNumber}},
+    {"card", TypeMask{CreditCard}},
+    {"carta", TypeMask{ItIdentityCard}, Where::Whole},
+    {"cdl", TypeMask{UsDriverLicense}, Where::Start},
+    {"cell", TypeMask::of(PhoneNumber, PhMobileNumber)},
+    {"cep", TypeMask{TrPhoneNumber}, Where::Whole},
+    {"certificate", TypeMask{MedicalLicense}},
+    {"check", TypeMask{UsBankNumber}},
+    {"cms", TypeMask{UsMbi}, Where::Whole},
+    {"codice", TypeMask{ItFiscalCode}},
+    {"cp", TypeMask{PhMobileNumber}, Where::Whole},
+    {"credit", TypeMask{CreditCard}},
+    {"crypto", TypeMask{Crypto}},
+    {"date", TypeMask{DateTime}},
+    {"dea", TypeMask{MedicalLicense}, Where::Whole},
+    {"debit", TypeMask{UsBankNumber}},
+    {"delivery", TypeMask{UkPostcode}},
+    {"diners", TypeMask{CreditCard}},
+    {"discover", TypeMask{CreditCard}},
+    {"dni", TypeMask{EsNif}, Where::Whole},
+    {"document", TypeMask{UsPassport}},
+    {"driver", TypeMask::of(UsDriverLicense, KrDriverLicense)},
+    {"driving", TypeMask::of(UsDriverLicense, UkDrivingLicence)},
+    {"dvla", TypeMask::of(UkDrivingLicence, UkVehicleRegistration)},
+    {"email", TypeMask{EmailAddress}},
+    {"epic", TypeMask{InVoter}, Where::Whole},
+    {"ethernet", TypeMask{MacAddress}},
+    {"fin", TypeMask{SgNricFin}, Where::Whole},
+    {"fiscale", TypeMask{ItFiscalCode}},
+    {"frn", TypeMask{KrFrn}, Where::Whole},
+    {"fuehrerschein", TypeMask{DeFuehrerschein}},
+    {"f\xC3\xBC"
+     "hrerschein",
+     TypeMask{DeFuehrerschein}},
+    {"gsm", TypeMask{TrPhoneNumber}, Where::Whole},
+    {"gst", TypeMask{InGstin}, Where::Start},
+    {"handelsregister", TypeMask{DeHandelsregister}},
+    {"henkil", TypeMask{FiPersonalIdentityCode}, Where::Start},
+    {"hetu", TypeMask{FiPersonalIdentityCode}, Where::Whole},
+    {"hicn", TypeMask{UsMbi}},
+    {"hmpo", TypeMask{UkPassport}},
+    {"iban", TypeMask{IbanCode}},
+    {"identification", TypeMask{UsDriverLicense}},
+    {"idnr", TypeMask{DeTaxId}, Where::Whole},
+    {"individual", TypeMask{UsItin}},
+    {"ip", TypeMask{IpAddress}, Where::Start},
+    {"itin", TypeMask{UsItin}},
+    {"jcb", TypeMask{CreditCard}},
+    {"kennzeichen", TypeMask{DeKfz}},
+    {"kfz", TypeMask{DeKfz}, Where::Start},
+    {"kimlik", TypeMask{TrNationalId}},
+    {"krankenkasse", TypeMask{DeHealthInsurance}},
+    {"krankenversicher", TypeMask{DeHealthInsurance}},
+    {"lanr", TypeMask{DeLanr}, Where::Whole},
+    {"lic", TypeMask{UsDriverLicense}, Where::Start},
+    {"licence", TypeMask{UkDrivingLicence}},
+    {"link", TypeMask{Url}},
+    {"mac", TypeMask{MacAddress}, Where::Whole},
+    {"maestro", TypeMask{CreditCard}},
+    {"mastercard", TypeMask{CreditCard}},
+    {"mbi", TypeMask{UsMbi}, Where::Whole},
+    {"medicaid", TypeMask{UsMbi}},
+    {"medical", TypeMask{MedicalLicense}},
+    {"medicare", TypeMask::of(UsMbi, AuMedicare)},
+    {"mobile", TypeMask::of(PhoneNumber, PhMobileNumber)},
+    {"nas", TypeMask{CaSin}, Where::Whole},
+    {"nhs", TypeMask{UkNhs}},
+    {"nie", TypeMask{EsNie}, Where::Whole},
+    {"nif", TypeMask{EsNif}, Where::Whole},
+    {"nin", TypeMask{NgNin}, Where::Whole},
+    {"nino", TypeMask{UkNino}, Where::Whole},
+    {"npi", TypeMask{UsNpi}, Where::Whole},
+    {"nric", TypeMask{SgNricFin}},
+    {"number", TypeMask{PhoneNumber}},
+    {"organisationsnummer", TypeMask{SeOrganisationsnummer}},
+    {"orgnr", TypeMask{SeOrganisationsnummer}},
+    {"pan", TypeMask{InPan}, Where::Whole},
+    {"partita", TypeMask{ItVatCode}},
+    {"pasaporte", TypeMask{EsPassport}},
+    {"passaporto", TypeMask{ItPassport}},
+    {"passport", TypeMask::of(UsPassport, UkPassport, InPassport, EsPassport, ItPassport,
+                              DePassport, KrPassport)},
+    {"patente", TypeMask{ItDriverLicense}},
+    {"payer", TypeMask{UsItin}},
+    {"permit", TypeMask{UsDriverLicense}},
+    {"personnummer", TypeMask{SePersonnummer}},
+    {"pesel", TypeMask{PlPesel}},
+    {"phone", TypeMask::of(PhoneNumber, TrPhoneNumber, PhMobileNumber)},
+    {"piva", TypeMask{ItVatCode}},
+    {"plaka", TypeMask{TrLicensePlate}},
+    {"plate", TypeMask::of(UkVehicleRegistration, InVehicleRegistration, TrLicensePlate,
+                           NgVehicleRegistration)},
+    {"plz", TypeMask{DePlz}, Where::Whole},
+    {"postcode", TypeMask::of(UkPostcode, DePlz)},
+    {"postleitzahl", TypeMask{DePlz}},
+    {"provider", TypeMask{UsNpi}},
+    {"reg", TypeMask{UkVehicleRegistration}, Where::Whole},
+    {"registergericht", TypeMask{DeHandelsregister}},
+    {"registration", TypeMask::of(UkVehicleRegistration, InVehicleRegistration, TrLicensePlate,
+                                  NgVehicleRegistration)},
+    {"reisepass", TypeMask{DePassport}},
+    {"rentenversicherung", TypeMask{DeSocialSecurity}},
+    {"routing", TypeMask{AbaRoutingNumber}},
+    {"rrn", TypeMask{KrRrn}, Where::Whole},
+    {"rsa", TypeMask{ZaIdNumber}, Where::Whole},
+    {"rto", TypeMask{InVehicleRegistration}, Where::Whole},
+    {"save", TypeMask{UsBankNumber}},
+    {"security", TypeMask{UsSsn}},
+    {"sin", TypeMask{CaSin}, Where::Whole},
+    {"social", TypeMask{UsSsn}},
+    {"sozialversicherung", TypeMask{DeSocialSecurity}},
+    {"ssid", TypeMask{UsSsn}},
+    {"ssn", TypeMask{UsSsn}},
+    {"states", TypeMask{UsPassport}},
+    {"steuer", TypeMask::of(DeTaxId, DeTaxNumber)},
+    {"tax", TypeMask{UsItin}, Where::Whole},
+    {"taxpayer", TypeMask::of(UsItin, PhTin)},
+    {"tckn", TypeMask{TrNationalId}, Where::Whole},
+    {"telefon", TypeMask{TrPhoneNumber}},
+    {"tfn", TypeMask{AuTfn}, Where::Whole},
+    {"tin", TypeMask::of(UsItin, PhTin), Where::Whole},
+    {"tnin", TypeMask{ThTnin}, Where::Whole},
+    {"transaction", TypeMask{IbanCode}},
+    {"travel", TypeMask{UsPassport}},
+    {"uen", TypeMask{SgUen}, Where::Whole},
+    {"uidai", TypeMask{InAadhaar}},
+    {"umsatzsteuer", TypeMask{DeVatId}},
+    {"united", TypeMask{UsPassport}},
+    {"url", TypeMask{Url}, Where::Whole},
+    {"ust", TypeMask{DeVatId}, Where::Whole},
+    {"vat", TypeMask::of(ItVatCode, DeVatId), Where::Whole},
+    {"vehicle", TypeMask::of(UkVehicleRegistration, InVehicleRegistration, NgVehicleRegistration)},
+    {"versichertennummer", TypeMask{DeHealthInsurance}},
+    {"visa", TypeMask{CreditCard}},
+    {"voter", TypeMask{InVoter}},
+    {"vrn", TypeMask{UkVehicleRegistration}, Where::Whole},
+    {"wallet", TypeMask{Crypto}},
+    {"website", TypeMask{Url}},
 });
 static_assert(std::is_sorted(kListed.begin(), kListed.end(),
                              [](const Listed& a, const Listed& b) { return a.word < b.word; }));
@@ -79,6 +198,71 @@ constexpr std::array<std::uint8_t, 27> make_index() {
   return index;
 }
 constexpr auto kIndex = make_index();
+
+// Words that say something together only: one right after the other, but for stop words, or both in
+// one ("taxNumber", "zip_code").
+constexpr auto kParts = std::to_array<std::string_view>(
+    {"account",  "address",        "african",  "assurance",    "authority",    "business",
+     "card",     "citizen",        "code",     "commercial",   "company",      "document",
+     "driving",  "entity",         "file",     "foreign",      "hardware",     "health",
+     "id",       "identification", "identity", "insurance",    "licen",        "licence",
+     "license",  "national",       "number",   "organisation", "organization", "permanent",
+     "personal", "physical",       "plate",    "post",         "postal",       "provider",
+     "register", "registration",   "resident", "security",     "service",      "social",
+     "sociale",  "south",          "tax",      "travel",       "zip"});
+static_assert(kParts.size() <= 64);
+
+using Parts = std::uint64_t;  // a set of kParts
+constexpr Parts part(std::string_view word) {
+  return Parts{1} << (std::find(kParts.begin(), kParts.end(), word) - kParts.begin());
+}
+
+struct Phrase {
+  Parts first, second;
+  TypeMask types;
+};
+constexpr auto kPhrases = std::to_array<Phrase>({
+    {part("hardware"), part("address"), TypeMask{MacAddress}},
+    {part("physical"), part("address"), TypeMask{MacAddress}},
+    {part("health"), part("service"), TypeMask{UkNhs}},
+    {part("health"), part("authority"), TypeMask{UkNhs}},
+    {part("insurance"), part("number"), TypeMask{UkNino}},
+    {part("national"), part("insurance"), TypeMask{UkNino}},
+    {part("post"), part("code"), TypeMask{UkPostcode}},
+    {part("postal"), part("code"), TypeMask::of(UkPostcode, DePlz)},
+    {part("zip"), part("code"), TypeMask{DePlz}},
+    {part("business"), part("number"), TypeMask{AuAbn}},
+    {part("company"), part("number"), TypeMask{AuAcn}},
+    {part("file"), part("number"), TypeMask{AuTfn}},
+    {part("social"), part("insurance"), TypeMask{CaSin}},
+    {part("assurance"), part("sociale"), TypeMask{CaSin}},
+    {part("permanent"), part("account"), TypeMask{InPan}},
+    {part("entity"), part("number"), TypeMask{SgUen}},
+    {part("national"), part("provider"), TypeMask{UsNpi}},
+    {part("tax"), part("code"), TypeMask{ItFiscalCode}},
+    {part("identity"), part("card"), TypeMask::of(ItIdentityCard, DeIdCard)},
+    {part("identity"), part("code"), TypeMask{FiPersonalIdentityCode}},
+    {part("identity"), part("number"),
+     TypeMask::of(FiPersonalIdentityCode, SePersonnummer, TrNationalId, ZaIdNumber)},
+    {part("personal"), part("number"), TypeMask{SePersonnummer}},
+    {part("organisation"), part("number"), TypeMask{SeOrganisationsnummer}},
+    {part("organization"), part("number"), TypeMask{SeOrganisationsnummer}},
+    {part("tax"), part("number"), TypeMask{DeTaxNumber}},
+    {part("social"), part("security"), TypeMask{DeSocialSecurity}},
+    {part("health"), part("insurance"), TypeMask{DeHealthInsurance}},
+    {part("commercial"), part("register"), TypeMask{DeHandelsregister}},
+    {part("license"), part("plate"), TypeMask{DeKfz}},
+    {part("licence"), part("plate"), TypeMask{DeKfz}},
+    {part("driving"), part("licen"), TypeMask::of(DeFuehrerschein, ItDriverLicense)},
+    {part("resident"), part("registration"), TypeMask{KrRrn}},
+    {part("foreign"), part("registration"), TypeMask{KrFrn}},
+    {part("business"), part("registration"), TypeMask{KrBrn}},
+    {part("national"), part("id"), TypeMask::of(ThTnin, NgNin, ZaIdNumber)},
+    {part("citizen"), part("id"), TypeMask{ThTnin}},
+    {part("identification"), part("number"), TypeMask::of(ThTnin, NgNin, ZaIdNumber)},
+    {part("south"), part("african"), TypeMask{ZaIdNumber}},
+    {part("travel"), part("document"), TypeMask{UkPassport}},
+});
 
 constexpr auto kStopWords = std::to_array<std::string_view>({
     "a",     "about",  "all",  "also", "am",   "an",    "and",   "any",   "are",  "as",     "at",
@@ -106,43 +290,71 @@ void fold_into(std::string_view text, std::size_t begin, std::size_t end, Word& 
   for (std::size_t i = begin; i < end; ++i) word.letters[i - begin] = fold(text[i]);
 }
 
+bool letter_at(std::string_view word, std::size_t p) {
+  return p < word.size() && is_lower(word[p]);
+}
+
+bool counts_at(const Listed& listed, std::string_view word, std::size_t at) {
+  if (!word.substr(at).starts_with(listed.word)) return false;
+  if (listed.where == Where::Anywhere || (listed.where == Where::Start && at == 0)) return true;
+  if (listed.where == Where::Start || (at > 0 && is_lower(word[at - 1]))) return false;
+  const std::size_t end = at + listed.word.size();
+  if (!letter_at(word, end)) return true;
+  const std::string_view rest = word.substr(end);
+  return rest == "number" || rest == "no" || rest == "id";
+}
+
 TypeMask listed_in(std::string_view word) {
   TypeMask types;
   for (std::size_t at = 0; at < word.size(); ++at) {
     if (!is_lower(word[at])) continue;
     const auto letter = static_cast<unsigned>(word[at] - 'a');
     for (unsigned n = kIndex[letter]; n < kIndex[letter + 1]; ++n) {
-      const Listed& listed = kListed[n];
-      if (listed.at_start && at != 0) continue;
-      if (word.substr(at).starts_with(listed.word)) types.insert(listed.type);
+      if (counts_at(kListed[n], word, at)) types |= kListed[n].types;
     }
   }
   return types;
+}
+
+// "id" has to be the whole word: it is in too many.
+Parts parts_in(std::string_view word) {
+  Parts parts = 0;
+  for (std::size_t i = 0; i < kParts.size(); ++i) {
+    const bool whole = kParts[i].size() <= 3;
+    if (whole ? word == kParts[i] : word.find(kParts[i]) != std::string_view::npos) {
+      parts |= Parts{1} << i;
+    }
+  }
+  return parts;
 }
 
 bool is_stop_word(std::string_view word) {
   return word.size() <= 6 && std::binary_search(kStopWords.begin(), kStopWords.end(), word);
 }
 
-// Types that the word text[begin, end) names; `stop` tells that it is not a keyword at all.
-ContextMemo::Entry look_up(std::string_view text, std::size_t begin, std::size_t end,
-                           ContextMemo& memo) {
+// What the word names; `stop` tells that it is not a keyword at all.
+ContextWord look_up(std::string_view word) {
+  return {listed_in(word), parts_in(word), is_stop_word(word)};
+}
+
+// The same for text[begin, end), from memory if it is short.
+ContextWord look_up(std::string_view text, std::size_t begin, std::size_t end, ContextMemo& memo) {
   if (end - begin > sizeof(std::uint64_t)) {
     Word word;
     fold_into(text, begin, end, word);
-    return {0, listed_in(word.view()), false};
+    return look_up(word.view());
   }
   std::uint64_t key = 0;
   for (std::size_t i = begin; i < end; ++i) {
     key = key << 8 | static_cast<unsigned char>(fold(text[i]));
   }
   auto& entry = memo.entries[key * 0x9e3779b97f4a7c15ULL >> 56];
-  if (entry.word != key) {
+  if (entry.key != key) {
     Word word;
     fold_into(text, begin, end, word);
-    entry = {key, listed_in(word.view()), is_stop_word(word.view())};
+    entry = {key, look_up(word.view())};
   }
-  return entry;
+  return entry.word;
 }
 
 bool word_byte(char c) {
@@ -157,14 +369,19 @@ const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end,
   std::size_t begin = end;
   bool letters = false;
   while (begin > floor && word_byte(text[begin - 1])) letters |= is_alpha(text[--begin]);
-  place = {memo.scan, begin, end, {}, false};
-  if (letters) {
-    const auto entry = look_up(text, begin, end, memo);
-    place.types = entry.types;
-    place.stop = entry.stop;
-  }
+  place = {memo.scan, begin, end, {}};
+  if (letters) place.word = look_up(text, begin, end, memo);
   if (begin == floor) place.scan = 0;  // cut short: another window may see more of it
   return place;
+}
+
+// Types that phrases name which begin in one word and end in it or the next.
+TypeMask phrases_of(Parts first, Parts second) {
+  TypeMask types;
+  for (const Phrase& phrase : kPhrases) {
+    if ((first & phrase.first) != 0 && (second & phrase.second) != 0) types |= phrase.types;
+  }
+  return types;
 }
 
 }  // namespace
@@ -180,13 +397,16 @@ TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) 
   }
   if (letters) types |= look_up(text, p, end, memo).types;
   std::size_t i = p;
+  Parts after = 0;
   for (unsigned words = 0; words < kWindowWords;) {
     while (i > floor && !word_byte(text[i - 1])) --i;
     if (i == floor) break;
-    const auto& word = word_ending_at(text, i, floor, memo);
-    i = word.begin;
-    if (word.stop) continue;
-    types |= word.types;
+    const auto& place = word_ending_at(text, i, floor, memo);
+    i = place.begin;
+    if (place.word.stop) continue;
+    types |= place.word.types;
+    if (place.word.parts != 0) types |= phrases_of(place.word.parts, after | place.word.parts);
+    after = place.word.parts;
     ++words;
   }
   return types;
@@ -216,13 +436,41 @@ bool strip_filler(std::string_view& word) {
 }
 
 TypeMask phrase_noun(std::string_view word) {
-  if (word.ends_with("account") || word == "acct") return TypeMask{EntityType::UsBankNumber};
-  if (word.ends_with("passport")) return TypeMask{EntityType::UsPassport};
-  if (word.ends_with("license") || word.ends_with("licence")) {
-    return TypeMask{EntityType::UsDriverLicense};
+  struct Noun {
+    std::string_view ending;
+    TypeMask types;
+  };
+  static constexpr auto kNouns = std::to_array<Noun>({
+      {"account", TypeMask{UsBankNumber}},
+      {"acct", TypeMask{UsBankNumber}},
+      {"passport",
+       TypeMask::of(UsPassport, UkPassport, InPassport, EsPassport, ItPassport, KrPassport)},
+      {"pasaporte", TypeMask{EsPassport}},
+      {"passaporto", TypeMask{ItPassport}},
+      {"license", TypeMask::of(UsDriverLicense, KrDriverLicense, ItDriverLicense)},
+      {"licence", TypeMask::of(UsDriverLicense, KrDriverLicense, ItDriverLicense)},
+      {"patente", TypeMask{ItDriverLicense}},
+      {"ssn", TypeMask{UsSsn}},
+      {"security", TypeMask{UsSsn}},
+      {"itin", TypeMask{UsItin}},
+      {"taxpayer", TypeMask::of(UsItin, PhTin)},
+      {"postcode", TypeMask::of(UkPostcode, DePlz)},
+      {"postleitzahl", TypeMask{DePlz}},
+      {"plate", TypeMask::of(UkVehicleRegistration, InVehicleRegistration)},
+      {"registration", TypeMask::of(UkVehicleRegistration, InVehicleRegistration)},
+  });
+  // Too short to be told by a word's end.
+  static constexpr auto kWords = std::to_array<Noun>({
+      {"pan", TypeMask{InPan}},
+      {"plz", TypeMask{DePlz}},
+      {"tin", TypeMask::of(UsItin, PhTin)},
+      {"brn", TypeMask{KrBrn}},
+  });
+  for (const Noun& noun : kNouns) {
+    if (word.ends_with(noun.ending)) return noun.types;
   }
-  if (word == "ssn" || word.ends_with("security")) return TypeMask{EntityType::UsSsn};
-  return {};
+  const auto found = std::ranges::find(kWords, word, &Noun::ending);
+  return found == kWords.end() ? TypeMask{} : found->types;
 }
 
 }  // namespace
@@ -243,6 +491,7 @@ TypeMask phrase_types(std::string_view text, std::size_t p) {
     if (i == end) return {};
     fold_into(text, i, end, letters);
     std::string_view word = letters.view();
+    if (const TypeMask types = phrase_noun(word); !types.empty()) return types;
     strip_filler(word);
     if (word.empty()) continue;
     return phrase_noun(word);
@@ -252,7 +501,8 @@ TypeMask phrase_types(std::string_view text, std::size_t p) {
 
 TypeMask types_with_context() {
   TypeMask types;
-  for (const Listed& listed : kListed) types.insert(listed.type);
+  for (const Listed& listed : kListed) types |= listed.types;
+  for (const Phrase& phrase : kPhrases) types |= phrase.types;
   return types;
 }
 

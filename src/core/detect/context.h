@@ -1,9 +1,10 @@
 // Context words: a weak score rises when a word that names the entity stands shortly before it.
 //
 // The window is the token at the match's beginning and the five nearest keywords before it; stop
-// words and punctuation are not counted, words end at ':' (detection.md 1.3's rule). A listed word
-// counts anywhere inside a window word ("card" in "creditcard"), except the two shortest ("us",
-// "lic"), which must begin the word: inside others they are noise.
+// words and punctuation are not counted, words end at ':' (Presidio's rule). A listed word counts
+// anywhere inside a window word ("card" in "creditcard"), except the short ones, which must begin
+// the word ("lic") or be it ("pan"): inside others they are noise. Beyond Presidio, two words that
+// name an entity together count where they stand together ("national insurance").
 #pragma once
 
 #include <array>
@@ -19,20 +20,25 @@ inline constexpr float kContextBoost = 0.35F, kContextMin = 0.4F;
 // A phrase that names the number ("account number", "passport no.") directly before it.
 inline constexpr float kPhraseScore = 0.65F;
 
+// What one word of the text says.
+struct ContextWord {
+  TypeMask types;           // that it names
+  std::uint64_t parts = 0;  // words of phrases that it holds
+  bool stop = false;        // no keyword at all
+};
+
 // What was found in short words before: keys of JSON records come again with every record. Exact:
 // a word of up to eight bytes is its own key.
 // Windows of neighbouring numbers overlap: words are remembered by place, too, within one scan.
 struct ContextMemo {
   struct Entry {
-    std::uint64_t word = 0;
-    TypeMask types;
-    bool stop = false;
+    std::uint64_t key = 0;
+    ContextWord word;
   };
   struct Place {
     std::uint64_t scan = 0;
     std::size_t begin = 0, end = 0;
-    TypeMask types;
-    bool stop = false;
+    ContextWord word;
   };
   std::array<Entry, 256> entries;
   std::array<Place, 64> places;

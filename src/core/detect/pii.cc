@@ -25,12 +25,11 @@
 namespace capsem::detect {
 namespace {
 
-// No recognizer needs text this far after the beginning of its finding: the longest is an e-mail
-// address, 64 + 1 + 253 bytes.
+// No recognizer needs text this far after the beginning of its finding: the longest are URLs.
 constexpr std::size_t kHoldMax = 384;
-static_assert(kHoldMax < kLookAhead);
+static_assert(kHoldMax < kLookAhead && kUrlMax <= kHoldMax);
 // A finding begins at most this far before its trigger (an address before its '@').
-constexpr std::size_t kTriggerMax = kEmailLocalMax + 1;
+constexpr std::size_t kTriggerMax = std::max(kEmailLocalMax + 1, kUrlBeforeDotMax);
 constexpr std::size_t kTokenMax = 64;  // longest letter-and-digit code, with room
 
 bool blob_before(std::string_view s, std::size_t p) {
@@ -85,6 +84,7 @@ struct Plan {
   TypeMask enabled, with_context;
   IdEngine ids;
   bool digits = false, capitals = false, names = false, words = false;
+  bool colons = false, dots = false;  // looked at as such, not amid numbers
 
   static TypeMask enabled_in(const PiiOptions& o) {
     TypeMask types;
@@ -105,6 +105,8 @@ struct Plan {
     words = ids.begins_with_words();
     names = has(EntityType::Person) || has(EntityType::Location) || has(EntityType::Nrp);
     capitals = names || has(EntityType::DateTime);
+    colons = has(EntityType::IpAddress) || has(EntityType::MacAddress);
+    dots = has(EntityType::Url) || has(EntityType::MacAddress);
   }
   bool has(EntityType type) const { return enabled.has(type); }
 };
@@ -129,12 +131,18 @@ class SegmentScan {
     const std::size_t end = std::min(s_.size(), decided_ + kTriggerMax);
     for (std::size_t p = from_; p < end; p += kBlockBytes) {
       const std::size_t size = std::min(kBlockBytes, end - p);
-      block(p, size == kBlockBytes ? block_masks(s_.data() + p) : tail_masks(s_.data() + p, size));
+      if (size == kBlockBytes) {
+        block(p, s_.data() + p);
+      } else {
+        block(p, PaddedBlock(s_.data() + p, size).bytes);
+      }
     }
   }
 
  private:
-  void block(std::size_t p, const BlockMasks& m) {
+  // `bytes`: the text at p, padded where it ends.
+  void block(std::size_t p, const char* bytes) {
+    const BlockMasks m = block_masks(bytes);
     const std::uint64_t letter = m.upper | m.lower;
     const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
     if (plan_.digits) {
@@ -154,8 +162,16 @@ class SegmentScan {
     if (m.at != 0 && plan_.has(EntityType::EmailAddress)) {
       each(m.at, p, [this](std::size_t at) { on_at(at); });
     }
-    if (m.colon != 0 && plan_.has(EntityType::IpAddress)) {
+    if (m.colon != 0 && plan_.colons) {
       each(m.colon, p, [this](std::size_t at) { on_colon(at); });
+    }
+    // Between two letters or digits: a dot or dash that joins.
+    const std::uint64_t word = letter | m.digit;
+    const std::uint64_t after = word << 1 | ((before & kWord) != 0 ? 1 : 0);
+    if (plan_.dots)
+      each(after & block_equals(bytes, '.'), p, [this](std::size_t at) { on_dot(at); });
+    if (plan_.has(EntityType::MacAddress)) {
+      each(after & block_equals(bytes, '-'), p, [this](std::size_t at) { on_mac(at); });
     }
   }
 
@@ -176,9 +192,28 @@ class SegmentScan {
     const char next = char_at(s_, at + 1), last = char_before(s_, at);
     const bool likely = next == ':' || ((class_of(next) & class_of(last) & kHex) != 0);
     if (!likely) return;
+    if (plan_.has(EntityType::MacAddress)) on_mac(at);
+    if (!plan_.has(EntityType::IpAddress)) return;
     if (const auto match = match_ipv6(s_, at); match && wanted(match.begin)) {
       report(EntityType::IpAddress, match.begin, {match.end, match.score});
     }
+  }
+
+  void on_mac(std::size_t at) {
+    const std::size_t size = s_[at] == '.' ? 4 : 2;
+    if (char_at(s_, at + size + 1) != s_[at]) return;
+    if (const auto match = match_mac(s_, at); match && wanted(match.begin)) {
+      report(EntityType::MacAddress, match.begin, {match.end, match.score});
+    }
+  }
+
+  void on_dot(std::size_t at) {
+    const std::uint8_t next = class_of(char_at(s_, at + 1));
+    if (plan_.has(EntityType::MacAddress) && (next & kHex) != 0) on_mac(at);
+    if (!plan_.has(EntityType::Url) || (next & kWord) == 0) return;
+    const auto match = match_url(s_, at);
+    if (!match || !wanted(match.begin)) return;
+    report(EntityType::Url, match.begin, {match.end, match.score});
   }
 
   void on_capital(std::size_t p) {
@@ -456,8 +491,13 @@ class PiiDetector final : public Detector {
 
  private:
   std::size_t open_from(std::string_view segment) const {
-    const std::size_t chain = open_chain(segment);
-    return plan_.ids.crosses_words() ? std::min(chain, plan_.ids.open_from(segment)) : chain;
+    std::size_t open = open_chain(segment);
+    if (plan_.ids.crosses_words()) open = std::min(open, plan_.ids.open_from(segment));
+    if (plan_.has(EntityType::Url)) {
+      if (open > 0 && opens_quote(segment, open - 1)) --open;
+      open = std::min(open, open_url(segment));
+    }
+    return open;
   }
 
   static void sort_by_begin(std::vector<Finding>& findings, std::size_t first) {

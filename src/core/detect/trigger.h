@@ -61,7 +61,21 @@ inline BlockMasks block_masks(const char* p) {
           join(a.colon, b.colon)};
 }
 
+// Where c stands in the 64 bytes at p. REQUIRES: 64 readable bytes at p.
+inline std::uint64_t block_equals(const char* p, char c) {
+  const auto half = [c](const char* at) {
+    return internal::equals(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)), c);
+  };
+  return std::uint64_t{half(p + 32)} << 32 | half(p);
+}
+
 #else
+
+inline std::uint64_t block_equals(const char* p, char c) {
+  std::uint64_t mask = 0;
+  for (std::size_t i = 0; i < kBlockBytes; ++i) mask |= std::uint64_t{p[i] == c} << i;
+  return mask;
+}
 
 inline BlockMasks block_masks(const char* p) {
   BlockMasks m;
@@ -79,11 +93,15 @@ inline BlockMasks block_masks(const char* p) {
 
 #endif
 
+// Room for the last `size` < 64 bytes of a text; what is missing is NUL, which is in no class.
+struct PaddedBlock {
+  char bytes[kBlockBytes] = {};
+  PaddedBlock(const char* p, std::size_t size) { std::memcpy(bytes, p, size); }
+};
+
 // The same for the last `size` < 64 bytes of a text; the missing ones are in no class.
 inline BlockMasks tail_masks(const char* p, std::size_t size) {
-  char padded[kBlockBytes] = {};
-  std::memcpy(padded, p, size);
-  return block_masks(padded);
+  return block_masks(PaddedBlock(p, size).bytes);
 }
 
 }  // namespace capsem::detect

@@ -191,6 +191,47 @@ TEST(R29Context, RaisesAWeakScoreWithinFiveKeywords) {
   check(EntityType::PhoneNumber, cases, true);
 }
 
+struct TypedCase {
+  EntityType type;
+  std::string_view text;
+  std::string_view want;
+};
+
+TEST(Context, EveryWeakTypeHasWordsThatRaiseIt) {
+  using enum EntityType;
+  constexpr TypedCase cases[] = {
+      {MacAddress, "the card's MAC 3c:52:82:0a:1b:f0", "3c:52:82:0a:1b:f0|0.95"},
+      {MacAddress, "hardware address 3c:52:82:0a:1b:f0", "3c:52:82:0a:1b:f0|0.95"},
+      {MacAddress, "address of the machine 3c:52:82:0a:1b:f0", "3c:52:82:0a:1b:f0|0.60"},
+      {Url, "my website is example.org", "example.org|0.85"},
+      {UsItin, "ITIN: 912714480", "912714480|0.65"},
+      {UsMbi, "Medicare 4GH7KM3PQ92", "4GH7KM3PQ92|0.65"},
+      {UkNino, "national insurance JR 48 20 19 C", "JR 48 20 19 C|0.85"},
+      {UkNino, "nationalInsurance: JR482019C", "JR482019C|0.85"},
+      {UkNino, "the nation's insurance JR482019C", "JR482019C|0.50"},
+      {UkPassport, "passport no. LK7301846", "LK7301846|0.65"},
+      {UkPostcode, "postcode M1 1AE", "M1 1AE|0.65"},
+      {CaSin, "social insurance 130 692 544", "130 692 544|0.85"},
+      {InPan, "PAN: BNZPM2501F", "BNZPM2501F|0.85"},
+      {InPan, "the company BNZPM2501F", "BNZPM2501F|0.50"},
+      {SgNricFin, "FIN G3300299L", "G3300299L|0.85"},
+      {SgNricFin, "the final G3300299L", "G3300299L|0.50"},
+      {ItFiscalCode, "codice fiscale: RSSMRA85T10A562A", "RSSMRA85T10A562A|0.65"},
+      {DeKfz, "Kennzeichen B-XY 123", "B-XY 123|0.65"},
+      {DePlz, "PLZ 10115", "10115|0.65"},
+      {DeFuehrerschein, "F\xC3\xBChrerschein AB12345678X", "AB12345678X|0.70"},
+      {KrPassport, "her passport M12345678", "M12345678|0.65"},
+      {NgVehicleRegistration, "vehicle ABC-123DE", "ABC-123DE|0.85"},
+      {ZaIdNumber, "no such number 8001015009087", "8001015009087|1.00"},
+  };
+  for (const TypedCase& c : cases) {
+    Catalog catalog;
+    const auto options = only(catalog, c.type, true);
+    catalog.add(make_pii_detector(options));
+    EXPECT_EQ(found_in(catalog, c.text), c.want) << c.text;
+  }
+}
+
 TEST(R29DateTime, KnowsTheCommonForms) {
   constexpr EntityCase cases[] = {
       {"ISO 8601", "at 2024-03-15T14:30:00Z sharp", "2024-03-15T14:30:00Z|0.80"},

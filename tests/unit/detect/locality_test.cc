@@ -28,12 +28,15 @@ const std::vector<std::string> kSamples = {"phone: (415) 555-0132",
                                            "in Paris",
                                            "Mr. Mayers",
                                            "my ssn is 536221234",
-                                           "192.0.2.7"};
+                                           "192.0.2.7",
+                                           "3c:52:82:0a:1b:f0",
+                                           "'https://example.org/a?b=1,2'",
+                                           "example.org/a?b"};
 
 std::string random_text(std::mt19937& random, std::size_t size) {
-  static constexpr std::string_view parts[] = {"the ", "Will ",  "12 ",   "4242 ", "a.b@",
-                                               "::",   "- ",     "John ", ", ",    "x9",
-                                               "(",    "phone ", "of ",   "\n"};
+  static constexpr std::string_view parts[] = {
+      "the ", "Will ", "12 ", "4242 ", "a.b@", "::", "- ",     "John ", ", ",
+      "x9",   "a.com", "/?",  "\"",    "'",    "(",  "phone ", "of ",   "\n"};
   std::string text;
   while (text.size() < size) text += parts[random() % std::size(parts)];
   text.resize(size);
@@ -96,6 +99,8 @@ TEST(WorstCase, TimeGrowsWithTheTextOnly) {
                                       "A1",      "4242 ",
                                       "(",       "+1",
                                       "Van de ", "1-",
+                                      "a.com,",  "b.org/",
+                                      "?a.b",    "aa-",
                                       "x@y.",    "\xC3\xA9",
                                       "\x80",    "phone 0123456789 "}) {
     std::string text;
