@@ -35,7 +35,9 @@ US_SSN = "BLOCK"
 PHONE_NUMBER = "CONFIRM"
 PERSON = "LOG"
 """
-POLICIES = {"debug.toml": DEBUG_TOML, "pii.toml": PII_TOML}
+# As they are shipped.
+SECRETS_TOML, INJECTION_TOML = ((ROOT / "config" / name).read_text() for name in ("secrets.toml", "injection.toml"))
+POLICIES = {"debug.toml": DEBUG_TOML, "pii.toml": PII_TOML, "secrets.toml": SECRETS_TOML, "injection.toml": INJECTION_TOML}
 
 
 def capsem_binary() -> pathlib.Path:

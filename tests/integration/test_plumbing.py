@@ -344,7 +344,7 @@ def test_r18_environment_and_flags_set_the_same_things(mock, tmp_path):
 
 
 def test_r18_the_banner_names_the_policies(gateway, debug_gateway):
-    assert "Enabled Policies: 2" in gateway.output and "✓ Debug" in gateway.output
+    assert "Enabled Policies: 4\n  ✓ Debug\n  ✓ PromptInjection\n  ✓ PIIDetection\n  ✓ SecretDetection\n" in gateway.output
     assert "Enabled Policies: 1" in debug_gateway.output
 
 

@@ -53,7 +53,9 @@ class Stage {
     if (!upstream_.start())
       return gateway_error("no_port", "no loopback port for the mock provider");
     const policy::SourceFile files[] = {{"debug.toml", std::string(kShippedDebug)},
-                                        {"pii.toml", std::string(kShippedPii)}};
+                                        {"injection.toml", std::string(kShippedInjection)},
+                                        {"pii.toml", std::string(kShippedPii)},
+                                        {"secrets.toml", std::string(kShippedSecrets)}};
     auto loaded = policy::load_directory(files);
     if (!loaded) return std::unexpected(loaded.error());
     auto snapshot = policy::Snapshot::freeze(std::move(loaded->documents), loaded->revision);

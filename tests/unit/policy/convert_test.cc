@@ -62,6 +62,7 @@ TEST(Convert, SaysTheSameInTomlWhateverTheDialect) {
       {folder + "agents.json"},
       {folder + "allowlist.json", folder + "agents.json", folder + "shorthand.yaml"},
       {"config/debug.toml", "config/pii.toml"},
+      {"config/injection.toml", "config/secrets.toml"},
   };
   for (const auto& paths : cases) {
     SCOPED_TRACE(paths.front());
