@@ -40,9 +40,13 @@ class Stores(run.Bench):
     def __init__(self, args):
         self.redis_server = servers.Redis()
         self.postgres_server = servers.Postgres()
-        for server in (self.redis_server, self.postgres_server):
-            server.start()
-        super().__init__(args)
+        try:
+            for server in (self.redis_server, self.postgres_server):
+                server.start()
+            super().__init__(args)
+        except BaseException:  # nobody else would end them: a gateway that failed exits from here
+            self.close_servers()
+            raise
 
     def restart_proxies(self) -> None:
         """The gateways of all cases instead of nginx and one gateway."""
@@ -91,6 +95,9 @@ class Stores(run.Bench):
 
     def close(self) -> None:
         super().close()
+        self.close_servers()
+
+    def close_servers(self) -> None:
         for server in (self.redis_server, self.postgres_server):
             server.close()
 
