@@ -139,12 +139,16 @@ void match_phrase_at(Ahead& text, std::size_t p, Hits& hits) {
   match_ideographs(text, p, hits);
 }
 
+// First letters of the words that match_structure() and match_paths() know.
+constexpr std::string_view kLineOpeners = "hast", kPathOpeners = "seamk";
+
 void match_word(Ahead& text, std::size_t p, Hits& hits) {
   if (!word_begins(text.text(), p)) return;
   match_phrases(text, p, hits);
   match_spelling(text, p, hits);
-  match_structure(text, p, hits);
-  match_paths(text, p, hits);
+  const char c = fold(text.text()[p]);
+  if (kLineOpeners.find(c) != std::string_view::npos) match_structure(text, p, hits);
+  if (kPathOpeners.find(c) != std::string_view::npos) match_paths(text, p, hits);
 }
 
 // Everything that can be said of the place p.

@@ -16,7 +16,8 @@ struct WordClass {
 
 inline constexpr WordClass kWordClasses[] = {
     {"ignore",
-     "ignore ignoring disregard disregarding forget forgetting neglect overlook bypass bypassing "
+     "ignore ignoring ignores disregard disregarding disregards forget forgetting neglect overlook "
+     "bypass bypassing "
      "override overriding overrule circumvent circumventing discard dismiss abandon unlearn "
      "nullify "
      "violate disobey ignora ignorar ignoren ignorez ignoriere ignorieren ignoriert missachte "
@@ -32,7 +33,8 @@ inline constexpr WordClass kWordClasses[] = {
      "obigen "
      "vorigen voorgaande eerdere vorige poprzednie предыдущие предыдущих прошлые"},
     {"all",
-     "all any every each everything entire whole todas todos toutes tous tutte alle alles todo"},
+     "all any every each everything entire whole other another todas todos toutes tous tutte alle "
+     "alles todo"},
     {"your", "your ur tus tes tuas deine deinen tue"},
     {"instruction",
      "instruction instructions prompt prompts command commands rule rules guideline guidelines "
@@ -51,9 +53,6 @@ inline constexpr WordClass kWordClasses[] = {
     {"not", "not dont never no without cannot cant wont shouldnt mustnt"},
     {"follow", "follow obey comply adhere respect listen"},
     {"disable", "disable deactivate remove lift suspend bypass off"},
-    {"filter",
-     "filter filters protocols guidelines restrictions safeguards guardrails measures "
-     "policy policies constraints features"},
     {"new", "new updated real actual revised"},
     {"act",
      "act acting behave pretend pretending roleplay simulate imagine assume impersonate emulate "
@@ -68,7 +67,7 @@ inline constexpr WordClass kWordClasses[] = {
     {"enabled", "enabled activated on output response responses policy policies unlocked engaged"},
     {"model",
      "chatgpt gpt gpt3 gpt4 ai model llm bot chatbot assistant language openai persona chatbots"},
-    {"jailbreak", "jailbreak jailbroken jailbreaking"},
+    {"jailbreak", "jailbreak jailbroken jailbreaking jailbreaked"},
     {"unbound",
      "unfiltered uncensored unrestricted amoral unbounded jailbroken immoral lawless unlimited "
      "unmoderated unaligned nonmoral unethical"},
@@ -77,10 +76,15 @@ inline constexpr WordClass kWordClasses[] = {
      "comply fulfill obey request requests question questions prompt"},
     {"without", "without no zero lacking lacks ignoring free any removes"},
     {"moral",
-     "moral morals morality ethical ethics legal legality unethical immoral illegal "
-     "censorship"},
+     "moral morals morality ethical ethics ethicality legal legality unethical immoral immorality "
+     "illegal censorship"},
+    {"immoral",
+     "immoral unethical illegal amoral inhumane unlawful immorally unethically illegally criminal"},
+    {"care", "care cares caring bother bothers"},
+    {"admit", "say says admit admits mention mentions respond responds claim"},
     {"limit",
      "restriction restrictions limit limits limitation limitations filter filters ethics morals "
+     "protocols measures "
      "morality guidelines boundaries censorship constraints safeguards guardrails rules "
      "inhibitions policies programming moral ethical"},
     {"bound",
@@ -95,7 +99,6 @@ inline constexpr WordClass kWordClasses[] = {
      "echo "
      "paste summarize translate provide list reproduce write return include append"},
     {"system", "system hidden secret developer confidential internal initial original"},
-    {"exact", "exact initial original hidden secret system full complete above previous preceding"},
     {"instructions", "instruction instructions prompt directives guidelines messages message"},
     {"what", "what whats which"},
     {"above", "above previous preceding before"},
@@ -113,7 +116,6 @@ inline constexpr WordClass kWordClasses[] = {
     {"use",
      "use using call calling invoke invoking run running used called invoked execute "
      "executing executed"},
-    {"any", "any other another every all"},
     {"tool", "tool tools function functions"},
     {"when", "when whenever if once after"},
     {"must", "must always instead need should first"},

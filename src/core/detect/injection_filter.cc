@@ -1,5 +1,6 @@
 #include "core/detect/injection_filter.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -92,44 +93,61 @@ bool TriggerFilter::likely(std::string_view text, std::size_t p) const {
 
 #if defined(__AVX2__)
 struct TriggerFilter::Tables {
-  __m256i low, high;
-  explicit Tables(const Halves& h)
-      : low(_mm256_broadcastsi128_si256(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.low.data())))),
-        high(_mm256_broadcastsi128_si256(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.high.data())))) {}
-  __m256i lookup(const char* p) const {
-    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const __m256i nibble = _mm256_set1_epi8(15);
-    return _mm256_and_si256(
-        _mm256_shuffle_epi8(low, _mm256_and_si256(v, nibble)),
-        _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble)));
+  struct Place {
+    __m256i low, high;
+    explicit Place(const Halves& h)
+        : low(_mm256_broadcastsi128_si256(
+              _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.low.data())))),
+          high(_mm256_broadcastsi128_si256(
+              _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.high.data())))) {}
+    __m256i lookup(const char* p) const {
+      const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+      const __m256i nibble = _mm256_set1_epi8(15);
+      return _mm256_and_si256(
+          _mm256_shuffle_epi8(low, _mm256_and_si256(v, nibble)),
+          _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble)));
+    }
+  };
+  Place first, second, third;
+
+  explicit Tables(const std::array<Halves, 3>& halves)
+      : first(halves[0]), second(halves[1]), third(halves[2]) {}
+
+  static constexpr std::size_t kPlaces = 32, kReads = kPlaces + 2;
+  // A bit for each of kPlaces places that may be a trigger. REQUIRES: kReads readable bytes at
+  // `at`, and one before.
+  std::uint32_t likely(const char* at) const {
+    const __m256i hit = _mm256_and_si256(_mm256_and_si256(first.lookup(at), second.lookup(at + 1)),
+                                         third.lookup(at + 2));
+    const __m256i previous = _mm256_or_si256(
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at - 1)), _mm256_set1_epi8(0x20));
+    const __m256i moved = _mm256_sub_epi8(previous, _mm256_set1_epi8(static_cast<char>('a' + 128)));
+    const __m256i letter = _mm256_cmpgt_epi8(_mm256_set1_epi8(26 - 128), moved);
+    const __m256i groups =
+        _mm256_blendv_epi8(_mm256_set1_epi8(static_cast<char>(kFreeMask | kWordMask)),
+                           _mm256_set1_epi8(static_cast<char>(kFreeMask | kInsideMask)), letter);
+    return ~static_cast<std::uint32_t>(_mm256_movemask_epi8(
+        _mm256_cmpeq_epi8(_mm256_and_si256(hit, groups), _mm256_setzero_si256())));
   }
 };
 #endif
 
 std::size_t TriggerFilter::next(std::string_view text, std::size_t p) const {
 #if defined(__AVX2__)
+  constexpr std::size_t kPlaces = Tables::kPlaces, kReads = Tables::kReads;
   if (p == 0 && !text.empty() && likely(text, p)) return p;
   if (p == 0) p = 1;
-  const Tables first(halves_[0]), second(halves_[1]), third(halves_[2]);
-  const __m256i after_letter = _mm256_set1_epi8(static_cast<char>(kFreeMask | kInsideMask));
-  const __m256i elsewhere = _mm256_set1_epi8(static_cast<char>(kFreeMask | kWordMask));
-  for (; p + 34 <= text.size(); p += 32) {
-    const char* at = text.data() + p;
-    __m256i hit = _mm256_and_si256(_mm256_and_si256(first.lookup(at), second.lookup(at + 1)),
-                                   third.lookup(at + 2));
-    const __m256i previous = _mm256_or_si256(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at - 1)), _mm256_set1_epi8(0x20));
-    const __m256i moved = _mm256_sub_epi8(previous, _mm256_set1_epi8(static_cast<char>('a' + 128)));
-    const __m256i letter = _mm256_cmpgt_epi8(_mm256_set1_epi8(26 - 128), moved);
-    hit = _mm256_and_si256(_mm256_blendv_epi8(elsewhere, after_letter, letter), hit);
-    auto some = ~static_cast<std::uint32_t>(
-        _mm256_movemask_epi8(_mm256_cmpeq_epi8(hit, _mm256_setzero_si256())));
+  const Tables tables(halves_);
+  while (p < text.size() && text.size() > kReads) {
+    // The last block overlaps the one before.
+    const std::size_t block = std::min(p, text.size() - kReads);
+    if (p - block >= kPlaces) break;
+    std::uint32_t some = tables.likely(text.data() + block) >> (p - block) << (p - block);
     for (; some != 0; some &= some - 1) {
-      const std::size_t place = p + static_cast<unsigned>(std::countr_zero(some));
+      const std::size_t place = block + static_cast<unsigned>(std::countr_zero(some));
       if (likely(text, place)) return place;
     }
+    p = block + kPlaces;
   }
 #endif
   while (p < text.size() && !likely(text, p)) ++p;

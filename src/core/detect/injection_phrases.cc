@@ -3,6 +3,7 @@
 // punctuation and filler words make no difference; nor does the language, where its words are in
 // the classes.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <iterator>
 #include <vector>
@@ -27,7 +28,7 @@ constexpr Rule kRules[] = {
     {Sign::Override, 0.7F, "ignore ~1 your ~2 instruction"},
     {Sign::Override, 0.55F, "ignore ~1 document"},
     {Sign::Override, 0.7F, "not follow ~3 previous|your ~2 instruction"},
-    {Sign::Override, 0.7F, "disable ~1 your ~2 filter"},
+    {Sign::Override, 0.7F, "disable ~1 your ~2 limit|policy"},
     {Sign::Override, 0.7F, "your new instruction"},
 
     {Sign::Jailbreak, 0.9F, "do anything now"},
@@ -43,20 +44,25 @@ constexpr Rule kRules[] = {
     {Sign::NoRestrictions, 0.7F, "not ~1 refuse ~5 answer"},
     {Sign::NoRestrictions, 0.7F, "regardless ~6 moral"},
     {Sign::NoRestrictions, 0.6F, "openai ~2 policy"},
+    {Sign::NoRestrictions, 0.65F, "you ~3 without ~3 limit|policy"},
+    {Sign::NoRestrictions, 0.7F, "not ~2 care ~4 moral|immoral"},
+    {Sign::NoRestrictions, 0.65F, "immoral ~3 immoral ~3 answer"},
+    {Sign::NoRestrictions, 0.65F, "ignore ~2 moral"},
 
     {Sign::PromptExtraction, 0.75F, "reveal ~5 system instructions"},
     {Sign::PromptExtraction, 0.75F, "reveal ~1 your ~2 instructions"},
     {Sign::PromptExtraction, 0.65F, "reveal ~2 words ~1 above"},
     {Sign::PromptExtraction, 0.65F, "reveal ~1 above ~1 words|instructions"},
-    {Sign::PromptExtraction, 0.7F, "what ~2 your ~1 exact ~1 instructions"},
+    {Sign::PromptExtraction, 0.7F, "what ~2 your ~1 system|previous ~1 instructions"},
 
     {Sign::RoleChange, 0.6F, "from now on ~2 you"},
     {Sign::RoleChange, 0.4F, "you willbe now"},
     {Sign::RoleChange, 0.6F, "longer ~1 model"},
+    {Sign::RoleChange, 0.55F, "not ~3 admit ~5 model"},
 
     {Sign::KeepFromUser, 0.75F, "not ~1 tell ~4 user"},
     {Sign::KeepFromUser, 0.7F, "without ~2 user ~1 know"},
-    {Sign::ToolOrder, 0.7F, "before use ~1 any ~2 tool"},
+    {Sign::ToolOrder, 0.7F, "before use ~1 all ~2 tool"},
     {Sign::ToolOrder, 0.6F, "when ~4 tool ~2 use ~6 must"},
     {Sign::ContentPassing, 0.65F, "pass ~2 contents ~5 asarg ~2 argument"},
     {Sign::DataExfiltration, 0.6F, "send ~6 loot ~4 asarg ~4 away"},
@@ -97,8 +103,18 @@ class Grammar {
     return grammar;
   }
 
-  const std::vector<Phrase>& phrases() const { return phrases_; }
   WordClasses openers() const { return openers_; }
+  // Calls visit(phrase) for those that begin with a word of these classes.
+  template <class Visit>
+  void each_begun_by(WordClasses classes, Visit visit) const {
+    std::uint64_t begun = 0;
+    for (WordClasses rest = classes & openers_; rest != 0; rest &= rest - 1) {
+      begun |= begun_by_[static_cast<unsigned>(std::countr_zero(rest))];
+    }
+    for (; begun != 0; begun &= begun - 1) {
+      visit(phrases_[static_cast<unsigned>(std::countr_zero(begun))]);
+    }
+  }
 
  private:
   Grammar() {
@@ -116,13 +132,19 @@ class Grammar {
           gap = 0;
         }
       }
-      openers_ |= phrase.steps.front().classes;
+      const WordClasses first = phrase.steps.front().classes;
+      openers_ |= first;
+      for (std::size_t i = 0; i < begun_by_.size(); ++i) {
+        if ((first >> i & 1U) != 0) begun_by_[i] |= std::uint64_t{1} << phrases_.size();
+      }
       phrases_.push_back(std::move(phrase));
     }
   }
 
   std::vector<Phrase> phrases_;
   WordClasses openers_ = 0;
+  std::array<std::uint64_t, 64> begun_by_{};  // by class: a bit per phrase
+  static_assert(std::size(kRules) <= 64);
 };
 
 // The words of a sentence from one place on, read as far as a rule needs them: what is not read
@@ -202,12 +224,11 @@ void match_phrases(Ahead& text, std::size_t p, Hits& hits) {
   const WordClasses classes = Vocabulary::get().classes(word.view(), word.capitals);
   if (!opens_phrase(classes)) return;
   Sentence sentence(text, word, classes);
-  for (const Phrase& phrase : Grammar::get().phrases()) {
-    if ((phrase.steps.front().classes & classes) == 0) continue;
+  Grammar::get().each_begun_by(classes, [&](const Phrase& phrase) {
     if (const std::size_t end = end_of_phrase(phrase, sentence); end != 0) {
       hits.add(phrase.sign, phrase.score, end);
     }
-  }
+  });
 }
 
 }  // namespace capsem::detect::injection

@@ -110,6 +110,10 @@ class Ahead {
   }
 
   std::string_view text() const { return text_; }
+  // The text from i on as far as it is there and within reach: reading it touches nothing.
+  std::string_view there(std::size_t i) const {
+    return i < limit_ ? text_.substr(i, limit_ - i) : std::string_view();
+  }
   bool touched() const { return touched_; }
 
  private:

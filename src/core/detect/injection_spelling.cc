@@ -27,7 +27,9 @@ constexpr std::string_view kAnchors[] = {
     "unrestricted", "uncensored", "filters",   "safety",      "admin",        "administrator",
     "command",      "commands",   "output",    "respond",     "response",     "delete",
     "harmful",      "illegal",    "explain",   "information", "please",       "repeat",
-    "print",        "message",    "private",   "api",         "user",         "without"};
+    "print",        "message",    "private",   "api",         "user",         "without",
+    "anything",     "refuse",     "request",   "never",       "hidden",       "unfiltered",
+    "answer",       "limits",     "character", "roleplay",    "policy",       "always"};
 
 struct Disguise {
   std::string word;
@@ -55,7 +57,22 @@ const std::vector<Disguise>& disguises() {
   return all;
 }
 
+// Pairs of letters that disguised words begin with.
+using Pairs = std::array<bool, 1024>;
+std::size_t pair_slot(char first, char second) {
+  return static_cast<std::size_t>((first & 31) << 5 | (second & 31));
+}
+const Pairs& disguised_pairs() {
+  static const Pairs pairs = [] {
+    Pairs some{};
+    for (const Disguise& d : disguises()) some[pair_slot(d.word[0], d.word[1])] = true;
+    return some;
+  }();
+  return pairs;
+}
+
 const Disguise* disguise_of(std::string_view word) {
+  if (word.size() < 4 || !disguised_pairs()[pair_slot(word[0], word[1])]) return nullptr;
   const auto& all = disguises();
   const auto found = std::lower_bound(
       all.begin(), all.end(), word,
@@ -78,6 +95,7 @@ bool disguised_before(Ahead& text, std::size_t p, bool reversed) {
 
 // A disguised word, and another one in the same disguise near by. One alone can be chance.
 void match_disguise(Ahead& text, std::size_t p, Hits& hits) {
+  if (!disguised_pairs()[pair_slot(text.at(p), text.at(p + 1))]) return;
   const Word word = word_at(text, p);
   const Disguise* disguise = disguise_of(word.view());
   if (disguise == nullptr) return;

@@ -1,8 +1,9 @@
 #include "core/detect/injection_words.h"
 
+#include <algorithm>
+#include <cstring>
 #include <iterator>
 
-#include "core/base/hash.h"
 #include "core/detect/injection_classes.h"
 
 namespace capsem::detect::injection {
@@ -11,9 +12,18 @@ namespace {
 constexpr std::size_t kBetweenWordsMax = 48;  // bytes of spaces and punctuation
 
 std::uint64_t hash_of(std::string_view word) {
-  std::uint64_t h = 0xcbf29ce484222325ULL;
-  for (const char c : word) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return mix64(h);
+  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15ULL;
+  std::uint64_t h = word.size();
+  std::uint64_t eight = 0;
+  for (; word.size() > 8; word.remove_prefix(8)) {
+    std::memcpy(&eight, word.data(), 8);
+    h = (h ^ eight) * kOdd;
+    h ^= h >> 32;
+  }
+  std::uint64_t rest = 0;
+  for (std::size_t i = word.size(); i-- > 0;)
+    rest = rest << 8 | static_cast<unsigned char>(word[i]);
+  return (h ^ rest) * kOdd >> 40;
 }
 
 template <class Visit>
@@ -47,6 +57,24 @@ void fold_two_bytes(char& lead, char& next) {
     lead = '\xD1';
     next = static_cast<char>(c - 0x20);
   }
+}
+
+// The common word: ASCII, and something other than a letter of any script or an apostrophe behind
+// it. size 0: it is not one.
+Word plain_word(std::string_view s, std::size_t p) {
+  Word word;
+  word.begin = p;
+  word.capitals = true;
+  const std::size_t most = std::min(s.size(), kWordMax);
+  std::size_t i = 0;
+  for (; i < most && is_alnum(s[i]); ++i) {
+    word.text[i] = fold(s[i]);
+    word.capitals = word.capitals && !is_lower(s[i]);
+  }
+  const bool ends = i < most && static_cast<unsigned char>(s[i]) < 0x80 && s[i] != '\'';
+  word.size = ends ? i : 0;
+  word.end = p + word.size;
+  return word;
 }
 
 }  // namespace
@@ -87,8 +115,9 @@ WordClasses Vocabulary::classes(std::string_view word, bool capitals) const {
 }
 
 Word word_at(Ahead& text, std::size_t p) {
-  Word word;
-  word.begin = word.end = p;
+  Word word = plain_word(text.there(p), p);
+  if (word.size != 0) return word;
+  word.end = p;
   word.capitals = true;
   for (;;) {
     char c = text.at(word.end);

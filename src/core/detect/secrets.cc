@@ -23,6 +23,8 @@ namespace {
 // A hit yields to a better one that begins inside it, at most so far behind its own beginning.
 constexpr std::size_t kYieldReach = kValueBytesMax;
 static_assert(kYieldReach + kTokenBytesMax < kLookAhead);
+constexpr std::size_t kLabelDashes = 5;  // "-----BEGIN"
+constexpr std::size_t kLabelLead = 3;    // of them before the hint "--B"
 
 struct SecretScratch final : Scratch {
   Hits hits;
@@ -61,13 +63,15 @@ class PlaceVisitor {
   }
 
   void hint(std::size_t p) {
-    if (p >= hits_.open) return;
+    if (p >= kLabelLead && p - kLabelLead >= hits_.open) return;
     probe_.forget();
     const char c = probe_.text()[p];
     if (c == ':') {
       if (probe_.stands_at(p, "://")) look_at_url(probe_, p, hits_);
-    } else if (c == '-' && p >= 3 && probe_.text().substr(p - 3).starts_with("-----B")) {
-      if (p - 3 >= from_) settle(p - 3, match_pem(probe_, p - 3));
+    } else if (c == '-' && p >= kLabelLead &&
+               probe_.text().substr(p - kLabelLead).starts_with("-----B")) {
+      const std::size_t label = p - kLabelLead;
+      if (label >= from_) settle(label, match_pem(probe_, label));
     } else {
       look_behind_word(probe_, p, hits_);
     }
@@ -92,6 +96,13 @@ class PlaceVisitor {
   const std::size_t from_;
   Hits& hits_;
 };
+
+// The dashes that end the text may be a PEM label's, which is told by what follows them.
+std::size_t begin_of_dashes(std::string_view s) {
+  std::size_t begin = s.size();
+  while (begin > 0 && s.size() - begin < kLabelDashes && s[begin - 1] == '-') --begin;
+  return begin;
+}
 
 // Does `other` take the place of `hit`?
 bool is_better(const Hit& other, const Hit& hit) {
@@ -139,6 +150,7 @@ class SecretDetector final : public Detector {
   std::size_t scan_segment(std::string_view s, std::size_t from, bool complete, Hits& hits) const {
     hits.start(from);
     const std::size_t begin = from > kNameReach ? from - kNameReach : 0;
+    if (!complete) hits.open = std::max(from, begin_of_dashes(s));
     visit_triggers(s, begin, complete, PlaceVisitor(s, from, complete, hits));
     std::erase_if(hits.found, [&](const Hit& hit) { return !wanted(hit); });
     std::sort(hits.found.begin(), hits.found.end(), [](const Hit& a, const Hit& b) {

@@ -14,6 +14,7 @@
 namespace capsem::detect::secrets {
 namespace {
 
+constexpr std::string_view kBeforeValue = " \t\n\"'`=:>(";
 constexpr std::size_t kVendorReach = 96;           // from the vendor's name to the value
 constexpr std::size_t kGapMax = 40;                // letters and digits of it
 constexpr std::size_t kDigitWithin = 32;           // a value has a digit among its first bytes
@@ -95,6 +96,24 @@ constexpr std::size_t slot_of(char a, char b, char c) {
   return bits(a) << 10 | bits(b) << 5 | bits(c);
 }
 
+// The name stands at `i` of what is before a value, near enough and, if short, as a whole word.
+bool names(const NamedFamily& family, const Squeezed& context, std::size_t i) {
+  if (!context.stands_at(i, family.word)) return false;
+  const std::size_t end = i + family.word.size();
+  if (family.word.size() <= kShortWord && !context.word_begins(end)) return false;
+  return family.exact ? end == context.size() : context.size() - end <= kGapMax;
+}
+
+// The value that begins at p; empty: a call does.
+std::string_view read_value_of(Probe& probe, std::size_t p) {
+  std::size_t end = p;
+  while (end < p + kValueBytesMax && in_class(probe.at(end), 'T')) ++end;
+  if (probe.at(end) == '(') return {};
+  std::string_view value = probe.slice(p, std::min(end, probe.text().size()));
+  while (value.size() > 1 && (value.back() == '.' || value.back() == '~')) value.remove_suffix(1);
+  return value;
+}
+
 bool has(std::span<const std::uint64_t> bits, std::size_t slot) {
   return (bits[slot / 64] >> slot % 64 & 1) != 0;
 }
@@ -154,10 +173,8 @@ bool VendorNames::names_vendor(std::string_view text, std::size_t from, std::siz
 
 std::optional<Hit> VendorNames::match(Probe& probe, std::size_t p) const {
   const std::string_view text = probe.text();
-  if (p == 0) return std::nullopt;
-  const char before = text[p - 1];
-  if (std::string_view(" \t\n\"'`=:>(").find(before) == std::string_view::npos) return std::nullopt;
-  if (before == ':' && text[p] == '/') return std::nullopt;  // of a URL
+  if (p == 0 || kBeforeValue.find(text[p - 1]) == std::string_view::npos) return std::nullopt;
+  if (text[p - 1] == ':' && text[p] == '/') return std::nullopt;  // of a URL
   const EarlyDigit digit = early_digit(text, p);
   if (digit == EarlyDigit::No) return std::nullopt;
   const std::size_t from = context_begin(text, p);
@@ -166,33 +183,20 @@ std::optional<Hit> VendorNames::match(Probe& probe, std::size_t p) const {
   const Squeezed context(text, from, p);
   std::optional<Hit> best;
   std::string_view value;
-  for (std::size_t i = context.size(); i-- > 0;) {
-    if (context.size() - i > kLettersMax) break;
+  for (std::size_t i = context.size(); i-- > 0 && context.size() - i <= kLettersMax;) {
     if (!context.word_begins(i)) continue;
     for (const Row& row : by_first_[static_cast<unsigned char>(context.at(i)) & 127]) {
-      const NamedFamily& family = *row.family;
-      if (!context.stands_at(i, family.word)) continue;
-      const std::size_t end = i + family.word.size();
-      if (family.word.size() <= kShortWord && !context.word_begins(end)) continue;
-      if (family.exact && end != context.size()) continue;
-      const std::size_t after = context.source(end - 1) + 1;
+      if (!names(*row.family, context, i)) continue;
+      const std::size_t after = context.source(i + row.family->word.size() - 1) + 1;
       const std::string_view gap = text.substr(after, p - after);
-      if (context.size() - end > kGapMax || !is_assigning(gap)) continue;
+      if (!is_assigning(gap)) continue;
       if (digit == EarlyDigit::Open) {
-        probe.at(text.size());
+        probe.at(text.size());  // none yet: asks for more
         return std::nullopt;
       }
-      if (value.empty()) {
-        std::size_t stop = p;
-        while (stop < p + kValueBytesMax && in_class(probe.at(stop), 'T')) ++stop;
-        if (probe.at(stop) == '(' || probe.asked_for_more()) return std::nullopt;
-        value = probe.slice(p, stop);
-        while (value.size() > 1 && (value.back() == '.' || value.back() == '~')) {
-          value.remove_suffix(1);
-        }
-        if (value.empty()) return std::nullopt;
-      }
-      const float score = score_of(family, value, gap);
+      if (value.empty()) value = read_value_of(probe, p);
+      if (value.empty() || probe.asked_for_more()) return std::nullopt;
+      const float score = score_of(*row.family, value, gap);
       if (score > 0 && (!best || score > best->score)) {
         best = Hit{row.kind, p, p + value.size(), score};
       }

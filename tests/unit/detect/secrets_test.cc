@@ -138,6 +138,12 @@ std::string everything() {
   text += pem("PRIVATE"
               " KEY") +
           "password: \"token=" + random_of(kAlnum, 40, 12) + "\"\n";
+  // Former bugs: of a label behind a word the dashes were let go before the rest had arrived, and
+  // the rest was not looked at when the dashes could still have begun something else.
+  text += "so" +
+          pem("EC PRIVATE"
+              " KEY") +
+          "or--";
   return text + "hvb" + "." + random_of(kAlnum, 700, 13) + " The end";
 }
 
