@@ -8,6 +8,7 @@
 #include "core/detect/injection.h"
 #include "core/detect/keyword.h"
 #include "core/detect/secrets.h"
+#include "core/policy/own_entities.h"
 
 namespace capsem::policy {
 namespace {
@@ -25,8 +26,10 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-bool checks_anything(const PiiPolicy& policy) {
-  return std::ranges::any_of(policy.entities, &PiiPolicy::EntityDecision::configured);
+// One whose types are looked for by the detector that policies share.
+bool shares_detector(const PiiPolicy& policy) {
+  return policy.allow.empty() &&
+         std::ranges::any_of(policy.entities, &PiiPolicy::EntityDecision::configured);
 }
 
 bool decides_on_any(const KindsPolicy& policy) {
@@ -53,7 +56,7 @@ Status Snapshot::Compiler::run(std::unique_ptr<const detect::Detector> further) 
   if (Status done = collect(); !done) return done;
   if (Status done = place(); !done) return done;
   add_keyword_detector();
-  add_pii_detector();
+  if (Status done = add_pii_detectors(); !done) return done;
   add_kind_detector(KindFamily::Secrets);
   add_kind_detector(KindFamily::Injection);
   add_own_key_detector();
@@ -163,7 +166,7 @@ void Snapshot::Compiler::collect_entities(const Policy& policy) {
     pii_.enabled[type] = true;
   };
   if (!wants_pii_) pii_.score_min = 1;
-  if (const auto* pii = std::get_if<PiiPolicy>(&policy); pii != nullptr && checks_anything(*pii)) {
+  if (const auto* pii = std::get_if<PiiPolicy>(&policy); pii != nullptr && shares_detector(*pii)) {
     pii_.score_min = std::min(pii_.score_min, pii->score_threshold);
     for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
       if (pii->entities[i].configured) want(i);
@@ -200,8 +203,87 @@ void Snapshot::Compiler::add_keyword_detector() {
   }
 }
 
+Status Snapshot::Compiler::add_pii_detectors() {
+  add_shared_pii_detector();
+  for (Compiled& compiled : snapshot_.policies_) {
+    const auto* policy = std::get_if<PiiPolicy>(compiled.source);
+    if (policy == nullptr) continue;
+    compiled.rules = PiiRules{.types = pii_.rules, .own = {}};
+    if (!policy->allow.empty()) {
+      if (Status done = add_allowing_detector(*policy, compiled); !done) return done;
+    }
+    if (!policy->own.empty()) {
+      if (Status done = add_own_entities(*policy, compiled); !done) return done;
+    }
+  }
+  return {};
+}
+
+Result<detect::DetectorMask> Snapshot::Compiler::add_to_catalog(
+    std::unique_ptr<const detect::Detector> detector) {
+  // The kinds' detectors, the vault's and a further one are still to come.
+  constexpr std::size_t kOthers = kKindFamilyCount + 2;
+  if (snapshot_.catalog_.size() + kOthers >= detect::kDetectorsMax) {
+    return gateway_error("invalid_policy",
+                         "too many pii policies with recognizers or allowed values");
+  }
+  return snapshot_.catalog_.add(std::move(detector), detect::kFoldedView);
+}
+
+Result<std::unique_ptr<const detect::Detector>> Snapshot::Compiler::allowing(
+    const PiiPolicy& policy, const PiiRules& rules,
+    std::unique_ptr<const detect::Detector> detector) {
+  std::vector<AllowedRule> allowed;
+  for (const AllowedValues& values : policy.allow) {
+    const auto own = std::ranges::find(policy.own, values.entity, &OwnEntity::name);
+    if (const auto type = detect::entity_type(values.entity)) {
+      allowed.push_back({&values, rules.types[detect::index_of(*type)]});
+    } else if (own != policy.own.end() && !rules.own.empty()) {
+      allowed.push_back({&values, rules.own[static_cast<std::size_t>(own - policy.own.begin())]});
+    }
+  }
+  if (allowed.empty()) return detector;
+  return make_allowing_detector(std::move(detector), allowed);
+}
+
+Status Snapshot::Compiler::add_allowing_detector(const PiiPolicy& policy, Compiled& compiled) {
+  detect::PiiOptions options{.enabled = {}, .rules = {}, .score_min = policy.score_threshold};
+  bool any = false;
+  for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
+    options.enabled[i] = policy.entities[i].configured;
+    if (!options.enabled[i]) continue;
+    any = true;
+    options.rules[i] = snapshot_.catalog_.add_rule(std::string(detect::kEntityNames[i]));
+  }
+  if (!any) return {};
+  PiiRules rules{.types = options.rules, .own = {}};
+  auto detector = allowing(policy, rules, detect::make_pii_detector(options));
+  if (!detector) return std::unexpected(of_policy(policy.head, detector.error()));
+  const auto bit = add_to_catalog(std::move(*detector));
+  if (!bit) return std::unexpected(of_policy(policy.head, bit.error()));
+  compiled.rules = std::move(rules);
+  look_at(compiled, *bit);
+  return {};
+}
+
+Status Snapshot::Compiler::add_own_entities(const PiiPolicy& policy, Compiled& compiled) {
+  auto& rules = std::get<PiiRules>(compiled.rules);
+  std::vector<OwnEntityRule> entities;
+  for (const OwnEntity& entity : policy.own) {
+    rules.own.push_back(snapshot_.catalog_.add_rule(entity.name));
+    entities.push_back({&entity, rules.own.back()});
+  }
+  auto detector = make_own_entity_detector(entities, policy.score_threshold);
+  if (detector) detector = allowing(policy, rules, std::move(*detector));
+  if (!detector) return std::unexpected(of_policy(policy.head, detector.error()));
+  const auto bit = add_to_catalog(std::move(*detector));
+  if (!bit) return std::unexpected(of_policy(policy.head, bit.error()));
+  look_at(compiled, *bit);
+  return {};
+}
+
 // One detector looks for every type that any policy asks for; each policy picks its own hits.
-void Snapshot::Compiler::add_pii_detector() {
+void Snapshot::Compiler::add_shared_pii_detector() {
   if (!wants_pii_) return;
   for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
     const auto type = static_cast<detect::EntityType>(i);
@@ -212,7 +294,7 @@ void Snapshot::Compiler::add_pii_detector() {
   const auto bit = snapshot_.catalog_.add(detect::make_pii_detector(pii_), detect::kFoldedView);
   for (Compiled& policy : snapshot_.policies_) {
     const auto* pii = std::get_if<PiiPolicy>(policy.source);
-    if (pii != nullptr && checks_anything(*pii)) look_at(policy, bit);
+    if (pii != nullptr && shares_detector(*pii)) look_at(policy, bit);
     if (const auto* flow = std::get_if<FlowPolicy>(policy.source)) {
       // Values are compared where they come from, wherever else they are said, and where they go.
       for (const Point point : {Point::Prompt, Point::ToolResult, Point::ToolCall}) {
@@ -253,7 +335,7 @@ void Snapshot::Compiler::add_kind_detector(KindFamily family) {
 
 void Snapshot::Compiler::look_at(Compiled& policy, detect::DetectorMask bit) {
   using event::Part;
-  policy.detectors = bit;
+  policy.detectors |= bit;
   for (std::size_t i = 0; i < event::kPointCount; ++i) {
     for (const Part part : {Part::Text, Part::ToolName, Part::Arguments}) {
       if ((policy.head->on & surface_of(static_cast<Point>(i), part)) == 0) continue;
@@ -268,7 +350,6 @@ Status Snapshot::Compiler::compile(Compiled& policy) {
     policy.rules = std::move(*compiled);
     return {};
   };
-  if (std::holds_alternative<PiiPolicy>(*policy.source)) policy.rules = pii_.rules;
   if (const auto* access = std::get_if<AccessPolicy>(policy.source)) {
     return keep(AccessRules::compile(*access));
   }

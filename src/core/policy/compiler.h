@@ -39,7 +39,16 @@ class Snapshot::Compiler {
   void collect_entities(const Policy& policy);
   void collect_kinds(const KindsPolicy& policy);
   void add_keyword_detector();
-  void add_pii_detector();
+  Status add_pii_detectors();
+  void add_shared_pii_detector();
+  // Of one policy that lets values pass: what it has not to find, others may.
+  Status add_allowing_detector(const PiiPolicy& policy, Compiled& compiled);
+  Status add_own_entities(const PiiPolicy& policy, Compiled& compiled);
+  // Without what the policy allows of them; `rules` of its types and its own entities.
+  Result<std::unique_ptr<const detect::Detector>> allowing(
+      const PiiPolicy& policy, const PiiRules& rules,
+      std::unique_ptr<const detect::Detector> detector);
+  Result<detect::DetectorMask> add_to_catalog(std::unique_ptr<const detect::Detector> detector);
   void add_kind_detector(KindFamily family);
   void look_at(Compiled& policy, detect::DetectorMask bit);
   Status compile_limit(const LimitPolicy& source, Compiled& policy);
@@ -53,7 +62,7 @@ class Snapshot::Compiler {
   // One rule per word, letter case aside, however many policies name it.
   std::unordered_map<std::string, detect::RuleId> words_;
   std::vector<std::string> spellings_;
-  detect::PiiOptions pii_{};
+  detect::PiiOptions pii_{};  // of the detector that policies share
   bool wants_pii_ = false;
   // By family.
   struct WantedKinds {

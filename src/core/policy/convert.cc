@@ -130,8 +130,9 @@ class Writer {
     fmt::format_to(std::back_inserter(out_), "\n{}\n", name);
     indent_ = "";
   }
-  void rule_header() {
-    out_ += "\n  [[policy.rule]]\n";
+  void rule_header() { table_header("rule"); }
+  void table_header(std::string_view name) {
+    fmt::format_to(std::back_inserter(out_), "\n  [[policy.{}]]\n", name);
     indent_ = "  ";
   }
 
@@ -215,6 +216,24 @@ class Writer {
       }
     }
     line("entities", entities.text());
+    for (const OwnEntity& entity : policy.own) write_own(entity);
+    for (const AllowedValues& allowed : policy.allow) {
+      table_header("allow");
+      line("entity", quoted(allowed.entity));
+      if (!allowed.values.empty()) line("values", one_or_list(allowed.values));
+      if (!allowed.patterns.empty()) line("pattern", one_or_list(allowed.patterns));
+    }
+  }
+
+  void write_own(const OwnEntity& entity) {
+    table_header("recognizer");
+    line("name", quoted(entity.name));
+    line("action", word_of(entity.action));
+    if (!entity.patterns.empty()) line("pattern", one_or_list(entity.patterns));
+    if (!entity.words.empty()) line("words", one_or_list(entity.words));
+    if (!entity.context.empty()) line("context", one_or_list(entity.context));
+    if (entity.score != OwnEntity{}.score) line("score", fmt::format("{}", entity.score));
+    text("checksum", entity.checksum);
   }
 
   void write_own(const KindsPolicy& policy) {

@@ -43,6 +43,29 @@ Surfaces surface_of(event::Point point, event::Part part) {
   return kResponse;
 }
 
+bool PiiPolicy::name(std::string_view word, Verdict verdict) {
+  const auto type = detect::entity_type(word);
+  const auto types = type ? detect::TypeMask(*type) : detect::entity_group(word);
+  if (!types) return false;
+  const std::uint8_t closeness = type ? 4 : word == "default" ? 1 : word == "eu" ? 2 : 3;
+  for (std::size_t i = 0; i < entities.size(); ++i) {
+    if (!types->has(static_cast<detect::EntityType>(i)) || entities[i].closeness > closeness) {
+      continue;
+    }
+    entities[i] = {.configured = true, .verdict = verdict, .closeness = closeness};
+  }
+  return true;
+}
+
+std::span<const std::string_view> entity_words() {
+  static const auto kWords = [] {
+    std::vector<std::string_view> words(detect::kEntityNames.begin(), detect::kEntityNames.end());
+    words.insert(words.end(), detect::kEntityGroupNames.begin(), detect::kEntityGroupNames.end());
+    return words;
+  }();
+  return kWords;
+}
+
 void KindsPolicy::name(std::string_view word, Verdict verdict) {
   if (word == kOtherwiseWord) {
     otherwise = verdict;

@@ -6,7 +6,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -122,6 +124,24 @@ struct KeywordPolicy {
   Verdict action = Verdict::Block;
 };
 
+// An entity that a policy defines itself (own_entities.h). Matches of a pattern score `score`, more
+// after a word of context, 1 with a checksum that fits; the words score 1.
+struct OwnEntity {
+  std::string name;  // as texts and records show it
+  Origin origin;
+  Verdict action = Verdict::Block;
+  std::vector<std::string> patterns, words, context;
+  float score = 0.5F;
+  std::string checksum;  // "luhn"; empty: none
+};
+
+// Values of one entity, a type's or an own one's, that are no findings.
+struct AllowedValues {
+  std::string entity;
+  Origin origin;
+  std::vector<std::string> values, patterns;
+};
+
 // R22-R25, R29.
 struct PiiPolicy {
   Head head{
@@ -130,9 +150,18 @@ struct PiiPolicy {
   struct EntityDecision {
     bool configured = false;  // unlisted types are not checked
     Verdict verdict = Verdict::Allow;
+    std::uint8_t closeness = 0;  // of the word that said so: see name()
   };
   std::array<EntityDecision, detect::kEntityTypeCount> entities{};
+  std::vector<OwnEntity> own{};        // looked for beside the types
+  std::vector<AllowedValues> allow{};  // found, and let pass
+
+  // A type, or a group of types (detect::entity_group). The closest word counts, in whatever order
+  // they come: the type's own, then its country's, then "eu", then "default". False: no such word.
+  bool name(std::string_view word, Verdict verdict);
 };
+// Every word that PiiPolicy::name() takes.
+std::span<const std::string_view> entity_words();
 
 // What finding a secret, or an attempt at injection, means: by the kind's name, by its group's, or
 // else `otherwise`; the most specific counts (kind_rules.h).

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/policy/tally.h"
@@ -11,6 +13,7 @@
 namespace capsem::policy {
 namespace {
 
+using detect::EntityType;
 using event::Part;
 using event::Point;
 
@@ -81,17 +84,89 @@ Reason pii_reason(Point point) {
 }
 
 // The types that the policy decides on.
-std::vector<Sought> types_sought(const PiiPolicy& policy, const EntityRules& rules) {
+std::vector<Sought> types_sought(const PiiPolicy& policy, const PiiRules& rules) {
   std::vector<Sought> sought;
   for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
     const auto& entity = policy.entities[i];
     if (!entity.configured) continue;
-    sought.push_back({.rule = rules[i],
+    sought.push_back({.rule = rules.types[i],
                       .name = detect::to_string(static_cast<detect::EntityType>(i)),
                       .verdict = entity.verdict});
   }
+  for (std::size_t i = 0; i < policy.own.size(); ++i) {
+    sought.push_back(
+        {.rule = rules.own[i], .name = policy.own[i].name, .verdict = policy.own[i].action});
+  }
   return sought;
 }
+
+// What its check digits prove.
+bool is_proven(EntityType type) {
+  return type == EntityType::CreditCard || type == EntityType::IbanCode ||
+         type == EntityType::Crypto;
+}
+
+// Numbers that many others look like.
+bool is_number(EntityType type) {
+  switch (type) {
+    case EntityType::PhoneNumber:
+    case EntityType::UsSsn:
+    case EntityType::UsBankNumber:
+    case EntityType::UsDriverLicense:
+    case EntityType::UsPassport:
+      return true;
+    default:
+      return type >= EntityType::MedicalLicense;
+  }
+}
+
+// The hits of a unit that are proven, by place.
+class Proofs {
+ public:
+  Proofs(const PiiPolicy& policy, const PiiRules& rules, const Unit& unit)
+      : policy_(policy), rules_(rules) {
+    for (const Hit& hit : unit.hits) {
+      const auto type = type_of(hit);
+      if (type && is_proven(*type) && hit.score >= 1 && counts(policy.head, unit, hit)) {
+        hits_.push_back(&hit);
+      }
+    }
+    std::ranges::sort(hits_, {}, place);
+  }
+  bool empty() const { return hits_.empty(); }
+
+  // Whether the hit is a part of a proven one under a weaker name, and no verdict is lost with it.
+  bool explain(const Hit& hit) const {
+    const auto type = type_of(hit);
+    if (!type || !is_number(*type) || hit.score >= 1) return false;
+    auto after = std::ranges::upper_bound(hits_, std::pair(hit.order, hit.begin), {}, place);
+    if (after == hits_.begin()) return false;
+    const Hit& proof = **--after;
+    return proof.order == hit.order && proof.end >= hit.end &&
+           strictness(verdict_on(*type_of(proof))) >= strictness(verdict_on(*type));
+  }
+
+ private:
+  static std::pair<std::uint32_t, std::uint64_t> place(const Hit* hit) {
+    return {hit->order, hit->begin};
+  }
+  // Of the types that the policy decides on.
+  std::optional<EntityType> type_of(const Hit& hit) const {
+    for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
+      if (policy_.entities[i].configured && rules_.types[i] == hit.rule) {
+        return static_cast<EntityType>(i);
+      }
+    }
+    return std::nullopt;
+  }
+  Verdict verdict_on(EntityType type) const {
+    return policy_.entities[detect::index_of(type)].verdict;
+  }
+
+  const PiiPolicy& policy_;
+  const PiiRules& rules_;
+  std::vector<const Hit*> hits_;
+};
 
 }  // namespace
 
@@ -175,14 +250,29 @@ std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const Keyword
   return decision;
 }
 
-std::optional<Decision> judge_pii(const PiiPolicy& policy, const EntityRules& rules,
-                                  const Unit& unit, IdSource& ids) {
-  if (unit.hits.empty()) return std::nullopt;
-  const std::vector<Sought> sought = types_sought(policy, rules);
+namespace {
+
+std::optional<Decision> decide_pii(const PiiPolicy& policy, std::span<const Sought> sought,
+                                   const Unit& unit, IdSource& ids) {
   const auto tallies = tally(policy.head, unit, sought, policy.score_threshold);
   if (tallies.empty()) return std::nullopt;
   return decide(unit, policy.head, tallies,
                 {.what = "PII", .where = pii_place(unit), .reason = pii_reason(unit.point)}, ids);
+}
+
+}  // namespace
+
+std::optional<Decision> judge_pii(const PiiPolicy& policy, const PiiRules& rules, const Unit& unit,
+                                  IdSource& ids) {
+  if (unit.hits.empty()) return std::nullopt;
+  const std::vector<Sought> sought = types_sought(policy, rules);
+  // A card's digits are not a bank account's as well.
+  if (const Proofs proofs(policy, rules, unit); !proofs.empty()) {
+    Unit rest = unit;
+    std::erase_if(rest.hits, [&proofs](const Hit& hit) { return proofs.explain(hit); });
+    return decide_pii(policy, sought, rest, ids);
+  }
+  return decide_pii(policy, sought, unit, ids);
 }
 
 }  // namespace capsem::policy

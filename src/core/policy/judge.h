@@ -16,6 +16,10 @@ namespace capsem::policy {
 // The rule ids of a policy's words and types in the snapshot's catalog.
 using KeywordRules = std::vector<detect::RuleId>;  // of keywords[i]
 using EntityRules = std::array<detect::RuleId, detect::kEntityTypeCount>;
+struct PiiRules {
+  EntityRules types{};
+  std::vector<detect::RuleId> own{};  // of PiiPolicy::own[i]
+};
 
 // Empty: nothing to say (a plain Allow).
 std::optional<Decision> judge_keyword(const KeywordPolicy& policy, const KeywordRules& rules,
@@ -26,8 +30,8 @@ std::optional<Decision> judge_own_keys(const OwnKeysPolicy& policy, const Keywor
                                        const Unit& unit, IdSource& ids);
 
 // Counts hits per entity type (tally.h).
-std::optional<Decision> judge_pii(const PiiPolicy& policy, const EntityRules& rules,
-                                  const Unit& unit, IdSource& ids);
+std::optional<Decision> judge_pii(const PiiPolicy& policy, const PiiRules& rules, const Unit& unit,
+                                  IdSource& ids);
 
 // Whether a policy with this head counts this hit: its surface, and the turn it stands in.
 bool counts(const Head& head, const Unit& unit, const Hit& hit);

@@ -142,9 +142,15 @@ class Linter {
   void check(const KeywordPolicy& policy) { check_approval(policy.head, policy.action); }
 
   void check(const PiiPolicy& policy) {
-    const bool approval = std::ranges::any_of(policy.entities, [&policy](const auto& entity) {
-      return entity.configured && capped(policy.head, entity.verdict) == Verdict::Confirm;
-    });
+    const bool approval =
+        std::ranges::any_of(policy.entities,
+                            [&policy](const auto& entity) {
+                              return entity.configured &&
+                                     capped(policy.head, entity.verdict) == Verdict::Confirm;
+                            }) ||
+        std::ranges::any_of(policy.own, [&policy](const OwnEntity& entity) {
+          return capped(policy.head, entity.action) == Verdict::Confirm;
+        });
     if (approval) check_approval(policy.head, Verdict::Confirm);
   }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/policy/kind_rules.h"
+#include "core/policy/own_entities.h"
 #include "core/policy/shape.h"
 
 namespace capsem::policy {
@@ -189,16 +190,62 @@ inline constexpr std::array kKeywordKeys = {
     KeyInfo{.name = "action", .shape = Shape::Verdict, .doc = "what finding one means; block"},
 };
 
+inline constexpr std::array kRecognizerKeys = {
+    KeyInfo{.name = "name",
+            .shape = Shape::Name,
+            .doc = "what its findings are called: letters, digits, '_' and '-'",
+            .required = true},
+    KeyInfo{.name = "action",
+            .shape = Shape::Verdict,
+            .doc = "what finding one means",
+            .required = true},
+    KeyInfo{.name = "pattern",
+            .shape = Shape::Texts,
+            .doc = "regular expressions (RE2), matched between the boundaries of words"},
+    KeyInfo{.name = "words",
+            .shape = Shape::Texts,
+            .doc = "words and phrases, in any letter case; they score 1"},
+    KeyInfo{.name = "context",
+            .shape = Shape::Texts,
+            .doc = "words that raise the score by 0.35 when one stands up to 100 bytes before"},
+    KeyInfo{.name = "score", .shape = Shape::Share, .doc = "of what a pattern matches; 0.5"},
+    KeyInfo{.name = "checksum",
+            .shape = Shape::Word,
+            .doc = "what its letters and digits have to pass; they score 1 then",
+            .words = kChecksumWords},
+};
+
+inline constexpr std::array kAllowKeys = {
+    KeyInfo{.name = "entity",
+            .shape = Shape::Name,
+            .doc = "the type, or the recognizer, whose findings these are",
+            .required = true},
+    KeyInfo{.name = "values", .shape = Shape::Texts, .doc = "whole values, in any letter case"},
+    KeyInfo{.name = "pattern",
+            .shape = Shape::Texts,
+            .doc = "regular expressions (RE2) that are found anywhere in the value"},
+};
+
 inline constexpr std::array kPiiKeys = {
     KeyInfo{.name = "threshold",
             .shape = Shape::Share,
             .doc = "findings scored lower are dropped; 0.5"},
     KeyInfo{.name = "entities",
             .shape = Shape::Verdicts,
-            .doc = "what finding each type means; types that are not listed are not looked for",
-            .words = kEntityWords,
+            .doc =
+                "what finding each type means, by its name, its country's (us, uk, de, ...), eu, "
+                "or default: the closest counts; types that nothing names are not looked for",
             .required = true,
-            .noun = "PII entity type"},
+            .noun = "PII entity type",
+            .late_words = entity_words},
+    KeyInfo{.name = "recognizer",
+            .shape = Shape::Tables,
+            .doc = "entities of your own, looked for beside the types",
+            .members = kRecognizerKeys},
+    KeyInfo{.name = "allow",
+            .shape = Shape::Tables,
+            .doc = "values that are found and let pass",
+            .members = kAllowKeys},
 };
 
 constexpr std::array<KeyInfo, 2> kinds_keys(std::span<const std::string_view> (*words)(),

@@ -11,6 +11,7 @@
 #include "core/policy/judge_desk.h"
 #include "core/policy/native_file.h"
 #include "core/policy/native_keys.h"
+#include "core/policy/own_entity_tables.h"
 #include "core/policy/rule_names.h"
 #include "core/policy/toml_source.h"
 
@@ -129,15 +130,14 @@ class PolicyReader {
     if (const auto share = table_.share("threshold")) {
       policy.score_threshold = static_cast<float>(*share);
     }
+    read_recognizers(report_, table_.tables("recognizer"), policy);
+    read_allowed_values(report_, table_.tables("allow"), policy);
     const SourceNode* entities = table_.node("entities");
     if (entities == nullptr) return policy;
     for (const SourceMember& member : entities->members) {
-      const auto type = detect::entity_type(member.key);
-      const auto verdict = verdict_word(member.value.text);
-      if (!type || !verdict) continue;
-      policy.entities[static_cast<std::size_t>(*type)] = {.configured = true, .verdict = *verdict};
+      if (const auto verdict = verdict_word(member.value.text)) policy.name(member.key, *verdict);
     }
-    if (entities->members.empty()) {
+    if (entities->members.empty() && policy.own.empty()) {
       report_.warn("W05", entities->place, "'entities' is empty: this policy checks nothing");
     }
     return policy;

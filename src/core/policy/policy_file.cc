@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "core/detect/detector.h"
 #include "core/policy/native_keys.h"
+#include "core/policy/own_entity_tables.h"
 #include "core/policy/policy_file_values.h"
 #include "core/policy/toml_source.h"
 
@@ -40,16 +42,18 @@ void read_keywords(Reporter& report, const SourceNode& value, KeywordPolicy& pol
 
 // ---- pii.toml ----
 
-constexpr std::array<std::string_view, 10> kPiiKeys = {"enabled",
-                                                       "check_prompts",
-                                                       "check_tool_args",
-                                                       "check_responses",
-                                                       "check_tool_responses",
-                                                       "score_threshold",
-                                                       "language",
-                                                       "redaction",
-                                                       "restore",
-                                                       "entity_decisions"};
+constexpr std::array<std::string_view, 12> kPiiFileKeys = {"enabled",
+                                                           "check_prompts",
+                                                           "check_tool_args",
+                                                           "check_responses",
+                                                           "check_tool_responses",
+                                                           "score_threshold",
+                                                           "language",
+                                                           "redaction",
+                                                           "restore",
+                                                           "entity_decisions",
+                                                           "recognizer",
+                                                           "allow"};
 
 class PiiFileReader {
  public:
@@ -58,6 +62,8 @@ class PiiFileReader {
   std::optional<Policy> read() {
     policy_.head.origin = report_.origin({});
     for (const SourceMember& member : root_.members) read_top_level(member);
+    read_recognizers(report_, tables("recognizer"), policy_);
+    read_allowed_values(report_, tables("allow"), policy_);
     const SourceMember* decisions = root_.member("entity_decisions");
     if (decisions == nullptr) {
       report_.error("E03", {}, "PIIPolicy config must include 'entity_decisions'");
@@ -71,32 +77,51 @@ class PiiFileReader {
     for (const SourceMember& member : table.members) read_decision(member);
     redaction_.check();
     if (!enabled_) return std::nullopt;
-    if (table.members.empty()) {
+    if (table.members.empty() && policy_.own.empty()) {
       report_.warn("W05", table.place, "[entity_decisions] is empty: this policy checks nothing");
     }
     return policy_;
   }
 
  private:
+  // The tables of a key, [[recognizer]]; none when it is absent.
+  std::span<const SourceNode> tables(std::string_view key) {
+    const SourceMember* member = root_.member(key);
+    if (member == nullptr) return {};
+    const auto is_table = [](const SourceNode& item) {
+      return item.kind == SourceNode::Kind::Table;
+    };
+    if (member->value.kind == SourceNode::Kind::List &&
+        std::ranges::all_of(member->value.items, is_table)) {
+      return member->value.items;
+    }
+    report_.error("E03", member->value.place,
+                  fmt::format("'{}' must be tables, each under [[{}]]", key, key));
+    return {};
+  }
+
   void read_top_level(const SourceMember& member) {
-    if (member.key == "entity_decisions") return;
+    if (member.key == "entity_decisions" || member.key == "recognizer" || member.key == "allow") {
+      return;
+    }
     if (member.key == "enabled") {
       enabled_ = read_bool(report_, member).value_or(true);
     } else if (!read_setting(member)) {
       report_.error(
           "E02", member.place,
-          fmt::format("unknown key '{}'{}", member.key, suggestion(member.key, kPiiKeys)));
+          fmt::format("unknown key '{}'{}", member.key, suggestion(member.key, kPiiFileKeys)));
     }
   }
 
   // One key of the table. TOML files every key after the table's header in it, so settings that
   // were written below the header arrive here; the original's own example does so (R30).
   void read_decision(const SourceMember& member) {
-    const auto type = detect::entity_type(member.key);
-    if (!type) return read_stray_setting(member);
-    const auto verdict = read_file_verdict(report_, member);
-    if (!verdict) return;
-    policy_.entities[static_cast<std::size_t>(*type)] = {.configured = true, .verdict = *verdict};
+    if (std::ranges::find(entity_words(), member.key) == entity_words().end()) {
+      return read_stray_setting(member);
+    }
+    if (const auto verdict = read_file_verdict(report_, member)) {
+      policy_.name(member.key, *verdict);
+    }
   }
 
   void read_stray_setting(const SourceMember& member) {
@@ -108,7 +133,7 @@ class PiiFileReader {
     } else if (!read_setting(member)) {
       report_.error("E03", member.place,
                     fmt::format("Unknown PII entity type: {}{}", member.key,
-                                suggestion(member.key, kEntityWords)));
+                                suggestion(member.key, entity_words())));
     } else {
       report_.warn("W00", member.place,
                    fmt::format("'{}' stands in [entity_decisions]; it belongs above the table's "

@@ -138,7 +138,12 @@ class Collector {
       if (!text.empty()) add(words_.texts, std::string(text));
     }
   }
-  void of(const PiiPolicy& policy) { entities(policy.entities); }
+  void of(const PiiPolicy& policy) {
+    entities(policy.entities);
+    for (const OwnEntity& entity : policy.own) {
+      if (!entity.words.empty()) add(words_.texts, entity.words.front());
+    }
+  }
 
   void of(const AccessPolicy& policy) {
     for (const AccessRule& rule : policy.rules) {

@@ -114,7 +114,7 @@ std::optional<Decision> judged(const Compiled& policy, const Unit& unit, IdSourc
   if (const auto* keyword = std::get_if<KeywordPolicy>(policy.source)) {
     decision = judge_keyword(*keyword, std::get<KeywordRules>(policy.rules), unit, ids);
   } else if (const auto* pii = std::get_if<PiiPolicy>(policy.source)) {
-    decision = judge_pii(*pii, std::get<EntityRules>(policy.rules), unit, ids);
+    decision = judge_pii(*pii, std::get<PiiRules>(policy.rules), unit, ids);
   } else if (const auto* own = std::get_if<OwnKeysPolicy>(policy.source)) {
     decision = judge_own_keys(*own, std::get<KeywordRules>(policy.rules), unit, ids);
   } else if (const auto* kinds = std::get_if<KindRules>(&policy.rules)) {

@@ -43,7 +43,7 @@ struct Compiled {
   bool bound_somewhere = true;  // false: an uploaded one that is bound to nothing, acts nowhere
   detect::DetectorMask detectors = 0;  // whose findings it uses
   // In the order of Policy's alternatives; pins need nothing compiled.
-  std::variant<KeywordRules, EntityRules, AccessRules, ListRules, limit::LimitRule, ContentRules,
+  std::variant<KeywordRules, PiiRules, AccessRules, ListRules, limit::LimitRule, ContentRules,
                const PinPolicy*, FlowRules, KindRules>
       rules;
 };

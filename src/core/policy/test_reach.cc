@@ -63,6 +63,10 @@ class Reach {
             fmt::format("{}/{}", head.name, detect::to_string(static_cast<detect::EntityType>(i))),
             head.origin);
       }
+      for (const OwnEntity& entity : pii->own) {
+        if (entity.action == Verdict::Allow) continue;
+        add("entity", fmt::format("{}/{}", head.name, entity.name), entity.origin);
+      }
     } else if (const auto* kinds = std::get_if<KindsPolicy>(policy.source)) {
       list(*kinds);
     } else if (const auto* lists = std::get_if<ListsPolicy>(policy.source)) {

@@ -432,8 +432,8 @@ TEST(Hearing, LatestTurnLooksAtWhatCameInLast) {
   PiiPolicy policy = pii({{EntityType::EmailAddress, Verdict::Block}});
   policy.head.scope = TurnScope::LatestTurn;
   const Snap snapshot = freeze({policy});
-  const auto hit_rule = std::get<EntityRules>(
-      snapshot->policies()[0].rules)[static_cast<std::size_t>(EntityType::EmailAddress)];
+  const auto hit_rule = std::get<PiiRules>(snapshot->policies()[0].rules)
+                            .types[static_cast<std::size_t>(EntityType::EmailAddress)];
   struct Case {
     std::uint32_t message, turn_begin;
     bool counts;

@@ -1,5 +1,6 @@
 #include "core/policy/judge.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -74,7 +75,7 @@ Hit word(Part part, std::uint32_t order = 0, std::uint64_t begin = 0, detect::Ru
 
 std::optional<Decision> ask_pii(const Unit& unit, const PiiPolicy& policy = pii_policy()) {
   IdSource ids(1);
-  return judge_pii(policy, entity_rules(), unit, ids);
+  return judge_pii(policy, {.types = entity_rules(), .own = {}}, unit, ids);
 }
 
 std::optional<Decision> ask_debug(const Unit& unit) {
@@ -105,6 +106,34 @@ constexpr PlaceCase kPlaces[] = {
     {Point::ModelOutput, Part::Text, "model response", "on_model_response"},
     {Point::Thought, Part::Text, "model response", "on_model_response"},
 };
+
+// A number that its check digits prove is not another type's as well, unless that would loosen.
+TEST(PiiPolicy, AProvenNumberIsNoOtherNumber) {
+  PiiPolicy policy = pii_policy();
+  const auto decide_on = [&policy](EntityType type, Verdict verdict) {
+    policy.entities[static_cast<std::size_t>(type)] = {.configured = true, .verdict = verdict};
+  };
+  decide_on(EntityType::UsBankNumber, Verdict::Log);
+  const Hit card = hit(EntityType::CreditCard, 1.0F, 2, 10);
+  const Hit bank = hit(EntityType::UsBankNumber, 0.65F, 2, 10);
+  const auto said = [&policy](std::vector<Hit> hits) {
+    return details(ask_pii({.point = Point::Prompt, .hits = std::move(hits)}, policy));
+  };
+  const std::string card_alone =
+      "PII detected in prompt: CREDIT_CARD(count=1, score=1.00, action=BLOCK)";
+  EXPECT_EQ(said({card, bank}), card_alone);
+  EXPECT_EQ(said({bank, card}), card_alone);
+  for (const Hit& other : {hit(EntityType::UsBankNumber, 0.65F, 3, 10),  // in another text
+                           hit(EntityType::UsBankNumber, 0.65F, 2, 11),  // goes on after it
+                           hit(EntityType::UsBankNumber, 1.0F, 2, 10),   // as sure
+                           hit(EntityType::Person, 0.85F, 2, 10)}) {     // no number
+    EXPECT_NE(said({card, other}), card_alone);
+  }
+  decide_on(EntityType::CreditCard, Verdict::Allow);
+  EXPECT_THAT(said({card, bank}), testing::HasSubstr("US_BANK_NUMBER(count=1"));
+  policy.entities[static_cast<std::size_t>(EntityType::CreditCard)].configured = false;
+  EXPECT_THAT(said({card, bank}), testing::HasSubstr("US_BANK_NUMBER(count=1"));
+}
 
 TEST(DebugPolicy, NamesThePlaceAndTheOriginalsHookR19R20R21) {
   for (const auto& c : kPlaces) {
