@@ -394,3 +394,14 @@ def test_reviewers_and_records_are_shown_what_is_redacted(mock, make_gateway, le
     again = wait_until(lambda: (lambda a: a if a.status_code == 200 else None)(CHAT.ask(gateway, "hi", model, stream)))
     said = streamed_text(CHAT, again.text) if stream else answer_text(CHAT, again.json())
     assert said == "falcon says [EMAIL_ADDRESS]" and MAIL not in again.text
+
+
+def test_reviewers_of_the_check_api_are_shown_what_is_redacted(make_gateway):
+    gateway = make_gateway(policies={"held.toml": HELD})
+    assert gateway.admin("PATCH", "/v1/tenants/default", {"content_level": "full"}).status_code == 200
+
+    def asked():
+        answer = gateway.http.post("/v1/evaluate", headers=dialects.BEARER, json={"input": f"falcon for {MAIL}", "targetKey": "x"})
+        return gateway.admin("GET", f"/v1/reviews/{answer.json()['data']['reviewRequestId']}").json()["data"]
+    shown = wait_until(lambda: asked()["preview"])
+    assert [part["text"] for part in shown] == ["falcon for [EMAIL_ADDRESS]"]
