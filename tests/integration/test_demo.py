@@ -23,6 +23,16 @@ S0_LINES = [
     "CAPSEM BLOCKED TOOL NAME: Error code: 403 - {'detail': \"Tool blocked by security policy: Detected 'capsem_block' in tool name\"}",
 ]
 
+FURTHER_LINES = [
+    "CAPSEM BLOCKED KEY: Error code: 403 - {'detail': 'Request blocked by security policy: Secret detected in prompt: openai-api-key(count=1, score=1.00, action=BLOCK)'}",
+    "CAPSEM BLOCKED HIDDEN TEXT: Error code: 403 - {'detail': \"Request blocked by security policy: Prompt injection detected in tool 'unknown' response: unicode-tags(count=1, score=0.95, action=BLOCK)\"}",
+    "The application asks:      Remind jane.doe@example.com of our meeting",
+    "The provider receives:     Remind <EMAIL_ADDRESS_1> of our meeting",
+    "The provider answers:      I have written to <EMAIL_ADDRESS_1>.",
+    "The application gets:      I have written to jane.doe@example.com.",
+    "The application, streamed: I have written to jane.doe@example.com.",
+]
+
 
 def in_order(lines, output):
     at = 0
@@ -35,7 +45,7 @@ def in_order(lines, output):
 def test_s0_the_demo_command_prints_the_founding_demos_lines():
     run = subprocess.run([capsem_binary(), "demo"], text=True, capture_output=True, timeout=30)
     assert run.returncode == 0, run.stdout + run.stderr
-    in_order(S0_LINES, run.stdout)
+    in_order(S0_LINES + FURTHER_LINES, run.stdout)
 
 
 def test_s0_openais_client_prints_the_founding_demos_lines(gateway):

@@ -136,6 +136,22 @@ def test_version_scan_and_policy_commands_answer():
     assert len(findings) == 2 and findings[1] == []
 
 
+@pytest.mark.parametrize("text, options, plain, with_fail", [
+    ("hello", (), 0, 0), ("write to jane.doe@example.com", (), 0, 1), ("write to jane.doe@example.com", ("--only", "US_SSN"), 0, 0),
+    ("hello", ("--only", "US_SNN"), 1, 2), ('{"text": "hello"}\n', ("--jsonl",), 0, 0), ("{}\n", ("--jsonl",), 1, 2),
+    ('{}\n{"text": "jane.doe@example.com"}\n', ("--jsonl",), 1, 2), ("hello", ("/no/such/file",), 1, 2)])
+def test_scan_says_by_its_status_what_came_of_it(text, options, plain, with_fail):
+    for more, status in (((), plain), (("--fail",), with_fail)):
+        run = subprocess.run([capsem_binary(), "scan", *options, *more], text=True, input=text, capture_output=True, timeout=20)
+        assert run.returncode == status, (run.stdout, run.stderr)
+
+
+def test_scan_masks_what_it_finds():
+    run = subprocess.run([capsem_binary(), "scan", "--redact"], text=True, input="write to jane.doe@example.com\n",
+                         capture_output=True, timeout=20)
+    assert run.stdout == "write to [EMAIL_ADDRESS]\n"
+
+
 def test_signals_come_to_the_one_that_waits_for_them(mock):
     """Threads that keep the gateway's state are started early; none of them may take a signal."""
     for _ in range(5):

@@ -51,6 +51,7 @@ struct BodyBuffers {
     detect::Tail tail = detect::Tail::None;
     float score = 0;
     detect::RuleId rule = 0;
+    bool fixed = false;  // stays as it is, and is refused for that; rewritten in the record alone
     std::optional<policy::RedactionOrder> order;
     std::string text;  // without an order: what it becomes
   };

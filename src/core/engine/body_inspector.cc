@@ -80,7 +80,7 @@ std::uint32_t BodyInspector::open_lane(const event::Text& text, std::size_t batc
     const std::uint64_t key = hash_combine(text.lane, batch);
     std::tie(lane, fresh) = buffers_.lane_index.find_or_insert(key, lane);
   }
-  const std::uint32_t unit = units_.unit_of(text);
+  const std::uint32_t unit = units_.unit_of(text, rewrites() ? lane : UnitBook::kNoPlace);
   if (fresh) {
     buffers_.lanes.push_back(
         {.unit = unit,
@@ -243,13 +243,14 @@ void BodyInspector::file_hits(std::size_t batch_index, std::vector<detect::Findi
                                 text.substr(finding.begin, finding.end - finding.begin), value_key_)
                           : 0};
     units_.add_hit(lane.unit, hit);
-    if (lane.fixed || !hearing_.redacts(phase())) continue;
+    if (!hearing_.redacts(phase())) continue;
     auto order = hearing_.redaction_of(units_.unit(lane.unit), hit);
     if (!order) continue;
     BodyBuffers::Found found = found_in(batch_index, *segment, finding.begin, finding.end);
     found.tail = finding.tail;
     found.score = finding.score;
     found.rule = finding.rule;
+    found.fixed = lane.fixed;
     found.order = std::move(order);
     buffers_.found.push_back(std::move(found));
   }

@@ -19,6 +19,7 @@ struct Region {
   std::uint64_t begin = 0, end = 0;  // of the lane, with what goes on beyond a finding's end
   bool in_conversation = false;
   std::size_t piece = 0;  // where it begins
+  std::string text{};     // what is put in its place
 };
 
 struct LaneEdit {
@@ -27,32 +28,43 @@ struct LaneEdit {
   PatchList patches;
 };
 
+std::string_view lane_text(const BodyBuffers& buffers, const BodyBuffers::Found& found,
+                           std::uint64_t begin, std::uint64_t end) {
+  const std::string_view batch = buffers.batches[found.batch].text;
+  return batch.substr(found.lane_begin + begin, end - begin);
+}
+
 class Rewriting {
  public:
   Rewriting(const BodyBuffers& buffers, const wire::JsonReader& json, event::Phase phase,
             Redactor& redactor)
       : buffers_(buffers), json_(json), phase_(phase), redactor_(redactor) {}
 
-  std::vector<codec::BodyEdit> run() {
-    for (const BodyBuffers::Found& found : buffers_.found)
-      lanes_[found.lane].found.push_back(&found);
+  RewrittenBody run() {
+    for (const BodyBuffers::Found& found : buffers_.found) {
+      if (!found.fixed) lanes_[found.lane].found.push_back(&found);
+    }
     for (std::size_t i = 0; i < buffers_.pieces.size(); ++i) {
       const auto lane = lanes_.find(buffers_.pieces[i].lane);
       if (lane != lanes_.end()) lane->second.pieces.push_back(i);
     }
     for (auto& [index, lane] : lanes_) unite(lane);
     patch();
-    std::vector<codec::BodyEdit> edits;
-    drop_logprobs(edits);
-    for (auto& [index, lane] : lanes_) write(lane, edits);
-    return edits;
+    RewrittenBody body{.edits = {}, .redactions = redactions_of_plain(buffers_, redactor_)};
+    drop_logprobs(body.edits);
+    for (auto& [index, lane] : lanes_) write(lane, body.edits);
+    for (const Region& region : regions_) {
+      if (!region.first->order) continue;
+      body.redactions[region.first->lane].add(
+          {.begin = region.begin, .end = region.end, .text = region.text});
+    }
+    return body;
   }
 
  private:
   std::string_view text_of(const BodyBuffers::Found& found, std::uint64_t begin,
                            std::uint64_t end) const {
-    const std::string_view batch = buffers_.batches[found.batch].text;
-    return batch.substr(found.lane_begin + begin, end - begin);
+    return lane_text(buffers_, found, begin, end);
   }
 
   std::uint64_t end_of(const BodyBuffers::Found& found) const {
@@ -97,10 +109,11 @@ class Rewriting {
     std::ranges::sort(regions_, {}, [](const Region& region) {
       return std::tuple(region.in_conversation, region.piece, region.begin);
     });
-    for (const Region& region : regions_) {
+    for (Region& region : regions_) {
+      region.text = text_for(region);
       lanes_[region.first->lane].patches.add({.begin = region.begin,
                                               .end = region.end,
-                                              .text = text_for(region),
+                                              .text = region.text,
                                               .score = region.first->score,
                                               .rule = region.first->rule});
     }
@@ -165,8 +178,29 @@ class Rewriting {
 
 }  // namespace
 
-std::vector<codec::BodyEdit> rewrite_body(const BodyBuffers& buffers, const wire::JsonReader& json,
-                                          event::Phase phase, Redactor& redactor) {
+UnitBook::PatchesAt patches_in(const Redactions& redactions) {
+  return [&redactions](std::uint32_t place) {
+    const auto found = redactions.find(place);
+    return found == redactions.end() ? nullptr : &found->second;
+  };
+}
+
+Redactions redactions_of_plain(const BodyBuffers& buffers, Redactor& redactor) {
+  Redactions redactions;
+  for (const BodyBuffers::Found& found : buffers.found) {
+    if (!found.fixed) continue;
+    const std::uint64_t digest = detect::value_digest(
+        lane_text(buffers, found, found.begin, found.end), redactor.value_key());
+    redactions[found.lane].add({.begin = found.begin,
+                                .end = found.end,
+                                .tail = found.tail,
+                                .text = redactor.name(*found.order, digest)});
+  }
+  return redactions;
+}
+
+RewrittenBody rewrite_body(const BodyBuffers& buffers, const wire::JsonReader& json,
+                           event::Phase phase, Redactor& redactor) {
   return Rewriting(buffers, json, phase, redactor).run();
 }
 

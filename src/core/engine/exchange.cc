@@ -50,9 +50,10 @@ void Exchange::Impl::open_hearing() {
   if (hearing.needs_whole_answer()) answers.answer_bytes_max = settings.limits.answer_bytes_max;
   answer_units.keep(answers);
   if (!hearing.redacts(Phase::Request) && !hearing.redacts(Phase::Response)) return;
-  redaction_key = services.redaction_key;
-  if (redaction_key.empty()) redaction_key = std::to_string(workspace.fingerprint_key);
-  redactor.emplace(redaction_key);
+  redaction_key = services.redaction_secret.empty()
+                      ? Secret(std::to_string(workspace.fingerprint_key))
+                      : redaction_key_of(services.redaction_secret, services.redaction_tenant);
+  redactor.emplace(redaction_key.reveal());
 }
 
 // What was rewritten has to be what it was: one strict JSON text.

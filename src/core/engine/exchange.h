@@ -79,9 +79,9 @@ struct Services {
   policy::PinStore* pins = nullptr;
   // Needs the clock, too. Shared by all exchanges, or this exchange's own limit::DeferredStore.
   limit::CounterStore* counters = nullptr;
-  // The key of the hashes that stand for redacted values; the same key, the same hashes. Empty: one
-  // of this process.
-  std::string_view redaction_key{};
+  // Of the hashes that stand for redacted values: the same secret and tenant, the same hashes.
+  // Empty: those of another loop differ.
+  std::string_view redaction_secret{}, redaction_tenant{};
   // This exchange's own. Without it judge services count as failed.
   policy::JudgeDesk* judges = nullptr;
 };
@@ -165,13 +165,15 @@ class Exchange {
   // For the approved retry of a request whose answer was held: Confirm decisions of these rules
   // about the answer are granted as they are made. Before on_answer_head().
   void release_rules(std::vector<ReleasedRule> rules);
-  // What an approval is bound to (R50): the request's JSON in a canonical form without its members
-  // that begin with "stream". REQUIRES: on_request_end() has read it.
+  // What an approval is bound to (R50): the request's JSON as it came, in a canonical form without
+  // its members that begin with "stream"; a digest of that, where something is redacted in it.
+  // REQUIRES: on_request_end() has read it.
   std::string request_digest_text() const;
   // After a Deny with wants_approval() about an answer that came whole: all of it, as it would have
   // left. Empty: it did not come whole. Valid until grant().
   std::string_view withheld_answer() const;
-  // What is kept so far (keep_texts()).
+  // What is kept so far (keep_texts()), redacted as the policies say: of a text that was not
+  // inspected to its end nothing, where something might have to be redacted in it.
   std::vector<audit::KeptText> kept_texts() const;
   // Some enforced decision at Log or above was made, from the `from`th on (decisions().size()
   // earlier): what has to be on record before things go on (promise 3).

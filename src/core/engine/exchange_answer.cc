@@ -153,9 +153,12 @@ Status Exchange::Impl::read_answer() {
   }
   if (Status s = scan(inspector); !s) return s;
   if (!workspace.body.found.empty()) {
-    answer_edits = rewrite_body(workspace.body, workspace.json, Phase::Response, *redactor);
+    RewrittenBody body = rewrite_body(workspace.body, workspace.json, Phase::Response, *redactor);
     workspace.body.found.clear();
+    answer_edits = std::move(body.edits);
+    answer_units.redact_kept_texts(patches_in(body.redactions));
   }
+  answer_redacted = true;
   return {};
 }
 
@@ -166,7 +169,12 @@ Status Exchange::Impl::scan_plain(std::string_view text) {
   plain.point = event::Point::ModelOutput;
   plain.text = text;
   inspector.on_text(plain);
-  return scan(inspector);
+  if (Status s = scan(inspector); !s) return s;
+  answer_redacted = true;
+  if (!redactor) return {};
+  const Redactions redactions = redactions_of_plain(workspace.body, *redactor);
+  answer_units.redact_kept_texts(patches_in(redactions));
+  return {};
 }
 
 Status Exchange::Impl::scan(BodyInspector& inspector) {

@@ -1,6 +1,9 @@
 // What a person may release, and what a person is shown.
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "core/base/sha256.h"
 #include "core/engine/exchange_impl.h"
 #include "core/policy/pins.h"
 
@@ -52,7 +55,9 @@ std::string_view Exchange::withheld_answer() const {
 }
 
 std::string Exchange::request_digest_text() const {
-  return policy::canonical_json(impl_->request, impl_->workspace.schema, "stream");
+  if (!impl_->digest_before.empty()) return impl_->digest_before;
+  std::string text = policy::canonical_json(impl_->request, impl_->workspace.schema, "stream");
+  return impl_->request_edits.empty() ? text : sha256_hex(text);
 }
 
 void Exchange::keep_texts(std::size_t bytes_max) {
@@ -60,8 +65,16 @@ void Exchange::keep_texts(std::size_t bytes_max) {
 }
 
 std::vector<audit::KeptText> Exchange::kept_texts() const {
-  std::vector<audit::KeptText> texts = impl_->request_units.kept_texts();
-  for (audit::KeptText& text : impl_->answer_units.kept_texts()) texts.push_back(std::move(text));
+  Impl& x = *impl_;
+  std::vector<audit::KeptText> texts;
+  const auto add = [&texts](const UnitBook& units) {
+    std::ranges::move(units.kept_texts(), std::back_inserter(texts));
+  };
+  if (!x.hearing.redacts(Phase::Request) || x.request_redacted) add(x.request_units);
+  if (!x.hearing.redacts(Phase::Response) ||
+      (x.stream ? x.stream->redact_kept_texts() : x.answer_redacted)) {
+    add(x.answer_units);
+  }
   return texts;
 }
 

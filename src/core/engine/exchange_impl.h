@@ -70,9 +70,12 @@ struct Exchange::Impl {
   bool judges_wait = false;  // everything else is judged, and judge services are asked
   BodyBuffers parked_body;
   // What is redacted, in what became of it in the request, and put back in the answer.
-  std::string redaction_key;
+  Secret redaction_key;
   std::optional<Redactor> redactor;  // none: nothing can be
   std::vector<codec::BodyEdit> request_edits, answer_edits;
+  // All that has to be is redacted in what is kept of these texts.
+  bool request_redacted = false, answer_redacted = false;
+  std::string digest_before;                  // of a request that was edited, as it came (R50)
   std::optional<codec::BodyEdit> usage_edit;  // R64: found while the body is read, made at its end
 
   std::string answer;  // of an unstreamed answer

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/sha256.h"
 #include "core/engine/body_rewriter.h"
 #include "core/engine/exchange_impl.h"
 #include "core/limit/headers.h"
+#include "core/policy/pins.h"
 
 namespace capsem::engine {
 
@@ -68,6 +70,7 @@ Step Exchange::Impl::forward() {
   }
   ask_for_usage();
   if (!request_edits.empty()) {
+    digest_before = sha256_hex(policy::canonical_json(request, workspace.schema, "stream"));
     if (const Status s = splice(request, request_edits); !s) return deny(s.error(), Phase::Request);
     redactor->avoid_placeholders_of(request);
   }
@@ -158,14 +161,17 @@ Status Exchange::Impl::judge_request() {
 
 // The edits are made when the request goes on.
 Status Exchange::Impl::redact_request() {
+  request_redacted = true;
   if (workspace.body.found.empty()) return {};
   // Another exchange may have used the reader while limits were asked.
   if (workspace.json.text().data() != request.data()) {
     if (Status s = workspace.json.parse(request); !s) return s;
   }
   redactor->avoid_placeholders_of(request);
-  request_edits = rewrite_body(workspace.body, workspace.json, Phase::Request, *redactor);
+  RewrittenBody body = rewrite_body(workspace.body, workspace.json, Phase::Request, *redactor);
   workspace.body.found.clear();
+  request_edits = std::move(body.edits);
+  request_units.redact_kept_texts(patches_in(body.redactions));
   return {};
 }
 

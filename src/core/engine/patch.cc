@@ -20,6 +20,24 @@ void PatchList::add(Patch patch, std::uint64_t from) {
   patches_.insert(std::ranges::upper_bound(patches_, patch, before), std::move(patch));
 }
 
+std::string with_patches(std::string_view text, const PatchList& patches) {
+  std::string out;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < patches.size() && patches[i].begin < text.size(); ++i) {
+    const Patch& patch = patches[i];
+    if (patch.begin >= at) {
+      out += text.substr(at, patch.begin - at);
+      out += patch.text;
+    }
+    if (patch.end < at) continue;
+    at = std::min<std::size_t>(patch.end, text.size());
+    TailFollower tail(patch.tail);
+    while (at < text.size() && tail.takes(text.substr(at, 1))) ++at;
+  }
+  out += text.substr(at);
+  return out;
+}
+
 bool TailFollower::takes(std::string_view bytes) {
   if (tail_ == detect::Tail::None) return false;
   const bool taken = std::ranges::all_of(bytes, [this](char c) {

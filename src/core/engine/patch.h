@@ -34,6 +34,9 @@ class PatchList {
   std::vector<Patch> patches_;
 };
 
+// A text with all its patches made; of one that is cut short, those that begin in it.
+std::string with_patches(std::string_view text, const PatchList& patches);
+
 // Follows a finding that goes on beyond its end (detect::Tail), character by character.
 class TailFollower {
  public:

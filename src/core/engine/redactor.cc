@@ -33,6 +33,12 @@ std::uint64_t digest_key(std::string_view key) {
 
 }  // namespace
 
+Secret redaction_key_of(std::string_view secret, std::string_view tenant) {
+  const auto key = hmac_sha256(secret, std::string("redacted values of ").append(tenant));
+  Secret made(std::string_view(reinterpret_cast<const char*>(key.data()), key.size()));
+  return made;
+}
+
 Redactor::Redactor(std::string_view key) : key_(key), value_key_(digest_key(key)) {}
 
 std::string Redactor::name(const policy::RedactionOrder& order, std::uint64_t digest) {

@@ -16,6 +16,9 @@
 
 namespace capsem::engine {
 
+// The key of one tenant's hashes; nobody gets from one tenant's to another's.
+Secret redaction_key_of(std::string_view secret, std::string_view tenant);
+
 class Redactor {
  public:
   // `key`, not empty: of hashes; the same key gives the same value the same hash. Outlives the

@@ -326,20 +326,34 @@ bool StreamInspector::blocked_by_news() {
   for (const StreamLanes::News& news : lanes_.news()) {
     decisions.clear();
     context_.units.judge_hit(news.unit, news.hit, context_.hearing, decisions);
-    if (settling(decisions, confirm_can_wait()) != nullptr) {
-      lanes_.forbid(news);
-      blocked = true;
-    } else if (rewriter_ && !news.hit.fixed) {
-      redact(news);
-    }
+    const bool forbidden = settling(decisions, confirm_can_wait()) != nullptr;
+    if (forbidden) lanes_.forbid(news);
+    blocked |= forbidden;
+    if (rewriter_) redact(news, forbidden);
   }
   lanes_.clear_news();
   return blocked;
 }
 
-void StreamInspector::redact(const StreamLanes::News& news) {
+void StreamInspector::redact(const StreamLanes::News& news, bool forbidden) {
+  if (forbidden && !context_.units.keeps_texts()) return;
   const auto order = context_.hearing.redaction_of(context_.units.unit(news.unit), news.hit);
-  if (order) lanes_.redact(news, context_.redactor->name(*order, news.hit.value));
+  if (!order) return;
+  std::string text = context_.redactor->name(*order, news.hit.value);
+  if (context_.units.keeps_texts()) lanes_.redact_in_record(news, text);
+  if (!forbidden && !news.hit.fixed) lanes_.redact(news, std::move(text));
+}
+
+// A stream that was stopped has texts whose end nobody has waited for.
+bool StreamInspector::redact_kept_texts() {
+  if (failed_) return false;
+  if (!rewriter_ || !context_.units.keeps_texts()) return true;
+  if (!lanes_.end_all(context_.scratch)) return false;
+  for (const StreamLanes::News& news : lanes_.news()) redact(news, true);
+  lanes_.clear_news();
+  context_.units.redact_kept_texts(
+      [this](std::uint32_t place) { return lanes_.redactions_in_record(place); });
+  return true;
 }
 
 void StreamInspector::write_end(std::string_view message, std::string_view code,

@@ -55,6 +55,10 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   // What is decided and has not left: after finish(), all of an answer that was kept whole.
   std::string_view ready() const { return ready_; }
 
+  // What the units keep for the record is redacted: what has left as it left, and the rest as it
+  // would have. After the last feed(). False: it is not known what has to be.
+  bool redact_kept_texts();
+
   // In place of a refused tool call: `text` and the frames that end the stream normally (R84).
   // False: the dialect cannot; nothing was written.
   bool write_replacement(std::string_view text, std::string& out);
@@ -94,7 +98,7 @@ class StreamInspector final : wire::SseSink, wire::JsonArraySink, event::TextSin
   void check_budget();
   std::string_view without_usage(std::string_view raw, std::string_view data);
   bool blocked_by_news();
-  void redact(const StreamLanes::News& news);
+  void redact(const StreamLanes::News& news, bool forbidden);
   bool cleared(const HoldQueue::Need& need) const;
   void release();
   Status check_held() const;

@@ -31,11 +31,12 @@ Result<StreamLanes::Fed> StreamLanes::feed(const event::Text& text,
     if (const auto known = repeated(text)) return *known;
   }
   if (text.lane == 0) {
-    Fed fed{.unit = units_.unit_of(text), .lane = kNone, .looked = mask != 0};
+    Fed fed{.lane = kNone, .looked = mask != 0};
     if (options_.rewrites) {
       fed.loose = static_cast<std::uint32_t>(loose_.size());
       loose_.emplace_back();
     }
+    fed.unit = units_.unit_of(text, loose_place(fed.loose));
     if (const Status status = scan_whole(text, fed.unit, mask, scratch); !status) {
       return std::unexpected(status.error());
     }
@@ -140,7 +141,7 @@ Status StreamLanes::scan_whole(const event::Text& text, std::uint32_t unit,
 Result<std::uint32_t> StreamLanes::open(const event::Text& text, detect::DetectorMask mask) {
   const auto [index, fresh] =
       lane_index_.find_or_insert(text.lane, static_cast<std::uint32_t>(lanes_.size()));
-  const std::uint32_t unit = units_.unit_of(text);
+  const std::uint32_t unit = units_.unit_of(text, options_.rewrites ? index : UnitBook::kNoPlace);
   if (!fresh) return index;
   if (lanes_.size() >= kLanesMax) {
     return upstream_error("inspection_failed", "the stream has more texts than can be followed");
@@ -255,6 +256,15 @@ void StreamLanes::redact(const News& news, std::string text) {
   } else {
     lanes_[news.lane].patches.add(std::move(patch), lanes_[news.lane].written);
   }
+}
+
+void StreamLanes::redact_in_record(const News& news, std::string text) {
+  recorded_[news.lane == kNone ? loose_place(news.loose) : news.lane].add({.begin = news.hit.begin,
+                                                                           .end = news.hit.end,
+                                                                           .tail = news.tail,
+                                                                           .text = std::move(text),
+                                                                           .score = news.hit.score,
+                                                                           .rule = news.hit.rule});
 }
 
 Status StreamLanes::settle(std::uint32_t index, bool ended, detect::CatalogScratch& scratch) {

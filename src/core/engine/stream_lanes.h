@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,10 +85,19 @@ class StreamLanes {
   void forbid(const News& news);
   // `text` is to stand in the hit's place.
   void redact(const News& news, std::string text);
+  // ... as far as the record is concerned, whether it leaves so or is forbidden.
+  void redact_in_record(const News& news, std::string text);
+  const PatchList* redactions_in_record(std::uint32_t place) const {
+    const auto found = recorded_.find(place);
+    return found == recorded_.end() ? nullptr : &found->second;
+  }
   // What has to stand in the place of what in this lane.
   const PatchList& patches(std::uint32_t lane) const { return lanes_[lane].patches; }
   // ... in each text that was whole by itself, since the last call to take_loose().
-  std::vector<PatchList> take_loose() { return std::exchange(loose_, {}); }
+  std::vector<PatchList> take_loose() {
+    loose_taken_ += static_cast<std::uint32_t>(loose_.size());
+    return std::exchange(loose_, {});
+  }
   // Who writes the lane's pieces, from one to the next; and up to where they have been written.
   std::optional<LaneWriter>& writer(std::uint32_t lane) { return lanes_[lane].writer; }
   void note_written(std::uint32_t lane, std::uint64_t end) { lanes_[lane].written = end; }
@@ -126,6 +136,10 @@ class StreamLanes {
     std::vector<std::uint32_t> lanes;
   };
 
+  // The place of a text that is whole by itself, beyond those of lanes.
+  std::uint32_t loose_place(std::uint32_t loose) const {
+    return loose == kNone ? UnitBook::kNoPlace : UnitBook::kNoPlace - 1 - (loose_taken_ + loose);
+  }
   bool holds_at(event::Point point) const;
   std::optional<Fed> repeated(const event::Text& text) const;
   Status scan_whole(const event::Text& text, std::uint32_t unit, detect::DetectorMask mask,
@@ -154,6 +168,8 @@ class StreamLanes {
   std::vector<detect::Finding> findings_;
   std::vector<News> news_;
   std::vector<PatchList> loose_;
+  std::uint32_t loose_taken_ = 0;
+  std::map<std::uint32_t, PatchList> recorded_;  // by place (UnitBook::unit_of)
   std::string decoded_;
   bool event_forbidden_ = false;
   detect::DetectorMask failed_ = 0;

@@ -44,7 +44,7 @@ int check_rank(Phase phase, Point point) {
 
 }  // namespace
 
-std::uint32_t UnitBook::unit_of(const event::Text& text) {
+std::uint32_t UnitBook::unit_of(const event::Text& text, std::uint32_t place) {
   // Points are part of the identity: a detector's plan and a policy's answer depend on them.
   const std::uint64_t key = hash_combine(text.unit, static_cast<std::uint64_t>(text.point));
   std::uint32_t i = last_;
@@ -65,7 +65,7 @@ std::uint32_t UnitBook::unit_of(const event::Text& text) {
   if (text.text.empty()) return i;
   entry.told = true;
   keep_of(entry, text);
-  if (keep_.texts_bytes_max != 0) record_text(entry, text);
+  if (keep_.texts_bytes_max != 0) record_text(entry, text, place);
   return i;
 }
 
@@ -154,40 +154,6 @@ void UnitBook::keep_text(Entry& entry, const event::Text& text) {
   entry.last_lane = text.lane;
   kept += text.text;
   kept_bytes_ += text.text.size();
-}
-
-// A repeat is recorded where nothing else came.
-void UnitBook::record_text(Entry& entry, const event::Text& text) {
-  if (text.part != event::Part::Text && text.part != event::Part::Arguments) return;
-  if (text.point == Point::ToolDefinition) return;
-  if (text.repeat && !entry.recorded.empty() && !entry.recorded_repeat) return;
-  if (!text.repeat && entry.recorded_repeat) return;
-  entry.recorded_repeat = text.repeat;
-  const bool joins = entry.recorded.empty() || (text.lane != 0 && text.lane == entry.recorded_lane);
-  entry.recorded_lane = text.lane;
-  const std::size_t room = keep_.texts_bytes_max - std::min(keep_.texts_bytes_max, recorded_bytes_);
-  if (room == 0) return;
-  if (!joins) entry.recorded += '\n';
-  std::size_t end = std::min(text.text.size(), room);
-  if (end < text.text.size()) {  // at a character's edge
-    while (end > 0 && (static_cast<unsigned char>(text.text[end]) & 0xC0) == 0x80) --end;
-  }
-  entry.recorded += text.text.substr(0, end);
-  recorded_bytes_ += end < text.text.size() ? room : end;
-}
-
-std::vector<audit::KeptText> UnitBook::kept_texts() const {
-  std::vector<audit::KeptText> texts;
-  for (const Entry& entry : entries_) {
-    if (entry.recorded.empty()) continue;
-    const policy::Unit& unit = entry.unit;
-    texts.push_back(
-        {.point = unit.point,
-         .phase = phase_,
-         .tool = unit.tool_name_resolved.empty() ? unit.tool_name : unit.tool_name_resolved,
-         .text = entry.recorded});
-  }
-  return texts;
 }
 
 void UnitBook::grant_released(std::span<policy::Decision> decisions) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "core/audit/record.h"
 #include "core/base/index_map.h"
+#include "core/engine/patch.h"
 #include "core/event/event.h"
 #include "core/policy/decision.h"
 #include "core/policy/flow_rules.h"
@@ -50,6 +52,15 @@ class UnitBook {
   // What was kept for the record: a text per unit, in the order they came.
   std::vector<audit::KeptText> kept_texts() const;
   std::size_t kept_text_bytes() const { return recorded_bytes_; }
+  bool keeps_texts() const { return keep_.texts_bytes_max != 0; }
+
+  // Where a text stands among those that are patched together: a lane of its inspector.
+  static constexpr std::uint32_t kNoPlace = ~std::uint32_t{0};
+  // What is put in the place of what at this place; nullptr: nothing. Offsets as Patch has them.
+  using PatchesAt = std::function<const PatchList*(std::uint32_t place)>;
+  // What was kept for the record is as it left from now on: all at a place that is patched stands
+  // where the first of it stood. Once, when all patches are known.
+  void redact_kept_texts(const PatchesAt& patches_at);
 
   // Confirm decisions of these rules are granted as they are made.
   void release(std::vector<ReleasedRule> rules) { released_ = std::move(rules); }
@@ -58,8 +69,8 @@ class UnitBook {
   bool overflowed() const { return overflowed_; }
 
   // The unit this text belongs to, made on first sight; learns the tool's name from the text, and
-  // keeps of it what is wanted.
-  std::uint32_t unit_of(const event::Text& text);
+  // keeps of it what is wanted. `place`: for redact_kept_texts().
+  std::uint32_t unit_of(const event::Text& text, std::uint32_t place = kNoPlace);
   const policy::Unit& unit(std::uint32_t index) const { return entries_[index].unit; }
   // Some text of the unit has come; a call that is only mentioned by its id is none.
   bool told(std::uint32_t index) const { return entries_[index].told; }
@@ -114,6 +125,12 @@ class UnitBook {
                  std::vector<policy::Decision>& decisions) const;
 
  private:
+  // What stands of one place in a text that is kept for the record.
+  struct Stretch {
+    std::uint32_t place = kNoPlace;
+    bool json = false;
+    std::size_t begin = 0, end = 0;
+  };
   struct Entry {
     policy::Unit unit;
     std::string tool_ref;
@@ -123,6 +140,7 @@ class UnitBook {
     std::string recorded;         // for the record
     std::uint64_t recorded_lane = 0;
     bool recorded_repeat = false;
+    std::vector<Stretch> stretches;  // of `recorded`, by where they begin
     // Where in the kept text each message begins.
     std::vector<std::pair<std::uint32_t, std::size_t>> messages;
     std::unique_ptr<policy::DefinitionDigest> digest;
@@ -136,7 +154,10 @@ class UnitBook {
   void keep_of(Entry& entry, const event::Text& text);
   static void repeat_arguments(Entry& entry, std::string_view text);
   void keep_text(Entry& entry, const event::Text& text);
-  void record_text(Entry& entry, const event::Text& text);
+  void record_text(Entry& entry, const event::Text& text, std::uint32_t place);
+  static void note_stretch(Entry& entry, const event::Text& text, std::uint32_t place,
+                           std::size_t begin);
+  static std::string redacted(const Entry& entry, const PatchesAt& patches_at);
   void grant_released(std::span<policy::Decision> decisions) const;
   static void append_turn(const Entry& entry, std::string& out);
   bool is_call(const Entry& entry) const;

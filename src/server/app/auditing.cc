@@ -61,9 +61,9 @@ Result<std::unique_ptr<store::AuditWriter>> start_audit(const proxy::Settings& s
     return gateway_error("invalid_setting",
                          "audit.on_failure = \"spool\" needs server.data_dir for its file");
   }
-  auto writer = store::AuditWriter::start(
-      options_of(settings, state.target()), clock,
-      {.vault = state.vault().get(), .mask = store::make_personal_data_mask()});
+  auto writer =
+      store::AuditWriter::start(options_of(settings, state.target()), clock,
+                                {.vault = state.vault().get(), .mask = store::make_content_mask()});
   if (writer) (*writer)->flush(kStartMs);
   return writer;
 }

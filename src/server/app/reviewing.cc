@@ -67,7 +67,7 @@ Result<std::unique_ptr<Reviewing>> Reviewing::start(const proxy::Settings& setti
   options.webhooks = std::move(*rules);
   options.vault = [&state] { return state.vault(); };
   options.seals = state.vault() != nullptr && state.vault()->has_key();
-  options.preview = [&state, mask = store::make_personal_data_mask()](
+  options.preview = [&state, mask = store::make_content_mask()](
                         const tenant::ApprovalQuestion& question) {
     const audit::ContentLevel level = state.keeper().directory()->tenant(question.tenant).content;
     return store::preview_json(question.texts, level, mask, kPreviewBytesMax);

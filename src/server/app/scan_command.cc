@@ -31,6 +31,11 @@ struct ScanOptions {
   std::vector<std::string> only;
 };
 
+int fail_as(const Error& error, const ScanOptions& options) {
+  const int status = fail(error);
+  return options.fail ? kWrongWithFail : status;
+}
+
 // A reporter for each set of types that lines ask for: what is looked for decides what is found,
 // since types that claim the same characters are weighed against each other.
 class Reporters {
@@ -112,7 +117,7 @@ class ScanRun {
       findings =
           reporters_.for_types(asked_).report(text, [&bar](std::size_t done) { bar.show(done); });
     }
-    if (!findings) return fail(findings.error());
+    if (!findings) return fail_as(findings.error(), options_);
     found_ = !findings->empty();
     const std::string out =
         options_.redact ? redact(text, *findings) : findings_json(*findings) + "\n";
@@ -180,9 +185,9 @@ int run_scan(Arguments arguments) {
   if (const auto status = parse_arguments(app, arguments)) return *status;
 
   const auto types = types_of(options.only);
-  if (!types) return fail(types.error());
+  if (!types) return fail_as(types.error(), options);
   const auto input = read_file(options.path, kInputBytesMax);
-  if (!input) return fail(input.error());
+  if (!input) return fail_as(input.error(), options);
   ScanRun run(options, *types);
   return options.jsonl ? run.lines(*input) : run.text(*input);
 }

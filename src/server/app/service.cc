@@ -63,6 +63,7 @@ Result<std::unique_ptr<Service>> Service::start(const proxy::Settings& settings,
     further.approvals = &service->reviewing_->approvals();
     further.directory = service->state_->keeper().directory();
     further.policies_from_database = true;
+    further.redaction_secret = service->state_->redaction_secret().clone();
   }
   service->stores_->equip(further);
   auto redis = RedisLink::open(settings, service->clock_);

@@ -40,6 +40,16 @@ Result<std::string> salt_of(sql::Connection& connection) {
   return std::string(reinterpret_cast<const char*>(digest.data()), 16);
 }
 
+// With a master key, whoever reads the database alone cannot tell what a hash stands for.
+Result<Secret> redaction_secret_of(const vault::Vault& vault, sql::Connection& connection) {
+  constexpr std::string_view kPurpose = "redacted values";
+  if (vault.has_key()) return Secret(vault.keyed_digest(kPurpose, {}));
+  const auto pepper = store::pepper_of(connection);
+  if (!pepper) return std::unexpected(pepper.error());
+  const auto digest = hmac_sha256(*pepper, kPurpose);
+  return Secret({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
 bool credential_exists(const std::string& name) {
   const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
   if (directory == nullptr || name.empty()) return false;
@@ -105,6 +115,9 @@ Result<std::unique_ptr<State>> State::open(const proxy::Settings& settings, cons
   if (!keys) return std::unexpected(keys.error());
   state->vault_ = std::make_shared<vault::Vault>(std::move(*keys));
   state->vault_shown_ = state->vault_;
+  auto redaction = redaction_secret_of(*state->vault_, **connection);
+  if (!redaction) return std::unexpected(redaction.error());
+  state->redaction_secret_ = std::move(*redaction);
   if (Status opened = state->check_secrets(**connection); !opened) {
     return std::unexpected(opened.error());
   }

@@ -42,6 +42,9 @@ class State {
   sql::Executor& executor() { return *executor_; }
   store::DirectoryKeeper& keeper() { return *keeper_; }
   const std::shared_ptr<const vault::Vault>& vault() const { return vault_shown_; }
+  // Of the hashes that stand for redacted values: made of the master key that seals, or, without
+  // one, of what the database keeps. The same after every start.
+  const Secret& redaction_secret() const { return redaction_secret_; }
   // The token of a first start, once: afterwards nothing.
   std::optional<Secret> take_bootstrap_token();
 
@@ -66,6 +69,7 @@ class State {
   std::shared_ptr<vault::Vault> vault_;
   std::shared_ptr<const vault::Vault> vault_shown_;
   bool key_of_environment_ = false;
+  Secret redaction_secret_;  // constant after open()
   mutable std::mutex lock_;  // guards the two below
   bool sealed_ = false;
   std::optional<Secret> bootstrap_token_;

@@ -2,80 +2,21 @@
 
 #include <simdjson.h>
 
-#include <chrono>
 #include <iostream>
-#include <memory>
 #include <string_view>
 
-#include "core/base/clock.h"
-#include "core/policy/loader.h"
+#include "server/mock/demo_redaction.h"
 #include "server/mock/demo_scenes.h"
+#include "server/mock/demo_stage.h"
 #include "server/mock/http_client.h"
 #include "server/mock/json_out.h"
 #include "server/mock/python_repr.h"
 #include "server/mock/shipped_policies.h"
-#include "server/mock/upstream.h"
-#include "server/proxy/gateway.h"
 
 namespace capsem::mock {
 namespace {
 
 using simdjson::dom::element;
-
-constexpr std::string_view kModel = "gpt-5-nano";
-constexpr std::string_view kChatPath = "/v1/chat/completions";
-// Any key does: the mock asks for none, and the gateway only hashes it.
-constexpr std::string_view kAuthorization = "Bearer sk-demo-not-a-real-key";
-
-class SystemClock final : public Clock {
- public:
-  std::int64_t monotonic_ns() const override {
-    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
-  std::int64_t wall_ms() const override {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  }
-};
-
-class NoAudit final : public audit::Sink {
- public:
-  void write(const audit::Record&, Written written) override {
-    if (written) written(true);
-  }
-};
-
-// The mock provider and the gateway in front of it. Construct, start(), then use port().
-class Stage {
- public:
-  Status start() {
-    if (!upstream_.start())
-      return gateway_error("no_port", "no loopback port for the mock provider");
-    const policy::SourceFile files[] = {{"debug.toml", std::string(kShippedDebug)},
-                                        {"injection.toml", std::string(kShippedInjection)},
-                                        {"pii.toml", std::string(kShippedPii)},
-                                        {"secrets.toml", std::string(kShippedSecrets)}};
-    auto loaded = policy::load_directory(files);
-    if (!loaded) return std::unexpected(loaded.error());
-    auto snapshot = policy::Snapshot::freeze(std::move(loaded->documents), loaded->revision);
-    if (!snapshot) return std::unexpected(snapshot.error());
-    proxy::Settings settings;
-    settings.port = settings.admin_port = 0;
-    settings.workers = 1;
-    settings.base_urls.fill({false, "127.0.0.1", upstream_.port(), ""});
-    gateway_ = std::make_unique<proxy::Gateway>(std::move(settings), *snapshot, audit_, clock_);
-    return gateway_->start();
-  }
-  std::uint16_t port() const { return gateway_->port(); }
-  std::uint16_t upstream_port() const { return upstream_.port(); }
-
- private:
-  SystemClock clock_;
-  NoAudit audit_;
-  MockUpstream upstream_;
-  std::unique_ptr<proxy::Gateway> gateway_;  // before upstream_ goes
-};
 
 std::string user_message(const Scene& scene) {
   return JsonObject().str("role", "user").str("content", scene.user).take();
@@ -84,14 +25,14 @@ std::string user_message(const Scene& scene) {
 std::string request_body(const Scene& scene, const std::vector<std::string>& messages, bool stream,
                          bool with_tools) {
   JsonObject body;
-  body.str("model", kModel).raw("messages", json_array(messages));
+  body.str("model", kDemoModel).raw("messages", json_array(messages));
   if (with_tools && !scene.tools.empty()) body.raw("tools", scene.tools);
   if (stream) body.boolean("stream", true);
   return body.take();
 }
 
 HttpAnswer ask(std::uint16_t port, const std::string& body) {
-  return post_json(port, kChatPath, kAuthorization, body);
+  return post_json(port, kDemoChatPath, kDemoAuthorization, body);
 }
 
 // As OpenAI's Python client words an error answer.
@@ -214,11 +155,16 @@ int run_demo(std::span<const std::string> args) {
     const bool asks_help = args.front() == "--help" || args.front() == "-h";
     (asks_help ? std::cout : std::cerr)
         << "usage: capsem demo\n\nPlays the CAPSEM demo against a mock provider, through a gateway "
-           "with the shipped\npolicies. Needs no key and no network.\n";
+           "with the shipped\npolicies, and redaction with policies of its own. Needs no key and "
+           "no network.\n";
     return asks_help ? 0 : 2;
   }
-  Stage stage;
-  if (const Status started = stage.start(); !started) {
+  const policy::SourceFile shipped[] = {{"debug.toml", std::string(kShippedDebug)},
+                                        {"injection.toml", std::string(kShippedInjection)},
+                                        {"pii.toml", std::string(kShippedPii)},
+                                        {"secrets.toml", std::string(kShippedSecrets)}};
+  DemoStage stage;
+  if (const Status started = stage.start(shipped); !started) {
     std::cerr << "capsem demo: " << started.error().detail << '\n';
     return 1;
   }
@@ -233,6 +179,7 @@ int run_demo(std::span<const std::string> args) {
     std::cout << "\n## " << scene.title << ", streamed\n\n";
     wrong += play_streamed(scene, stage.port()) ? 0 : 1;
   }
+  wrong += play_redaction(std::cout) ? 0 : 1;
   std::cout << (wrong == 0 ? "\nevery scene ended as it should\n" : "\nsome scenes went wrong\n");
   return wrong == 0 ? 0 : 1;
 }

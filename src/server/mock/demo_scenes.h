@@ -1,4 +1,4 @@
-// The founding demo's scenes: what is asked, and the lines it prints under each.
+// The scenes of the demo, the founding ones first: what is asked, and the lines each prints.
 #pragma once
 
 #include <span>

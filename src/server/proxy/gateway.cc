@@ -92,6 +92,9 @@ Status Gateway::Impl::open(bool any_admin_port) {
   shared->approvals = further.approvals;
   shared->remote_counters = further.remote_counters;
   shared->policies_from_database = further.policies_from_database;
+  if (!further.redaction_secret.empty()) {
+    shared->redaction_secret = further.redaction_secret.clone();
+  }
   if (further.pins != nullptr) shared->pins = further.pins;
   if (further.counters != nullptr) shared->counters = further.counters;
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {

@@ -14,6 +14,7 @@
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/secret.h"
 #include "core/limit/memory_store.h"
 #include "core/limit/deferred.h"
 #include "core/policy/pins.h"
@@ -68,6 +69,8 @@ struct Further {
   limit::MemoryStore* counters = nullptr;  // none: what this process counts ends with it
   std::shared_ptr<const tenant::Directory> directory{};  // none: no integrations
   RemoteCounters remote_counters{};                      // none: limits are this process's own
+  // Of the hashes that stand for redacted values. Empty: they change with every start.
+  Secret redaction_secret{};
   // Policies and bindings come from the database, too: a directory that is too old stops root
   // routes as it stops integrations (promise 16).
   bool policies_from_database = false;

@@ -167,11 +167,24 @@ void PolicyCheck::ask_for_approval() {
       question.decisions.push_back(decision);
     }
   }
-  if (session_.keeps_content() && !question_.prompt.empty()) {
-    question.texts.push_back({.tool = {}, .text = question_.prompt});
-  }
+  if (session_.keeps_content() && !question_.prompt.empty()) question.texts = shown_prompt();
   question.callback_url = question_.callback_url;
   desk_.ask(std::move(question), [this](ApprovalAnswer answer) { asked(std::move(answer)); });
+}
+
+// As the prompt of a request would be shown: redacted where policies redact.
+std::vector<audit::KeptText> PolicyCheck::shown_prompt() {
+  const Shared& shared = worker_.shared();
+  engine::Exchange exchange(
+      {.dialect = codec::Dialect::OpenAiChat}, worker_.snapshot(), shared.settings.engine,
+      worker_.workspace(), subject_of(question_, target_.path, caller_),
+      {.redaction_secret = shared.redaction_secret.reveal(), .redaction_tenant = caller_.tenant()});
+  exchange.keep_texts(shared.settings.audit.content_bytes_max);
+  std::string body = R"({"messages":[{"role":"user","content":)";
+  codec::append_json_string(body, question_.prompt);
+  exchange.on_request_bytes(body.append("}]}"));
+  exchange.on_request_end();
+  return exchange.kept_texts();
 }
 
 void PolicyCheck::asked(ApprovalAnswer answer) {

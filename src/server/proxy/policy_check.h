@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/audit/record.h"
 #include "server/proxy/answers.h"
@@ -45,6 +46,7 @@ class PolicyCheck final : public Work {
   std::optional<LocalAnswer> read_body();
   std::optional<LocalAnswer> name_agent();
   void ask_for_approval();
+  std::vector<audit::KeptText> shown_prompt();
   void asked(tenant::ApprovalAnswer answer);
   void tell();
   LocalAnswer error(int status, std::string_view message, std::string_view type,

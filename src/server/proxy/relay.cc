@@ -87,6 +87,8 @@ void Relay::begin_exchange() {
                     engine::Services{.clock = &shared.clock,
                                      .pins = shared.pins,
                                      .counters = counters,
+                                     .redaction_secret = shared.redaction_secret.reveal(),
+                                     .redaction_tenant = caller_.tenant(),
                                      .judges = judges_ ? &*judges_ : nullptr},
                     explains_);
   if (session_.keeps_content()) exchange_->keep_texts(shared.settings.audit.content_bytes_max);

@@ -53,6 +53,15 @@ std::uint64_t random_seed() {
   return std::uint64_t{device()} << 32 | device();
 }
 
+Secret random_secret() {
+  std::string bytes;
+  for (int i = 0; i < 4; ++i) {
+    const std::uint64_t seed = random_seed();
+    bytes.append(reinterpret_cast<const char*>(&seed), sizeof seed);
+  }
+  return Secret(bytes);
+}
+
 }  // namespace
 
 InFlight::Entry InFlight::enter(std::string_view user_id) {
@@ -86,6 +95,7 @@ Shared::Shared(Settings settings_in, audit::Sink& audit_in, const Clock& clock_i
       admin_gate(64, 0),
       ledger(settings.http.buffered_bytes_max),
       in_flight(total_in_flight(settings), settings.http.in_flight_per_key_max),
-      own_counters({.keys_max = settings.http.limit_keys_max, .hash_seed = random_seed()}) {}
+      own_counters({.keys_max = settings.http.limit_keys_max, .hash_seed = random_seed()}),
+      redaction_secret(random_secret()) {}
 
 }  // namespace capsem::proxy

@@ -11,6 +11,7 @@
 #include "core/audit/record.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/secret.h"
 #include "core/limit/memory_store.h"
 #include "server/http/limits.h"
 #include "server/net/listener.h"
@@ -94,6 +95,7 @@ struct Shared {
   tenant::Approvals* approvals = nullptr;  // none: what wants approval is refused for good
   RemoteCounters remote_counters;          // none: limits are this process's own
   bool policies_from_database = false;
+  Secret redaction_secret;  // the same for all loops; at first one of this process
 
   std::atomic<bool> draining{false};
 };

@@ -10,6 +10,8 @@
 #include "core/audit/json_line.h"
 #include "core/detect/catalog.h"
 #include "core/detect/entity.h"
+#include "core/detect/report.h"
+#include "core/detect/secrets.h"
 #include "server/tenant/directory.h"
 
 namespace capsem::store {
@@ -71,16 +73,21 @@ std::string body_of(const AuditExtra& extra, ContentLevel level, const AuditCont
   return json.take();
 }
 
-class PersonalDataMask {
+class ContentMask {
  public:
-  PersonalDataMask() {
+  ContentMask() {
     detect::PiiOptions pii;
     pii.enabled.fill(true);
     pii.score_min = kScoreMin;
     for (std::size_t i = 0; i < detect::kEntityTypeCount; ++i) {
       pii.rules[i] = catalog_.add_rule(std::string(to_string(static_cast<detect::EntityType>(i))));
     }
-    mask_ = catalog_.add(detect::make_pii_detector(pii), detect::kFoldedView);
+    detect::KindOptions secrets{.rules = {}, .score_min = kScoreMin};
+    for (const detect::Kind& kind : detect::secret_kinds()) {
+      secrets.rules.push_back(catalog_.add_rule("SECRET:" + std::string(kind.name)));
+    }
+    mask_ = catalog_.add(detect::make_pii_detector(pii), detect::kFoldedView) |
+            catalog_.add(detect::make_secret_detector(secrets), detect::kFoldedView);
     scratch_ = std::make_unique<detect::CatalogScratch>(catalog_);
   }
 
@@ -100,7 +107,7 @@ class PersonalDataMask {
         out += catalog_.rule_name(finding.rule);
         out += ']';
       }
-      at = std::max(at, finding.end);
+      at = std::max<std::uint64_t>(at, detect::tail_end(text, finding));
     }
     out += text.substr(at);
     return out;
@@ -138,10 +145,8 @@ void settle_content(AuditEntry& entry, const AuditContentParts& parts,
   extra.texts.clear();
 }
 
-std::function<std::string(std::string_view)> make_personal_data_mask() {
-  return [mask = std::make_shared<PersonalDataMask>()](std::string_view text) {
-    return (*mask)(text);
-  };
+std::function<std::string(std::string_view)> make_content_mask() {
+  return [mask = std::make_shared<ContentMask>()](std::string_view text) { return (*mask)(text); };
 }
 
 }  // namespace capsem::store

@@ -62,8 +62,8 @@ class Reader {
 };
 
 // Words of the program, so that what is read in points to them again.
-constexpr std::array<std::string_view, 6> kWords = {
-    "BLOCK", "APPROVAL_REQUIRED", "WARN", "MONITOR_ONLY", "input", "output"};
+constexpr std::array<std::string_view, 7> kWords = {
+    "BLOCK", "APPROVAL_REQUIRED", "REDACT", "WARN", "MONITOR_ONLY", "input", "output"};
 std::string_view word(std::string_view text) {
   for (const std::string_view known : kWords) {
     if (known == text) return known;

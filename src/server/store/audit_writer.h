@@ -100,8 +100,9 @@ class AuditWriter final : public audit::Sink {
   std::unique_ptr<Impl> impl_;
 };
 
-// The masking that AuditContentParts wants, made of all detectors of personal data:
-// "[EMAIL_ADDRESS]" for what was found. Not thread-safe: one for one writer.
-std::function<std::string(std::string_view)> make_personal_data_mask();
+// The masking that AuditContentParts wants, made of all detectors of personal data and of secrets:
+// "[EMAIL_ADDRESS]", "[SECRET:github-token]" for what was found. Not thread-safe: one for one
+// writer.
+std::function<std::string(std::string_view)> make_content_mask();
 
 }  // namespace capsem::store

@@ -171,7 +171,7 @@ class AuditContentTest : public AuditDatabase {
     audit::Record record = allowed_record(++number_);
     record.content = level;
     record.texts.resize(2);
-    record.texts[0].text = "mail me at alice@example.com";
+    record.texts[0].text = text_;
     record.texts[1].point = event::Point::ModelOutput;
     record.texts[1].phase = event::Phase::Response;
     record.texts[1].text = "no";
@@ -182,6 +182,7 @@ class AuditContentTest : public AuditDatabase {
     EXPECT_FALSE(content_of_run(*connection_, record.run_id, "other")->has_value());
     return content && *content ? **content : AuditContent{};
   }
+  std::string text_ = "mail me at alice@example.com";
   int number_ = 0;
 };
 CAPSEM_ON_BOTH_DATABASES(AuditContentTest);
@@ -194,7 +195,7 @@ std::vector<Secret> one_key() {
 
 TEST_P(AuditContentTest, IsKeptByTheTenantsLevelT35) {
   const vault::Vault vault{one_key()};
-  AuditContentParts parts{.mask = make_personal_data_mask()};
+  AuditContentParts parts{.mask = make_content_mask()};
   EXPECT_EQ(keep(audit::ContentLevel::None, vault, parts).body, "");
 
   const auto opened = [&](audit::ContentLevel level) {
@@ -214,6 +215,14 @@ TEST_P(AuditContentTest, IsKeptByTheTenantsLevelT35) {
             R"("text":"mail me at [EMAIL_ADDRESS]"},{"point":"model_output","phase":"response",)"
             R"("text":"no"}],"left_out_bytes":0})");
   EXPECT_THAT(opened(audit::ContentLevel::Full), HasSubstr("alice@example.com"));
+}
+
+TEST_P(AuditContentTest, AtRedactedHoldsNoSecretT35) {
+  const vault::Vault none;
+  text_ = "-----BEGIN PRIVATE KEY-----\nMIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBAKx7\n" +
+          std::string(600, 'Q') + "\n-----END PRIVATE KEY-----\nis mine";
+  EXPECT_THAT(keep(audit::ContentLevel::Redacted, none, {.mask = make_content_mask()}).body,
+              HasSubstr(R"("text":"[SECRET:private-key]\nis mine")"));
 }
 
 TEST_P(AuditContentTest, WithoutAKeyItIsNotSealedAndWithoutAMaskItIsHashed) {

@@ -138,6 +138,23 @@ TEST(AuditEntry, ComesBackFromBytesAsItWas) {
   EXPECT_EQ(code_of(AuditEntry::read_from(bytes + "x")), "damaged_spool");
 }
 
+TEST(AuditEntry, KeepsWhatEachDecisionDid) {
+  for (const auto& [verdict, word] : {std::pair(policy::Verdict::Block, "BLOCK"),
+                                      {policy::Verdict::Redact, "REDACT"},
+                                      {policy::Verdict::Confirm, "APPROVAL_REQUIRED"},
+                                      {policy::Verdict::Log, "WARN"},
+                                      {policy::Verdict::Monitor, "MONITOR_ONLY"}}) {
+    audit::Record record = blocked_record(1);
+    record.decisions[0].verdict = verdict;
+    std::string bytes;
+    AuditEntry(record, to_json_line(record)).append_to(bytes);
+    const auto back = AuditEntry::read_from(bytes);
+    ASSERT_TRUE(is_done(back));
+    ASSERT_EQ(back->extra->violations.size(), 1U);
+    EXPECT_EQ(back->extra->violations[0].enforcement, word);
+  }
+}
+
 TEST(AuditEntry, NamesFromOutsideAreCutAndCannotForgeOthers) {
   audit::Record record = allowed_record(1);
   record.model = std::string("model\0key", 9);
