@@ -136,6 +136,19 @@ std::string corpus(std::int64_t kind, std::size_t size) {
   }
 }
 
+// What Presidio looks for unasked, names included.
+Catalog default_catalog() {
+  Catalog catalog;
+  PiiOptions options;
+  options.score_min = 0.5F;
+  for (std::size_t i = 0; i < kEntityTypeCount; ++i) {
+    options.rules[i] = catalog.add_rule(std::string(to_string(static_cast<EntityType>(i))));
+    options.enabled[i] = entity_group("default")->has(static_cast<EntityType>(i));
+  }
+  catalog.add(make_pii_detector(options));
+  return catalog;
+}
+
 Catalog pii_catalog(bool names, bool keywords, float score_min = 0.5F) {
   Catalog catalog;
   PiiOptions options;
@@ -189,6 +202,13 @@ void BM_PiiBlock(benchmark::State& state) {
              corpus(state.range(0), static_cast<std::size_t>(state.range(2))));
 }
 BENCHMARK(BM_PiiBlock)->ArgsProduct({{kProse, kDenseJson}, {0, 1}, {1024, 1 << 14, 1 << 20}});
+
+// Args: corpus, bytes. All types of the group "default".
+void BM_PiiDefault(benchmark::State& state) {
+  scan_block(state, default_catalog(),
+             corpus(static_cast<int>(state.range(0)), static_cast<std::size_t>(state.range(1))));
+}
+BENCHMARK(BM_PiiDefault)->ArgsProduct({{0, 1}, {1 << 10, 1 << 16, 1 << 20}});
 
 // Every score wanted: context is worked out for every candidate, and phone numbers are asked for.
 void BM_PiiBlockAnyScore(benchmark::State& state) {

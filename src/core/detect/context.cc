@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "core/detect/chars.h"
 
@@ -316,20 +317,52 @@ TypeMask listed_in(std::string_view word) {
   return types;
 }
 
+// Bits of kParts by their first letter.
+constexpr auto kPartsOf = [] {
+  std::array<Parts, 26> parts{};
+  for (std::size_t i = 0; i < kParts.size(); ++i) {
+    parts[static_cast<unsigned>(kParts[i][0] - 'a')] |= Parts{1} << i;
+  }
+  return parts;
+}();
+
 // "id" has to be the whole word: it is in too many.
 Parts parts_in(std::string_view word) {
   Parts parts = 0;
-  for (std::size_t i = 0; i < kParts.size(); ++i) {
-    const bool whole = kParts[i].size() <= 3;
-    if (whole ? word == kParts[i] : word.find(kParts[i]) != std::string_view::npos) {
-      parts |= Parts{1} << i;
+  for (std::size_t at = 0; at < word.size(); ++at) {
+    if (!is_lower(word[at])) continue;
+    for (Parts left = kPartsOf[static_cast<unsigned>(word[at] - 'a')]; left != 0;
+         left &= left - 1) {
+      const auto i = static_cast<unsigned>(std::countr_zero(left));
+      const bool whole = kParts[i].size() <= 3;
+      if (whole ? word == kParts[i] : word.substr(at).starts_with(kParts[i])) {
+        parts |= Parts{1} << i;
+      }
     }
   }
   return parts;
 }
 
+// Whether a word with so few letters in a row can name anything: "A1234" cannot.
+bool has_letters(std::string_view text, std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin + 1; i < end; ++i) {
+    if (is_alpha(text[i]) && is_alpha(text[i - 1])) return true;
+  }
+  return false;
+}
+
 bool is_stop_word(std::string_view word) {
   return word.size() <= 6 && std::binary_search(kStopWords.begin(), kStopWords.end(), word);
+}
+
+// A word of up to eight bytes, letter case aside; 0: it is longer.
+std::uint64_t short_key(std::string_view text, std::size_t begin, std::size_t end) {
+  std::uint64_t key = 0;
+  if (end - begin > sizeof key) return key;
+  for (std::size_t i = begin; i < end; ++i) {
+    key = key << 8 | static_cast<unsigned char>(fold(text[i]));
+  }
+  return key;
 }
 
 // What the word names; `stop` tells that it is not a keyword at all.
@@ -339,14 +372,11 @@ ContextWord look_up(std::string_view word) {
 
 // The same for text[begin, end), from memory if it is short.
 ContextWord look_up(std::string_view text, std::size_t begin, std::size_t end, ContextMemo& memo) {
-  if (end - begin > sizeof(std::uint64_t)) {
+  const std::uint64_t key = short_key(text, begin, end);
+  if (key == 0) {
     Word word;
     fold_into(text, begin, end, word);
     return look_up(word.view());
-  }
-  std::uint64_t key = 0;
-  for (std::size_t i = begin; i < end; ++i) {
-    key = key << 8 | static_cast<unsigned char>(fold(text[i]));
   }
   auto& entry = memo.entries[key * 0x9e3779b97f4a7c15ULL >> 56];
   if (entry.key != key) {
@@ -357,8 +387,17 @@ ContextWord look_up(std::string_view text, std::size_t begin, std::size_t end, C
   return entry.word;
 }
 
+constexpr auto kWordBytes = [] {
+  std::array<bool, 256> bytes{};
+  for (unsigned i = 0; i < bytes.size(); ++i) {
+    const char c = static_cast<char>(i);
+    bytes[i] = (class_of(c) & kWord) != 0 || is_continuation(c);
+  }
+  return bytes;
+}();
+
 bool word_byte(char c) {
-  return (class_of(c) & kWord) != 0 || is_continuation(c);
+  return kWordBytes[static_cast<unsigned char>(c)];
 }
 
 // The word that ends at `end`, cut at `floor`. A number counts as a keyword and names nothing.
@@ -370,7 +409,10 @@ const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end,
   bool letters = false;
   while (begin > floor && word_byte(text[begin - 1])) letters |= is_alpha(text[--begin]);
   place = {memo.scan, begin, end, {}};
-  if (letters) place.word = look_up(text, begin, end, memo);
+  const bool one_letter = letters && end - begin == 1;
+  if (one_letter || (letters && has_letters(text, begin, end))) {
+    place.word = look_up(text, begin, end, memo);
+  }
   if (begin == floor) place.scan = 0;  // cut short: another window may see more of it
   return place;
 }
@@ -391,11 +433,8 @@ TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) 
   TypeMask types;
   // The token that holds the beginning of the match.
   std::size_t end = p;
-  bool letters = false;
-  while (end < text.size() && end - p < kWordMax && word_byte(text[end])) {
-    letters |= is_alpha(text[end++]);
-  }
-  if (letters) types |= look_up(text, p, end, memo).types;
+  while (end < text.size() && end - p < kWordMax && word_byte(text[end])) ++end;
+  if (has_letters(text, p, end)) types |= look_up(text, p, end, memo).types;
   std::size_t i = p;
   Parts after = 0;
   for (unsigned words = 0; words < kWindowWords;) {
@@ -475,10 +514,36 @@ TypeMask phrase_noun(std::string_view word) {
 
 }  // namespace
 
-TypeMask phrase_types(std::string_view text, std::size_t p) {
+namespace {
+
+// What one word of a phrase is: a noun that names types, or nothing but a filler.
+ContextMemo::Noun noun_of(std::string_view text, std::size_t begin, std::size_t end) {
+  Word letters;
+  fold_into(text, begin, end, letters);
+  std::string_view word = letters.view();
+  if (const TypeMask types = phrase_noun(word); !types.empty()) return {0, types, false};
+  strip_filler(word);
+  if (word.empty()) return {0, {}, true};
+  return {0, phrase_noun(word), false};
+}
+
+ContextMemo::Noun noun_of(std::string_view text, std::size_t begin, std::size_t end,
+                          ContextMemo& memo) {
+  const std::uint64_t key = short_key(text, begin, end);
+  if (key == 0) return noun_of(text, begin, end);
+  auto& noun = memo.nouns[key * 0x9e3779b97f4a7c15ULL >> 58];
+  if (noun.key != key) {
+    noun = noun_of(text, begin, end);
+    noun.key = key;
+  }
+  return noun;
+}
+
+}  // namespace
+
+TypeMask phrase_types(std::string_view text, std::size_t p, ContextMemo& memo) {
   const std::size_t floor = p > kPhraseBytes ? p - kPhraseBytes : 0;
   std::size_t i = p;
-  Word letters;
   for (unsigned words = 0; words < 4; ++words) {
     // Only what may stand between a noun and its number; a sentence's end is not that.
     const std::size_t gap_end = i;
@@ -489,12 +554,8 @@ TypeMask phrase_types(std::string_view text, std::size_t p) {
     const std::size_t end = i;
     while (i > floor && is_alpha(text[i - 1])) --i;
     if (i == end) return {};
-    fold_into(text, i, end, letters);
-    std::string_view word = letters.view();
-    if (const TypeMask types = phrase_noun(word); !types.empty()) return types;
-    strip_filler(word);
-    if (word.empty()) continue;
-    return phrase_noun(word);
+    const ContextMemo::Noun noun = noun_of(text, i, end, memo);
+    if (!noun.filler) return noun.types;
   }
   return {};
 }

@@ -40,6 +40,12 @@ struct ContextMemo {
     std::size_t begin = 0, end = 0;
     ContextWord word;
   };
+  struct Noun {
+    std::uint64_t key = 0;
+    TypeMask types;
+    bool filler = false;  // "number", "is": says nothing
+  };
+  std::array<Noun, 64> nouns;
   std::array<Entry, 256> entries;
   std::array<Place, 64> places;
   std::uint64_t scan = 0;  // raised by whoever scans another text
@@ -49,7 +55,7 @@ struct ContextMemo {
 TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo);
 
 // Types whose number a phrase directly before p announces.
-TypeMask phrase_types(std::string_view text, std::size_t p);
+TypeMask phrase_types(std::string_view text, std::size_t p, ContextMemo& memo);
 
 // Types that have context words at all.
 TypeMask types_with_context();

@@ -3,16 +3,6 @@
 #include <algorithm>
 
 namespace capsem::detect {
-namespace {
-
-std::size_t run_end(std::string_view s, std::size_t p) {
-  const bool letters = is_alpha(s[p]);
-  while (p < s.size() && (letters ? is_alpha(s[p]) : is_digit(s[p]))) ++p;
-  return p;
-}
-
-}  // namespace
-
 IdEngine::IdEngine(const TypeMask& types) {
   std::vector<IdRow> wanted;
   for (const auto table :
@@ -39,14 +29,8 @@ void IdEngine::add(const IdRow& row) {
   const bool from_word = shape.letters().max > 0 && !shape.digit_in_first_token();
   begins_with_words_ |= from_word;
   crosses_words_ |= shape.crosses_words();
+  after_letters_ |= row.after_letters;
   rows_.push_back({row.type, std::move(shape), row.score, row.check, row.after_letters, from_word});
-}
-
-std::span<const std::uint16_t> IdEngine::bucket(std::string_view s, std::size_t p) const {
-  if (s[p] == '+') return by_plus_;
-  const std::size_t run = run_end(s, p) - p;
-  if (run > kRunMax) return {};
-  return is_alpha(s[p]) ? by_letters_[run] : by_digits_[run];
 }
 
 bool IdEngine::begins(const Row& row, char first, Start start) {
@@ -83,8 +67,9 @@ std::size_t IdEngine::open_from(std::string_view s) const {
   std::size_t p = s.size() > kIdSpanMax ? s.size() - kIdSpanMax : 0;
   for (; p < s.size(); ++p) {
     if (!is_alnum(s[p]) || word_before(s, p)) continue;
-    if (run_end(s, p) == s.size()) return p;
-    for (const std::uint16_t index : bucket(s, p)) {
+    const std::size_t end = run_end(s, p);
+    if (end == s.size()) return p;
+    for (const std::uint16_t index : bucket(s[p], end - p)) {
       const Row& row = rows_[index];
       if (row.shape.first().has(s[p]) && row.shape.fit(s, p).open) return p;
     }

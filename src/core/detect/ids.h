@@ -61,6 +61,8 @@ class IdEngine {
   bool begins_with_words() const { return begins_with_words_; }
   // Text may go on over a space to a word of letters: see open_from().
   bool crosses_words() const { return crosses_words_; }
+  // Some row may begin right after letters.
+  bool after_letters() const { return after_letters_; }
 
   enum class Start : std::uint8_t {
     Token,         // a word that begins with a digit, or has one further on
@@ -73,9 +75,13 @@ class IdEngine {
   void at(std::string_view s, std::size_t p, Start start, Visit visit) const {
     EntityType type{};
     Match best;
-    for (const std::uint16_t index : bucket(s, p)) {
+    const std::size_t end = run_end(s, p);
+    const char next = char_at(s, end);
+    for (const std::uint16_t index : bucket(s[p], end - p)) {
       const Row& row = rows_[index];
       if (!begins(row, s[p], start)) continue;
+      // Too short, and what follows the first run has no place in it.
+      if (end - p < row.shape.size_min() && !row.shape.any().has(next)) continue;
       const Match match = fit(row, s, p);
       if (!match) continue;
       if (best && row.type != type) {
@@ -106,14 +112,26 @@ class IdEngine {
   using Bucket = std::vector<std::uint16_t>;
 
   void add(const IdRow& row);
-  std::span<const std::uint16_t> bucket(std::string_view s, std::size_t p) const;
+  // The end of the letters, or digits, or the sign at p.
+  static std::size_t run_end(std::string_view s, std::size_t p) {
+    const std::uint8_t kind = is_alpha(s[p]) ? kAlpha : kDigit;
+    std::size_t end = p + 1;
+    while (end < s.size() && (class_of(s[end]) & kind) != 0) ++end;
+    return end;
+  }
+  // The rows that may begin with so many characters of the kind of `first`.
+  std::span<const std::uint16_t> bucket(char first, std::size_t run) const {
+    if (first == '+') return by_plus_;
+    if (run > kRunMax) return {};
+    return is_alpha(first) ? by_letters_[run] : by_digits_[run];
+  }
   static bool begins(const Row& row, char first, Start start);
   static Match fit(const Row& row, std::string_view s, std::size_t p);
 
   std::vector<Row> rows_;                                   // of one type together
   std::array<Bucket, kRunMax + 1> by_digits_, by_letters_;  // by the length of the first run
   Bucket by_plus_;
-  bool begins_with_words_ = false, crosses_words_ = false;
+  bool begins_with_words_ = false, crosses_words_ = false, after_letters_ = false;
 };
 
 }  // namespace capsem::detect

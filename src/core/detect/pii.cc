@@ -280,7 +280,7 @@ class SegmentScan {
   void on_digit(std::size_t p) {
     const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
     if ((before & kWord) != 0) {
-      if (!plan_.ids.empty() && (before & kAlpha) != 0 && wanted(p)) {
+      if (plan_.ids.after_letters() && (before & kAlpha) != 0 && wanted(p)) {
         find_ids(p, IdEngine::Start::AfterLetters);
       }
       on_mixed(p);
@@ -295,6 +295,7 @@ class SegmentScan {
     const std::size_t end = digits_end(s_, p);
     const char next = char_at(s_, end);
     if (on_plain_words(p, end)) return;
+    if (next == '.' && end - p < 6 && is_plain_decimal(p, end)) return;
     const bool goes_on = next == ' ' || next == '-' || next == '.' || next == '/' || next == ')';
     // A short number by itself, the commonest kind: nothing begins here.
     if (end - p < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
@@ -315,6 +316,17 @@ class SegmentScan {
     }
     if (end - p >= 6) on_token(p, end);
     on_number(p, end);
+  }
+
+  // "40.7128", with nothing around that could make it a date, an address or a telephone number.
+  bool is_plain_decimal(std::size_t p, std::size_t end) const {
+    constexpr std::string_view kJoins = "+-./() ";
+    const std::size_t fraction_end = digits_end(s_, end + 1);
+    if (fraction_end == end + 1 || fraction_end - end > 8) return false;
+    if (p > 0 && s_[p - 1] != '-' && kJoins.find(s_[p - 1]) != std::string_view::npos) return false;
+    const char after = char_at(s_, fraction_end);
+    return after != '\0' && kJoins.find(after) == std::string_view::npos &&
+           !word_at(s_, fraction_end);
   }
 
   // A number that belongs to words: the house number of an address, a time, a year.
@@ -429,7 +441,7 @@ class SegmentScan {
   const TypeMask& phrases_at(std::size_t begin) {
     if (phrase_place_ != begin) {
       phrase_place_ = begin;
-      phrases_ = phrase_types(s_, begin);
+      phrases_ = phrase_types(s_, begin, scratch_.words);
     }
     return phrases_;
   }

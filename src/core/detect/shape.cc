@@ -81,7 +81,11 @@ Shape::Shape(std::string_view text) {
     }
     ++at;
   }
-  for (const Part& part : parts_) size_max_ += part.max;
+  for (const Part& part : parts_) {
+    size_min_ += part.min;
+    size_max_ += part.max;
+    any_.insert(part.set);
+  }
   for (const Part& part : parts_) {
     first_.insert(part.set);
     if (part.min > 0) break;

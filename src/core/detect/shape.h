@@ -50,6 +50,8 @@ class Shape {
   Fit fit(std::string_view s, std::size_t p) const;
 
   std::size_t size_max() const { return size_max_; }
+  std::size_t size_min() const { return size_min_; }
+  const CharSet& any() const { return any_; }      // what may stand anywhere in it
   const CharSet& first() const { return first_; }  // what may stand first
   // How many letters or digits (of the kind of the first character) a text of this shape begins
   // with, before the first other character.
@@ -74,7 +76,8 @@ class Shape {
 
   std::vector<Part> parts_;
   CharSet first_;
-  std::size_t size_max_ = 0;
+  CharSet any_;
+  std::size_t size_min_ = 0, size_max_ = 0;
 };
 
 }  // namespace capsem::detect
