@@ -10,7 +10,8 @@ Lane::Lane(const Catalog& catalog, DetectorMask mask, LaneOptions options)
              ViewLane(View::Skeleton, mask & catalog.viewers(View::Skeleton))} {}
 
 // The views look first: a view that opens goes on from what the detectors have not decided of the
-// text before the piece.
+// text before the piece. Bytes of which a view cannot tell yet whether it opens are kept from the
+// detectors, too: what they decide by them might be another matter in the view.
 Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<Finding>& out) {
   if (piece.empty()) return {};
   bool merging = !merge_.empty();
@@ -26,7 +27,7 @@ Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<F
     held = std::max(held, views_[i].held());
   }
   const std::size_t known = out.size();
-  const Status done = raw_.scan(text, piece.size(), false, scratch, out);
+  const Status done = raw_.scan(text, piece.size(), false, scratch, out, held);
   raw_.keep(text, held);
   raw_.leave_out(failed_views());
   if (done && merging) merge(known, decided(), scratch, out);

@@ -20,13 +20,14 @@ std::size_t TextLane::undecided_max() const {
 }
 
 Status TextLane::scan(std::string_view text, std::size_t added, bool last, CatalogScratch& scratch,
-                      std::vector<Finding>& out) {
+                      std::vector<Finding>& out, std::size_t held) {
+  const std::string_view seen = text.substr(0, text.size() - held);
   for (DetectorMask rest = mask_; rest != 0; rest &= rest - 1) {
     const auto i = static_cast<unsigned>(std::countr_zero(rest));
     const std::size_t from = text.size() - added - undecided_[i];
     const std::size_t known = out.size();
     const auto decided = catalog_->detector(i).scan(
-        {.text = text, .from = from, .base = base_, .last = last}, scratch[i], out);
+        {.text = seen, .from = from, .base = base_, .last = last}, scratch[i], out);
     if (!decided) {
       const DetectorMask bit = DetectorMask{1} << i;
       if ((options_.expendable & bit) == 0) return std::unexpected(decided.error());

@@ -41,9 +41,10 @@ class TextLane {
   // the lane holds and then the piece, as one text that begins at base(); it is valid, and the lane
   // not usable otherwise, until keep(), which is told how many of the last bytes are needed again
   // whatever the detectors say.
+  // scan() does not look at the last `held` bytes, at most as many as keep() is told of after it.
   std::string_view append(std::string_view piece);
   Status scan(std::string_view text, std::size_t added, bool last, CatalogScratch& scratch,
-              std::vector<Finding>& out);
+              std::vector<Finding>& out, std::size_t held = 0);
   void keep(std::string_view text, std::size_t needed);
 
   // Appends the findings that `piece` settles to `out`, ordered by detector.
