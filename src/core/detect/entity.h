@@ -1,4 +1,4 @@
-// The PII entity types, Presidio's names (detection.md 1.4), and the detector that finds them.
+// The PII entity types, Presidio's names (docs/detection.md), and the detector that finds them.
 #pragma once
 
 #include <array>
@@ -238,7 +238,7 @@ inline constexpr auto kEntityGroupNames = std::to_array<std::string_view>(
 struct PiiOptions {
   std::array<bool, kEntityTypeCount> enabled{};  // only these are looked for
   std::array<RuleId, kEntityTypeCount> rules{};  // the id each type is reported under
-  bool context = true;  // context words raise weak scores (detection.md 1.3)
+  bool context = true;  // context words raise weak scores (docs/detection.md)
   float score_min = 0;  // findings below are not reported
 };
 

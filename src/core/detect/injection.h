@@ -1,5 +1,5 @@
 // Prompt injection and exfiltration: hidden text, forged structure, phrases
-// (detection.md section 5).
+// (docs/detection.md).
 #pragma once
 
 #include <memory>

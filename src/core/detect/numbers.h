@@ -1,6 +1,6 @@
 // Entity types that are numbers or short codes. Each function looks at one place and says whether
 // its type begins there, without a word character before it; none looks further than 80 bytes on.
-// Scores are Presidio's (detection.md 1.4) before context.
+// Scores are Presidio's (docs/detection.md) before context.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// Keys, tokens and passwords, by the shapes their vendors give them (detection.md section 4).
+// Keys, tokens and passwords, by the shapes their vendors give them (docs/detection.md).
 #pragma once
 
 #include <memory>

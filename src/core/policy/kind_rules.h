@@ -29,7 +29,7 @@ std::string_view noun_of(KindFamily family);  // "kind of secret"
 std::string_view deciding_word(const KindsPolicy& policy, const detect::Kind& kind);
 std::optional<Verdict> verdict_on(const KindsPolicy& policy, const detect::Kind& kind);
 
-// How often a kind's score counts at a point (detection.md 5.2): tool results and definitions are
+// How often a kind's score counts at a point (docs/detection.md): tool results and definitions are
 // data, and data has no business giving orders.
 float weight_at(KindFamily family, const detect::Kind& kind, event::Point point);
 
