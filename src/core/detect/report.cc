@@ -95,9 +95,10 @@ TextReporter::TextReporter(const ReportOptions& options, const ReportTypes& type
     }
     return wanted;
   };
+  // In the view that policies look at, too.
   if (types.secrets) catalog_.add(make_secret_detector(kinds(kSecret, secret_kinds())), kFoldedView);
   if (types.injections) {
-    catalog_.add(make_injection_detector(kinds(kInjection, injection_kinds())), kAllViews);
+    catalog_.add(make_injection_detector(kinds(kInjection, injection_kinds())), kFoldedView);
   }
   scratch_ = std::make_unique<CatalogScratch>(catalog_);
 }

@@ -320,11 +320,11 @@ void Snapshot::Compiler::add_kind_detector(KindFamily family) {
     if (i == 0) wanted.first = rule;
     options.rules.push_back(wanted.kinds[i] ? rule : detect::KindOptions::kUnwanted);
   }
-  const auto bit = family == KindFamily::Secrets
-                       ? snapshot_.catalog_.add(detect::make_secret_detector(options),
-                                                detect::kFoldedView)
-                       : snapshot_.catalog_.add(detect::make_injection_detector(options),
-                                                detect::kAllViews);
+  // Not letters that only look alike: keys are no words, and for injection they are a sign.
+  const auto bit = snapshot_.catalog_.add(family == KindFamily::Secrets
+                                              ? detect::make_secret_detector(options)
+                                              : detect::make_injection_detector(options),
+                                          detect::kFoldedView);
   for (Compiled& policy : snapshot_.policies_) {
     const auto* source = std::get_if<KindsPolicy>(policy.source);
     if (source == nullptr || source->family != family) continue;

@@ -117,7 +117,7 @@ Catalog viewing_catalog() {
     return wanted;
   };
   catalog.add(make_secret_detector(kinds(secret_kinds())), kFoldedView);
-  catalog.add(make_injection_detector(kinds(injection_kinds())), kAllViews);
+  catalog.add(make_injection_detector(kinds(injection_kinds())), kFoldedView);
   return catalog;
 }
 
