@@ -33,6 +33,7 @@ def guarded(mock):
 
 
 def test_r32_the_banner_names_both(guarded):
+    guarded.wait_for("✓ SecretDetection")  # it may be ready before its banner has been read
     names = [line.strip() for line in guarded.output.splitlines() if "✓" in line]
     assert names == ["✓ PromptInjection", "✓ SecretDetection"]
 
