@@ -69,7 +69,7 @@ class Stores(run.Bench):
                 sys.exit(f"{name}: {(folder / 'gateway.log').read_text()[-1000:]}")
             self.proxies[name] = {"process": started[0], "port": started[1], "streams": started[1]}
 
-    def compare(self, seconds: float, rounds: int) -> dict:
+    def compare(self, seconds: int, rounds: int) -> dict:
         body = self.body_file(run.chat_body(1200))
         found: dict = {name: {"cpu_us": [], "rps": [], "p99_us": []} for name in self.proxies}
         rate = 0
@@ -105,7 +105,7 @@ class Stores(run.Bench):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
