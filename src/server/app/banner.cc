@@ -65,7 +65,8 @@ std::vector<std::string> exposure_warnings(const proxy::Settings& settings) {
   }
   if (settings.admin_port != 0 && !is_loopback(settings.admin_host)) {
     warnings.push_back(
-        fmt::format("the admin listener on {} asks nobody for a key", settings.admin_host));
+        fmt::format("the admin listener on {} has no TLS, and tells its figures to whoever asks",
+                    settings.admin_host));
   }
   for (const proxy::BaseUrl& url : settings.base_urls) {
     if (url.tls || is_loopback(url.host)) continue;
