@@ -1,18 +1,16 @@
 #include "core/codec/denial.h"
 
+#include "core/base/ascii.h"
+
 namespace capsem::codec {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool contains_ignoring_case(std::string_view text, std::string_view lower_word) {
   for (std::size_t i = 0; i + lower_word.size() <= text.size(); ++i) {
     std::size_t k = 0;
-    while (k < lower_word.size() && lower(text[i + k]) == lower_word[k]) ++k;
+    while (k < lower_word.size() && ascii_lower(text[i + k]) == lower_word[k]) ++k;
     if (k == lower_word.size()) return true;
   }
   return false;

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "core/base/ascii.h"
+
 namespace capsem::codec {
 namespace {
 
@@ -44,10 +46,6 @@ int hex_digit(char c) {
   return -1;
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 }  // namespace
 
 bool looks_like_name(std::string_view text) {
@@ -59,8 +57,7 @@ bool looks_like_base64(std::string_view text) {
 }
 
 bool is_text_mime(std::string_view mime) {
-  std::string name(mime.substr(0, mime.find(';')));
-  for (char& c : name) c = lower(c);
+  const std::string name = ascii_lower(mime.substr(0, mime.find(';')));
   if (name.starts_with("text/")) return true;
   for (const std::string_view word :
        {"json", "xml", "csv", "yaml", "javascript", "x-sh", "sql", "markdown", "html", "rtf"}) {
@@ -131,7 +128,7 @@ bool parse_data_url(std::string_view text, DataUrl& out) {
   constexpr std::string_view kScheme = "data:";
   if (text.size() < kScheme.size()) return false;
   for (std::size_t i = 0; i < kScheme.size(); ++i) {
-    if (lower(text[i]) != kScheme[i]) return false;
+    if (ascii_lower(text[i]) != kScheme[i]) return false;
   }
   text.remove_prefix(kScheme.size());
   const std::size_t comma = text.find(',');
@@ -140,7 +137,7 @@ bool parse_data_url(std::string_view text, DataUrl& out) {
   constexpr std::string_view kBase64 = ";base64";
   out.base64 = head.size() >= kBase64.size();
   for (std::size_t i = 0; out.base64 && i < kBase64.size(); ++i) {
-    out.base64 = lower(head[head.size() - kBase64.size() + i]) == kBase64[i];
+    out.base64 = ascii_lower(head[head.size() - kBase64.size() + i]) == kBase64[i];
   }
   out.mime = head.substr(0, head.find(';'));
   out.data = text.substr(comma + 1);

@@ -9,6 +9,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/base/ascii.h"
 #include "core/base/glob.h"
 #include "core/policy/toml_source.h"
 
@@ -35,14 +36,6 @@ constexpr std::array<VerdictRow, 14> kVerdicts = {{
     {"block", Verdict::Block},
     {"deny", Verdict::Block},
 }};
-
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -110,7 +103,7 @@ bool is_priority(std::int64_t priority) {
 
 std::optional<Verdict> verdict_word(std::string_view word) {
   const auto found = std::ranges::find_if(
-      kVerdicts, [word](const VerdictRow& row) { return same_word(word, row.word); });
+      kVerdicts, [word](const VerdictRow& row) { return same_ascii_letters(word, row.word); });
   if (found == kVerdicts.end()) return std::nullopt;
   return found->verdict;
 }

@@ -10,6 +10,8 @@
 #include <memory>
 #include <system_error>
 
+#include "core/base/ascii.h"
+
 namespace capsem::app {
 namespace {
 
@@ -32,10 +34,7 @@ struct CloseFile {
 bool is_config_name(std::string_view name) {
   const fs::path path(name);
   if (path.filename().string().starts_with('.')) return false;
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const std::string extension = ascii_lower(path.extension().string());
   return extension == ".toml" || extension == ".json" || extension == ".yml" ||
          extension == ".yaml";
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/ascii.h"
 #include "server/app/settings_table.h"
 
 namespace capsem::app {
@@ -11,14 +12,6 @@ namespace {
 
 std::unexpected<Error> must_be(std::string what) {
   return gateway_error("invalid_config", "must be " + std::move(what));
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return result;
 }
 
 std::string_view trim(std::string_view text) {
@@ -109,7 +102,7 @@ struct Assign {
   Status operator()(const Choice& choice) const {
     const auto* text = std::get_if<std::string>(&value);
     const auto at =
-        text == nullptr ? choice.words.end() : std::ranges::find(choice.words, lower(*text));
+        text == nullptr ? choice.words.end() : std::ranges::find(choice.words, ascii_lower(*text));
     if (at == choice.words.end()) return must_be("one of: " + listed(choice.words));
     choice.set(settings, static_cast<std::size_t>(at - choice.words.begin()));
     return {};
@@ -173,7 +166,7 @@ RawValue from_text(const Setting& setting, std::string_view text) {
   const Slot slot = setting.slot(unused);
   const std::string_view word = trim(text);
   if (std::holds_alternative<bool*>(slot)) {
-    const std::string flag = lower(word);
+    const std::string flag = ascii_lower(word);
     if (flag == "true" || flag == "1" || flag == "yes" || flag == "on") return true;
     if (flag == "false" || flag == "0" || flag == "no" || flag == "off") return false;
   } else if (std::holds_alternative<std::vector<std::string>*>(slot)) {

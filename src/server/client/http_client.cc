@@ -20,6 +20,8 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <optional>
 
+#include "core/base/ascii.h"
+
 namespace capsem::client {
 namespace {
 
@@ -28,13 +30,6 @@ namespace http = boost::beast::http;
 using Clock = std::chrono::steady_clock;
 using Tcp = asio::ip::tcp;
 using boost::system::error_code;
-
-bool same_letters(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; };
-    return lower(x) == lower(y);
-  });
-}
 
 std::string host_header(const Peer& peer) {
   const bool v6 = peer.host.find(':') != std::string::npos;
@@ -181,7 +176,7 @@ class Call {
 
 std::string_view Response::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
-    if (same_letters(key, name)) return value;
+    if (same_ascii_letters(key, name)) return value;
   }
   return {};
 }

@@ -1,24 +1,15 @@
 #include "server/http/head.h"
 
+#include "core/base/ascii.h"
+
 namespace capsem::http {
-namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
-}  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && starts_with_ignoring_case(a, b);
+  return same_ascii_letters(a, b);
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
-  if (text.size() < prefix.size()) return false;
-  for (std::size_t i = 0; i < prefix.size(); ++i) {
-    if (lower(text[i]) != lower(prefix[i])) return false;
-  }
-  return true;
+  return same_ascii_letters(text.substr(0, prefix.size()), prefix);
 }
 
 std::string_view trim(std::string_view text) {

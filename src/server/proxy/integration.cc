@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/ascii.h"
+
 namespace capsem::proxy {
 namespace {
 
@@ -46,14 +48,9 @@ std::string_view missing_version(Provider provider, std::string_view rest) {
                                                                       : "/v1beta";
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // In lower case, without what servers overlook at a path's end.
 std::string loosely(std::string_view path) {
-  std::string text(path);
-  std::ranges::transform(text, text.begin(), lower);
+  std::string text = ascii_lower(path);
   const auto end = text.find_last_not_of("/ \t.");
   text.resize(end == std::string::npos ? 0 : end + 1);
   return text;

@@ -3,23 +3,13 @@
 #include <charconv>
 #include <utility>
 
+#include "core/base/ascii.h"
+
 namespace capsem::proxy {
 namespace {
 
 std::unexpected<Error> bad_url(std::string detail) {
   return gateway_error("invalid_base_url", std::move(detail));
-}
-
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_word(std::string_view a, std::string_view lower_b) {
-  if (a.size() != lower_b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower_b[i]) return false;
-  }
-  return true;
 }
 
 bool is_host_byte(char c) {
@@ -119,10 +109,10 @@ Result<BaseUrl> parse_base_url(std::string_view text) {
   }
   BaseUrl url;
   const std::string_view scheme = text.substr(0, scheme_end);
-  if (same_word(scheme, "https")) {
+  if (same_ascii_letters(scheme, "https")) {
     url.tls = true;
     url.port = 443;
-  } else if (same_word(scheme, "http")) {
+  } else if (same_ascii_letters(scheme, "http")) {
     url.tls = false;
     url.port = 80;
   } else {

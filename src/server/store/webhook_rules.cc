@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/ascii.h"
+
 namespace capsem::store {
 namespace {
 
@@ -33,10 +35,7 @@ bool good_v6(std::string_view host) {
 // "host", "host:port", "[v6]:port" into `url`; its port is the scheme's own already.
 Status read_authority(std::string_view text, WebhookUrl& url) {
   if (text.find('@') != std::string_view::npos) return bad("a user name has no place in a URL");
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const std::string lower = ascii_lower(text);
   std::string_view rest = lower;
   if (rest.starts_with('[')) {
     const std::size_t end = rest.find(']');
