@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/ascii.h"
 #include "core/detect/injection.h"
 #include "core/detect/keyword.h"
 #include "core/detect/secrets.h"
+#include "core/policy/allowed_values.h"
 #include "core/policy/own_entities.h"
 
 namespace capsem::policy {
@@ -17,14 +19,6 @@ using event::Point;
 
 // RuleId is 16 bits wide; this leaves room, and more keywords than this are a mistake.
 constexpr std::size_t kRulesMax = 60'000;
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
 
 // One whose types are looked for by the detector that policies share.
 bool shares_detector(const PiiPolicy& policy) {
@@ -148,7 +142,7 @@ Status Snapshot::Compiler::collect_keywords(const KeywordPolicy& policy, Keyword
       return gateway_error("invalid_policy", fmt::format("{}: a keyword must have 1 to {} bytes",
                                                          name, detect::kLookAhead - 1));
     }
-    const auto [word, fresh] = words_.try_emplace(lower_case(keyword), detect::RuleId{0});
+    const auto [word, fresh] = words_.try_emplace(ascii_lower(keyword), detect::RuleId{0});
     if (fresh) {
       if (snapshot_.catalog_.rule_count() == kRulesMax) {
         return gateway_error("invalid_policy", fmt::format("{}: too many keywords", name));

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/base/ascii.h"
 #include "core/detect/chars.h"
 #include "core/detect/checksum.h"
 #include "core/detect/context.h"
@@ -46,12 +47,6 @@ static_assert(std::ranges::equal(kChecksums, kChecksumWords, {}, &Checksum::name
 const Checksum* checksum_named(std::string_view name) {
   const auto found = std::ranges::find(kChecksums, name, &Checksum::name);
   return found == kChecksums.end() ? nullptr : &*found;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), detect::fold);
-  return lower;
 }
 
 // Letters and digits alone, in capitals.
@@ -131,7 +126,7 @@ Result<Recognizer> compile_entity(const OwnEntity& entity) {
     if (!words) return std::unexpected(of_key("words", words.error().detail));
     made.words = std::move(*words);
   }
-  for (const std::string& word : entity.context) made.context.push_back(lower_case(word));
+  for (const std::string& word : entity.context) made.context.push_back(ascii_lower(word));
   made.score = entity.score;
   made.checksum = checksum_named(entity.checksum);
   return made;
@@ -260,7 +255,7 @@ class OwnEntityDetector final : public detect::Detector {
   static bool in_context(const Recognizer& recognizer, std::string_view s, std::size_t p) {
     if (recognizer.context.empty()) return false;
     const std::size_t begin = p > kContextBytes ? p - kContextBytes : 0;
-    const std::string near = lower_case(s.substr(begin, p - begin));
+    const std::string near = ascii_lower(s.substr(begin, p - begin));
     return std::ranges::any_of(recognizer.context, [&near](const std::string& word) {
       for (auto at = near.find(word); at != std::string::npos; at = near.find(word, at + 1)) {
         if (!detect::word_before(near, at) && !detect::word_at(near, at + word.size())) return true;
@@ -300,45 +295,6 @@ class OwnEntityDetector final : public detect::Detector {
   const float score_min_;
 };
 
-class AllowingDetector final : public detect::Detector {
- public:
-  struct Allowed {
-    RuleId rule = 0;
-    std::vector<std::string> values;  // lower case, sorted
-    std::vector<Pattern> patterns;
-  };
-
-  AllowingDetector(std::unique_ptr<const Detector> inner, std::vector<Allowed> allowed)
-      : inner_(std::move(inner)), allowed_(std::move(allowed)) {}
-
-  std::unique_ptr<detect::Scratch> make_scratch() const override { return inner_->make_scratch(); }
-
-  Result<std::size_t> scan(const detect::Window& window, detect::Scratch& scratch,
-                           std::vector<Finding>& findings) const override {
-    const auto first = static_cast<std::ptrdiff_t>(findings.size());
-    auto decided = inner_->scan(window, scratch, findings);
-    const auto passes = [&](const Finding& f) {
-      return allows(f.rule, window.text.substr(f.begin - window.base, f.end - f.begin));
-    };
-    findings.erase(std::remove_if(findings.begin() + first, findings.end(), passes),
-                   findings.end());
-    return decided;
-  }
-
- private:
-  bool allows(RuleId rule, std::string_view text) const {
-    return std::ranges::any_of(allowed_, [&](const Allowed& allowed) {
-      if (allowed.rule != rule) return false;
-      return std::ranges::binary_search(allowed.values, lower_case(text)) ||
-             std::ranges::any_of(allowed.patterns,
-                                 [text](const Pattern& p) { return p.found_in(text); });
-    });
-  }
-
-  const std::unique_ptr<const Detector> inner_;
-  const std::vector<Allowed> allowed_;
-};
-
 }  // namespace
 
 Status check_own_entity(const OwnEntity& entity) {
@@ -376,23 +332,6 @@ Result<std::unique_ptr<const detect::Detector>> make_own_entity_detector(
     across = across || spans_words(*entity.source);
   }
   return std::make_unique<const OwnEntityDetector>(std::move(recognizers), across, score_min);
-}
-
-Result<std::unique_ptr<const detect::Detector>> make_allowing_detector(
-    std::unique_ptr<const detect::Detector> inner, std::span<const AllowedRule> allowed) {
-  std::vector<AllowingDetector::Allowed> lists;
-  for (const AllowedRule& rule : allowed) {
-    AllowingDetector::Allowed list{.rule = rule.rule, .values = {}, .patterns = {}};
-    for (const std::string& value : rule.source->values) list.values.push_back(lower_case(value));
-    std::ranges::sort(list.values);
-    for (const std::string& text : rule.source->patterns) {
-      auto pattern = Pattern::compile(text);
-      if (!pattern) return std::unexpected(pattern.error());
-      list.patterns.push_back(std::move(*pattern));
-    }
-    lists.push_back(std::move(list));
-  }
-  return std::make_unique<const AllowingDetector>(std::move(inner), std::move(lists));
 }
 
 }  // namespace capsem::policy

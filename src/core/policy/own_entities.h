@@ -40,15 +40,4 @@ struct OwnEntityRule {
 Result<std::unique_ptr<const detect::Detector>> make_own_entity_detector(
     std::span<const OwnEntityRule> entities, float score_min);
 
-// What a policy lets pass of one entity: values, letter case aside, and patterns that are found
-// anywhere in it.
-struct AllowedRule {
-  const AllowedValues* source = nullptr;  // every pattern of it compiles
-  detect::RuleId rule = 0;
-};
-
-// `inner` without the findings whose text is allowed.
-Result<std::unique_ptr<const detect::Detector>> make_allowing_detector(
-    std::unique_ptr<const detect::Detector> inner, std::span<const AllowedRule> allowed);
-
 }  // namespace capsem::policy
