@@ -4,10 +4,6 @@
 #include <bit>
 #include <cstring>
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #include "core/detect/chars.h"
 
 namespace capsem::detect::injection {
@@ -38,9 +34,8 @@ std::size_t TriggerFilter::prefix_slot(const char* four) {
 void TriggerFilter::add_word(std::string_view word) {
   const auto bit = static_cast<std::uint8_t>(1U << word_group(word[0]));
   for (std::size_t i = 0; i < 3; ++i) {
-    const auto c = static_cast<unsigned char>(word[i]);
-    halves_[i].mark(c, bit);
-    if (is_lower(word[i])) halves_[i].mark(c & 0xDFU, bit);
+    halves_[i].mark(word[i], bit);
+    if (is_lower(word[i])) halves_[i].mark(static_cast<char>(word[i] & ~0x20), bit);
   }
   char four[4];
   std::memcpy(four, word.data(), 3);
@@ -57,9 +52,8 @@ void TriggerFilter::add_bytes(unsigned group, std::string_view first, std::strin
   const auto bit = static_cast<std::uint8_t>(1U << group);
   const std::array<std::string_view, 3> places = {first, second, third};
   for (std::size_t i = 0; i < places.size(); ++i) {
-    for (const char c : places[i]) halves_[i].mark(static_cast<unsigned char>(c), bit);
-    if (!places[i].empty()) continue;
-    for (unsigned c = 0; c < 256; ++c) halves_[i].mark(static_cast<unsigned char>(c), bit);
+    for (const char c : places[i]) halves_[i].mark(c, bit);
+    if (places[i].empty()) halves_[i].mark_every_byte(bit);
   }
   for (const char a : first) {
     for (const char b : second) {
@@ -93,32 +87,17 @@ bool TriggerFilter::likely(std::string_view text, std::size_t p) const {
 
 #if defined(__AVX2__)
 struct TriggerFilter::Tables {
-  struct Place {
-    __m256i low, high;
-    explicit Place(const Halves& h)
-        : low(_mm256_broadcastsi128_si256(
-              _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.low.data())))),
-          high(_mm256_broadcastsi128_si256(
-              _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.high.data())))) {}
-    __m256i lookup(const char* p) const {
-      const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-      const __m256i nibble = _mm256_set1_epi8(15);
-      return _mm256_and_si256(
-          _mm256_shuffle_epi8(low, _mm256_and_si256(v, nibble)),
-          _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble)));
-    }
-  };
-  Place first, second, third;
+  WideHalfBytes first, second, third;
 
-  explicit Tables(const std::array<Halves, 3>& halves)
+  explicit Tables(const std::array<HalfBytes, 3>& halves)
       : first(halves[0]), second(halves[1]), third(halves[2]) {}
 
   static constexpr std::size_t kPlaces = 32, kReads = kPlaces + 2;
   // A bit for each of kPlaces places that may be a trigger. REQUIRES: kReads readable bytes at
   // `at`, and one before.
   std::uint32_t likely(const char* at) const {
-    const __m256i hit = _mm256_and_si256(_mm256_and_si256(first.lookup(at), second.lookup(at + 1)),
-                                         third.lookup(at + 2));
+    const __m256i hit =
+        _mm256_and_si256(_mm256_and_si256(first.at(at), second.at(at + 1)), third.at(at + 2));
     const __m256i previous = _mm256_or_si256(
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at - 1)), _mm256_set1_epi8(0x20));
     const __m256i moved = _mm256_sub_epi8(previous, _mm256_set1_epi8(static_cast<char>('a' + 128)));

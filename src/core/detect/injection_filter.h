@@ -1,12 +1,14 @@
 // Where a recognizer may have something to say: the first three bytes of every trigger are looked
-// for 32 places at a time (two half-byte tables per byte, eight groups of triggers), words only
-// where no ASCII letter stands before them. May report too much, never too little.
+// for 32 places at a time (half_bytes.h; the sets are groups of triggers), words only where no
+// ASCII letter stands before them. May report too much, never too little.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "core/detect/half_bytes.h"
 
 namespace capsem::detect::injection {
 
@@ -27,24 +29,13 @@ class TriggerFilter {
  private:
   static constexpr std::size_t kPrefixBits = 15;
 
-  struct Halves {
-    std::array<std::uint8_t, 16> low{}, high{};
-    void mark(unsigned char c, std::uint8_t bit) {
-      low[c & 15U] |= bit;
-      high[c >> 4U] |= bit;
-    }
-    std::uint8_t at(char c) const {
-      const auto b = static_cast<unsigned char>(c);
-      return static_cast<std::uint8_t>(low[b & 15U] & high[b >> 4U]);
-    }
-  };
   struct Tables;
 
   static std::size_t prefix_slot(const char* four);
   bool likely_pair(std::string_view text, std::size_t p) const;
   bool likely(std::string_view text, std::size_t p) const;
 
-  std::array<Halves, 3> halves_;
+  std::array<HalfBytes, 3> halves_;
   std::array<std::uint64_t, (std::size_t{1} << kPrefixBits) / 64> prefixes_{};  // of words
   std::array<std::uint64_t, 65536 / 64> pairs_{};  // first two bytes of all else
 };

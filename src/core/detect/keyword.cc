@@ -10,18 +10,14 @@
 #include <deque>
 #include <vector>
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #include "core/detect/chars.h"
+#include "core/detect/half_bytes.h"
 
 namespace capsem::detect {
 namespace {
 
-// Finds places where the two bytes may begin a keyword: each byte's two halves are looked up in
-// 16-entry tables whose bits are groups of keywords ("shufti"). May report too much, never too
-// little.
+// Finds places where the two bytes may begin a keyword; the sets of bytes are groups of keywords.
+// May report too much, never too little.
 class StartFilter {
  public:
   void add(std::string_view keyword, unsigned group) {
@@ -30,8 +26,7 @@ class StartFilter {
     if (keyword.size() > 1) {
       mark(second_, keyword[1], bit);
     } else {
-      for (auto& entry : second_.low) entry |= bit;
-      for (auto& entry : second_.high) entry |= bit;
+      second_.mark_every_byte(bit);
     }
   }
 
@@ -39,10 +34,10 @@ class StartFilter {
   // no second byte yet: it may begin one if its own half of the test passes.
   std::size_t next(std::string_view text, std::size_t p) const {
 #if defined(__AVX2__)
-    const auto first = Tables(first_), second = Tables(second_);
+    const WideHalfBytes first(first_), second(second_);
     for (; p + 33 <= text.size(); p += 32) {
       const __m256i hit =
-          _mm256_and_si256(first.lookup(text.data() + p), second.lookup(text.data() + p + 1));
+          _mm256_and_si256(first.at(text.data() + p), second.at(text.data() + p + 1));
       const auto none = static_cast<std::uint32_t>(
           _mm256_movemask_epi8(_mm256_cmpeq_epi8(hit, _mm256_setzero_si256())));
       if (none != 0xffffffffU) return p + static_cast<unsigned>(std::countr_one(none));
@@ -56,43 +51,12 @@ class StartFilter {
   }
 
  private:
-  struct Halves {
-    std::array<std::uint8_t, 16> low{}, high{};
-    std::uint8_t at(char c) const {
-      const auto b = static_cast<unsigned char>(c);
-      return static_cast<std::uint8_t>(low[b & 15] & high[b >> 4]);
-    }
-  };
-
-#if defined(__AVX2__)
-  struct Tables {
-    __m256i low, high;
-    explicit Tables(const Halves& h)
-        : low(_mm256_broadcastsi128_si256(
-              _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.low.data())))),
-          high(_mm256_broadcastsi128_si256(
-              _mm_loadu_si128(reinterpret_cast<const __m128i*>(h.high.data())))) {}
-    __m256i lookup(const char* p) const {
-      const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-      const __m256i nibble = _mm256_set1_epi8(15);
-      return _mm256_and_si256(
-          _mm256_shuffle_epi8(low, _mm256_and_si256(v, nibble)),
-          _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble)));
-    }
-  };
-#endif
-
-  static void mark(Halves& halves, char c, std::uint8_t bit) {
-    const auto set = [&](char x) {
-      const auto b = static_cast<unsigned char>(x);
-      halves.low[b & 15] |= bit;
-      halves.high[b >> 4] |= bit;
-    };
-    set(fold(c));
-    if (is_lower(fold(c))) set(static_cast<char>(fold(c) & ~0x20));
+  static void mark(HalfBytes& halves, char c, std::uint8_t bit) {
+    halves.mark(fold(c), bit);
+    if (is_lower(fold(c))) halves.mark(static_cast<char>(fold(c) & ~0x20), bit);
   }
 
-  Halves first_, second_;
+  HalfBytes first_, second_;
 };
 
 // A keyword of the same rule that holds this one `offset` bytes after its own beginning: where it

@@ -3,7 +3,6 @@
 // - Tokens: 16 or more bytes of the kinds that tokens are made of, from the beginning of a word on.
 //   Every shape of secrets_families.h begins with such a stretch, and prose has next to none.
 // - Hints: three bytes that begin a word like "password", a URL's "://", a PEM label, curl's -u.
-//   Each byte's two halves are looked up in 16-entry tables whose bits are groups of hints.
 //
 // Both may be reported too often, never too seldom.
 #pragma once
@@ -15,11 +14,8 @@
 #include <cstring>
 #include <string_view>
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #include "core/detect/chars.h"
+#include "core/detect/half_bytes.h"
 
 namespace capsem::detect::secrets {
 
@@ -35,25 +31,11 @@ constexpr bool is_word_byte(char c) {
 
 namespace internal {
 
-struct NibbleTables {
-  std::array<std::uint8_t, 16> low{}, high{};
-
-  constexpr void mark(char c, std::uint8_t bit) {
-    const auto b = static_cast<unsigned char>(c);
-    low[b & 15] |= bit;
-    high[b >> 4] |= bit;
-  }
-  constexpr std::uint8_t at(char c) const {
-    const auto b = static_cast<unsigned char>(c);
-    return static_cast<std::uint8_t>(low[b & 15] & high[b >> 4]);
-  }
-};
-
 // Bits of a byte's classes. Sets of bytes that are a product of halves share a bit; the first four
 // make up the words.
 inline constexpr std::uint8_t kWordBits = 0x0f;
-constexpr NibbleTables make_class_tables() {
-  NibbleTables t;
+constexpr HalfBytes make_class_tables() {
+  HalfBytes t;
   for (char c = '0'; c <= '9'; ++c) t.mark(c, 1);
   for (const char c : std::string_view("abcdefghijklmnoABCDEFGHIJKLMNO")) t.mark(c, 2);
   for (const char c : std::string_view("pqrstuvwxyzPQRSTUVWXYZ")) t.mark(c, 4);
@@ -63,7 +45,7 @@ constexpr NibbleTables make_class_tables() {
   t.mark('~', 128);
   return t;
 }
-inline constexpr NibbleTables kClassTables = make_class_tables();
+inline constexpr HalfBytes kClassTables = make_class_tables();
 
 // Hints of one group are told apart by whoever is called; groups keep unlike hints from crossing.
 inline constexpr std::size_t kHintSize = 3;
@@ -85,8 +67,8 @@ inline constexpr auto kHints = std::to_array<Hint>({
     {"-u ", 7},
     {"--u", 7},
 });
-constexpr std::array<NibbleTables, kHintSize> make_hint_tables() {
-  std::array<NibbleTables, kHintSize> tables;
+constexpr std::array<HalfBytes, kHintSize> make_hint_tables() {
+  std::array<HalfBytes, kHintSize> tables;
   for (const Hint& hint : kHints) {
     const auto bit = static_cast<std::uint8_t>(1U << hint.group);
     for (std::size_t i = 0; i < kHintSize; ++i) {
@@ -107,22 +89,6 @@ inline constexpr std::size_t kMaskBytes = 64;
 inline constexpr std::size_t kMaskReads = kMaskBytes + kHintSize - 1;
 
 #if defined(__AVX2__)
-
-struct WideTables {
-  __m256i low, high;
-  explicit WideTables(const NibbleTables& t)
-      : low(_mm256_broadcastsi128_si256(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(t.low.data())))),
-        high(_mm256_broadcastsi128_si256(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(t.high.data())))) {}
-  __m256i at(const char* p) const {
-    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const __m256i nibble = _mm256_set1_epi8(15);
-    return _mm256_and_si256(
-        _mm256_shuffle_epi8(low, _mm256_and_si256(v, nibble)),
-        _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble)));
-  }
-};
 
 inline std::uint32_t nonzero(__m256i v) {
   return ~static_cast<std::uint32_t>(
@@ -151,8 +117,8 @@ class MaskMaker {
     return {nonzero(classes), nonzero(_mm256_and_si256(classes, _mm256_set1_epi8(kWordBits))),
             nonzero(hints)};
   }
-  WideTables classes_{kClassTables};
-  WideTables first_{kHintTables[0]}, second_{kHintTables[1]}, third_{kHintTables[2]};
+  WideHalfBytes classes_{kClassTables};
+  WideHalfBytes first_{kHintTables[0]}, second_{kHintTables[1]}, third_{kHintTables[2]};
 };
 
 #else

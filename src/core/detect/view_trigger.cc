@@ -5,11 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #include "core/detect/encoding.h"
+#include "core/detect/half_bytes.h"
 
 namespace capsem::detect {
 namespace {
@@ -24,18 +21,16 @@ struct Masks {
 
 #if defined(__AVX2__)
 
-// Digits of base64 by their two halves: a bit per row of the ASCII table, set in both.
-__m256i digit_bytes(__m256i v) {
-  const __m256i low_of = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(26, 30, 30, 30, 30, 30, 30, 30, 30, 30, 28, 5, 4, 5, 4, 13));
-  const __m256i high_of =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 1, 2, 4, 8, 4, 16, 0, 0, 0, 0, 0, 0, 0, 0));
-  const __m256i nibble = _mm256_set1_epi8(15);
-  const __m256i low = _mm256_shuffle_epi8(low_of, _mm256_and_si256(v, nibble));
-  const __m256i high =
-      _mm256_shuffle_epi8(high_of, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
-  return _mm256_and_si256(low, high);
+// is_base64(): a set per row of the ASCII table, so that none holds a byte too many.
+constexpr HalfBytes make_digits() {
+  HalfBytes digits;
+  for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                       "0123456789+/-_")) {
+    digits.mark(c, static_cast<std::uint8_t>(1U << (c >> 4)));
+  }
+  return digits;
 }
+constexpr HalfBytes kDigits = make_digits();
 
 std::uint32_t bits_of(__m256i v) {
   return static_cast<std::uint32_t>(_mm256_movemask_epi8(v));
@@ -47,7 +42,7 @@ Masks half_masks(const char* p) {
       _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')),
                       _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('%')),
                                       _mm256_cmpeq_epi8(v, _mm256_set1_epi8('&'))));
-  const __m256i none = _mm256_cmpeq_epi8(digit_bytes(v), _mm256_setzero_si256());
+  const __m256i none = _mm256_cmpeq_epi8(WideHalfBytes(kDigits).of(v), _mm256_setzero_si256());
   return {bits_of(sign), bits_of(v), static_cast<std::uint32_t>(~bits_of(none))};
 }
 
