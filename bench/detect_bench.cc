@@ -145,7 +145,7 @@ Catalog default_catalog() {
     options.rules[i] = catalog.add_rule(std::string(to_string(static_cast<EntityType>(i))));
     options.enabled[i] = entity_group("default")->has(static_cast<EntityType>(i));
   }
-  catalog.add(make_pii_detector(options));
+  catalog.add(make_pii_detector(options), kFoldedView);
   return catalog;
 }
 
@@ -159,10 +159,10 @@ Catalog pii_catalog(bool names, bool keywords, float score_min = 0.5F) {
   }
   options.enabled[static_cast<std::size_t>(EntityType::Person)] = names;
   options.enabled[static_cast<std::size_t>(EntityType::Location)] = names;
-  catalog.add(make_pii_detector(options));
+  catalog.add(make_pii_detector(options), kFoldedView);
   if (keywords) {
     const std::vector<Keyword> words = {{"capsem_block", catalog.add_rule("capsem_block")}};
-    catalog.add(make_keyword_detector(words));
+    catalog.add(make_keyword_detector(words), kAllViews);
   }
   return catalog;
 }
@@ -172,11 +172,11 @@ enum Signs : std::int64_t { kSecrets, kInjection };
 // The detector of secrets or of prompt injection, all kinds, as the policies ask for them.
 Catalog kinds_catalog(std::int64_t signs) {
   Catalog catalog;
-  KindOptions options{.rules = {}, .score_min = 0.5F};
-  for (const Kind& kind : signs == kSecrets ? secret_kinds() : injection_kinds()) {
-    options.rules.push_back(catalog.add_rule(std::string(kind.name)));
+  if (signs == kSecrets) {
+    catalog.add(make_secret_detector(every_kind(secret_kinds(), catalog, 0.5F)), kFoldedView);
+  } else {
+    catalog.add(make_injection_detector(every_kind(injection_kinds(), catalog, 0.5F)), kFoldedView);
   }
-  catalog.add(signs == kSecrets ? make_secret_detector(options) : make_injection_detector(options));
   return catalog;
 }
 
@@ -273,7 +273,7 @@ void BM_Keywords(benchmark::State& state) {
     while (word.size() < 8) word += static_cast<char>('a' + (random() >> 8) % 26);
     words.push_back({word, catalog.add_rule(word)});
   }
-  catalog.add(make_keyword_detector(words));
+  catalog.add(make_keyword_detector(words), kAllViews);
   scan_block(state, catalog, prose(1 << 16));
 }
 BENCHMARK(BM_Keywords)->Arg(1)->Arg(5)->Arg(50)->Arg(500);

@@ -2,24 +2,46 @@
 // scan; every finding within the text; what was settled once is not taken back.
 #pragma once
 
+#include <simdjson.h>
+
 #include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "core/detect/catalog.h"
+#include "core/detect/kinds.h"
 #include "core/detect/lane.h"
 #include "fuzz/support.h"
 
 namespace capsem::fuzz {
+
+// One detector, every kind and score, of a text and of its view of undone encodings.
+inline detect::Catalog catalog_of_kinds(
+    std::span<const detect::Kind> kinds,
+    std::unique_ptr<const detect::Detector> (*make)(const detect::KindOptions&)) {
+  detect::Catalog catalog;
+  catalog.add(make(every_kind(kinds, catalog)), detect::kFoldedView);
+  return catalog;
+}
 
 class FindingOracle {
  public:
   // `catalog` outlives the oracle.
   explicit FindingOracle(const detect::Catalog& catalog) : catalog_(catalog), scratch_(catalog) {}
 
-  // REQUIRES: `text` is UTF-8, as texts that come out of JSON are.
+  // What a target hands on, and returns: only UTF-8 is a text, since texts come out of JSON.
+  int check_input(const std::uint8_t* data, std::size_t size) {
+    const auto text = as_text(data, size);
+    if (simdjson::validate_utf8(text.data(), text.size())) check_text(text);
+    return 0;
+  }
+
+ private:
+  using Finding = detect::Finding;
+
   void check_text(std::string_view text) {
     const auto whole = scan({text});
     for (const auto& finding : whole) {
@@ -30,9 +52,6 @@ class FindingOracle {
     }
     for (const std::uint64_t way : {0, 1, 2}) same(whole, scan(cut_text(text, way)));
   }
-
- private:
-  using Finding = detect::Finding;
 
   static auto key(const Finding& f) { return std::tuple(f.rule, f.begin, f.end, f.score, f.tail); }
 

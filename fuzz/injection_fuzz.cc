@@ -1,31 +1,12 @@
 // The detector of prompt injection, every kind and score, as it is and in the view of undone
 // encodings, on a text that arrives in pieces.
-#include <simdjson.h>
-
 #include "core/detect/injection.h"
 #include "fuzz/findings.h"
 
-namespace capsem::fuzz {
-namespace {
-
-detect::Catalog make_catalog() {
-  detect::Catalog catalog;
-  detect::KindOptions options;
-  for (const detect::Kind& kind : detect::injection_kinds()) {
-    options.rules.push_back(catalog.add_rule(std::string(kind.name)));
-  }
-  catalog.add(detect::make_injection_detector(options), detect::kFoldedView);
-  return catalog;
-}
-
-}  // namespace
-}  // namespace capsem::fuzz
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace capsem::fuzz;
-  static const capsem::detect::Catalog catalog = make_catalog();
-  static FindingOracle oracle(catalog);
-  const auto text = as_text(data, size);
-  if (simdjson::validate_utf8(text.data(), text.size())) oracle.check_text(text);
-  return 0;
+  using namespace capsem;
+  static const detect::Catalog catalog =
+      fuzz::catalog_of_kinds(detect::injection_kinds(), detect::make_injection_detector);
+  static fuzz::FindingOracle oracle(catalog);
+  return oracle.check_input(data, size);
 }

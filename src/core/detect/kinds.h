@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
-#include "core/detect/detector.h"
+#include "core/detect/catalog.h"
 
 namespace capsem::detect {
 
@@ -22,5 +23,8 @@ struct KindOptions {
   std::vector<RuleId> rules;  // of kinds()[i]; kUnwanted: not looked for
   float score_min = 0;        // findings below are not reported
 };
+
+// Every kind, under a rule of its own that `catalog` is given.
+KindOptions every_kind(std::span<const Kind> kinds, Catalog& catalog, float score_min = 0);
 
 }  // namespace capsem::detect

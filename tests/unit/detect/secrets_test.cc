@@ -13,12 +13,7 @@ using namespace testing;
 
 Catalog secret_catalog(float score_min = 0) {
   Catalog catalog;
-  KindOptions options;
-  options.score_min = score_min;
-  for (const Kind& kind : secret_kinds()) {
-    options.rules.push_back(catalog.add_rule(std::string(kind.name)));
-  }
-  catalog.add(make_secret_detector(options));
+  catalog.add(make_secret_detector(every_kind(secret_kinds(), catalog, score_min)));
   return catalog;
 }
 
@@ -165,11 +160,7 @@ TEST(Secrets, AreTheSameHoweverTextIsCut) {
 // undoes it opened.
 TEST(Secrets, EncodingsThatACutGoesThroughAreUndone) {
   Catalog catalog;
-  KindOptions options;
-  for (const Kind& kind : secret_kinds()) {
-    options.rules.push_back(catalog.add_rule(std::string(kind.name)));
-  }
-  catalog.add(make_secret_detector(options), kFoldedView);
+  catalog.add(make_secret_detector(every_kind(secret_kinds(), catalog)), kFoldedView);
   const std::string label =
       "-----BEGIN RSA PRIVATE"
       " KEY-----";

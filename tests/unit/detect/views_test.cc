@@ -111,13 +111,8 @@ void add_word_and_pii(Catalog& catalog) {
 Catalog viewing_catalog() {
   Catalog catalog;
   add_word_and_pii(catalog);
-  const auto kinds = [&](std::span<const Kind> of) {
-    KindOptions wanted;
-    for (const Kind& kind : of) wanted.rules.push_back(catalog.add_rule(std::string(kind.name)));
-    return wanted;
-  };
-  catalog.add(make_secret_detector(kinds(secret_kinds())), kFoldedView);
-  catalog.add(make_injection_detector(kinds(injection_kinds())), kFoldedView);
+  catalog.add(make_secret_detector(every_kind(secret_kinds(), catalog)), kFoldedView);
+  catalog.add(make_injection_detector(every_kind(injection_kinds(), catalog)), kFoldedView);
   return catalog;
 }
 
