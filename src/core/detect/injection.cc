@@ -76,14 +76,18 @@ void add_marks(TriggerFilter& filter) {
 
 void add_hidden(TriggerFilter& filter) {
   const std::string follow = bytes(0x80, 0xBF);
-  filter.add_bytes(2, "\xF3", "\xA0", "\x80\x81\x84\x85\x86\x87");
+  filter.add_bytes(2, "\xF3", "\xA0", follow);
   filter.add_bytes(2, "\xEF", "\xB8", bytes(0x80, 0x8F));
   filter.add_bytes(2, "\xEF", "\xBB\xBE", "\xBF\xA0");
+  filter.add_bytes(2, "\xEF", "\xBF", bytes(0xB0, 0xB8));
   filter.add_bytes(2, "\xE2", "\x80", bytes(0x8B, 0x8F) + bytes(0xAA, 0xAE));
-  filter.add_bytes(2, "\xE2", "\x81", bytes(0xA0, 0xA9));
+  filter.add_bytes(2, "\xE2", "\x81", bytes(0xA0, 0xAF));
   filter.add_bytes(2, "\xE1\xE3", "\x85", "\xA0\xA4");
-  filter.add_bytes(2, "\xE2\xE1", "\xA0", "\x80\x8E");
-  filter.add_bytes(2, "\xE1", "\x85", "\x9F");
+  filter.add_bytes(2, "\xE2", "\xA0", "\x80");
+  filter.add_bytes(2, "\xE1", "\xA0", bytes(0x8B, 0x8F));
+  filter.add_bytes(2, "\xE1", "\x85\x9E", "\x9F\xB4\xB5");
+  filter.add_bytes(2, "\xF0", "\x9B\x9D", "\x85\xB2");
+  filter.add_bytes(2, "\xCD\xD8", "\x8F\x9C", "");
   filter.add_bytes(2, "\xC2", "\x9B\x9D\xAD", "");
   // A letter of another script with a Latin one before or after it.
   filter.add_bytes(TriggerFilter::kInsideGroup, bytes(0xC4, 0xD5), follow, "");
@@ -167,13 +171,15 @@ void match_at(Ahead& text, std::size_t p, Hits& hits) {
     match_links(text, p, hits);
   } else if (c == '\\' || c == '\x1B') {
     match_terminal(text, p, hits);
-  } else if (byte >= 0xC3 && byte <= 0xDF) {
-    match_mixed_script(text, p, hits);
-    match_word(text, p, hits);
   } else if (byte >= 0xC2) {
     match_hidden(text, p, hits);
-    match_terminal(text, p, hits);
-    match_ideographs(text, p, hits);
+    if (byte >= 0xC3 && byte <= 0xDF) {
+      match_mixed_script(text, p, hits);
+      match_word(text, p, hits);
+    } else {
+      match_terminal(text, p, hits);
+      match_ideographs(text, p, hits);
+    }
   }
 }
 

@@ -1,13 +1,17 @@
 // Characters that show nothing: some carry text past the reader's eyes, some cut words apart.
+#include <algorithm>
 #include <string>
 
 #include "core/detect/injection_scan.h"
+#include "core/detect/view.h"
 
 namespace capsem::detect::injection {
 namespace {
 
 constexpr std::size_t kSelectorRunMin = 4;  // one selector belongs to its base, four are bytes
 constexpr std::size_t kBitRunMin = 8;       // a byte, one bit per character
+constexpr std::size_t kThickRunsMin = 4;    // within kThickReach: seven bytes of eight are hidden
+constexpr std::size_t kThickReach = 128;
 constexpr std::size_t kFillerRunMin = 3;
 constexpr std::size_t kCutWordMax = 64;  // bytes back to a cut of the same word
 constexpr std::size_t kFlagTagsMax = 6;  // "gbsct" and its like, and the one that ends them
@@ -48,11 +52,22 @@ bool is_tag(std::uint32_t c) {
 bool is_selector(std::uint32_t c) {
   return (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xE0100 && c <= 0xE01EF);
 }
-bool is_bit(std::uint32_t c) {
-  return (c >= 0x200B && c <= 0x200F) || (c >= 0x2060 && c <= 0x2064) || c == 0xFEFF || c == 0x180E;
-}
 bool is_filler(std::uint32_t c) {
   return c == 0x115F || c == 0x1160 || c == 0x3164 || c == 0xFFA0 || c == 0x2800;
+}
+
+struct CodeRange {
+  std::uint32_t first, last;
+};
+// Default_Ignorable_Code_Point of Unicode 15: what shows nothing and views delete (fold.h).
+constexpr CodeRange kHidden[] = {
+    {0xAD, 0xAD},       {0x34F, 0x34F},     {0x61C, 0x61C},   {0x115F, 0x1160}, {0x17B4, 0x17B5},
+    {0x180B, 0x180F},   {0x200B, 0x200F},   {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
+    {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8}, {0x1BCA0, 0x1BCA3},
+    {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+};
+bool is_hidden(std::uint32_t c) {
+  return std::ranges::any_of(kHidden, [c](CodeRange r) { return c >= r.first && c <= r.last; });
 }
 // What no word of ASCII letters has a use for.
 bool is_splitter(std::uint32_t c) {
@@ -86,6 +101,36 @@ bool ends_flag(Ahead& text, std::size_t p, const Run& tags) {
          unit_at(text, tags.end - 4).code == 0xE007F;
 }
 
+// Runs of kStretch bytes and more before p, kThickReach bytes back, of which no text has many: two
+// marks stand together in emoji, not three.
+std::size_t thick_runs_before(const Ahead& text, std::size_t p) {
+  std::size_t at = floor_of(p, kThickReach), runs = 0;
+  Ahead back(text.text().substr(0, p), false, at);
+  while (at < p && is_continuation(back.at(at))) ++at;
+  while (at < p) {
+    const Run run = run_of(back, at, is_hidden);
+    if (run.end - at >= kStretch) ++runs;
+    at = run.count > 0 ? run.end : at + 1;
+  }
+  return runs;
+}
+
+// Many in a row, of more than one kind or of one without a sign of its own: bits, or what is to
+// keep two characters further apart than a scanner looks. So are fewer, between one character and
+// the next: views cut up what is stretched further than that (view.h).
+void match_hidden_run(Ahead& text, std::size_t p, std::uint32_t code, std::uint32_t before,
+                      Hits& hits) {
+  if (!is_hidden(code) || is_hidden(before)) return;
+  const Run run = run_of(text, p, is_hidden);
+  const bool thick = run.end - p >= kStretch;
+  if (run.count < kBitRunMin && (!thick || thick_runs_before(text, p) + 1 < kThickRunsMin)) return;
+  for (const auto of_one_kind : {is_tag, is_selector, is_filler}) {
+    const Run same = run_of(text, p, of_one_kind);
+    if (same.end == run.end && same.count >= kBitRunMin) return;
+  }
+  hits.add(Sign::InvisibleBits, 0.95F, run.end);
+}
+
 // The length of a run that ends past the reach does not matter: it is long enough.
 void match_carriers(Ahead& text, std::size_t p, std::uint32_t code, std::uint32_t before,
                     Hits& hits) {
@@ -96,9 +141,6 @@ void match_carriers(Ahead& text, std::size_t p, std::uint32_t code, std::uint32_
   } else if (is_selector(code) && !is_selector(before)) {
     const Run run = run_of(text, p, is_selector);
     if (run.count >= kSelectorRunMin) hits.add(Sign::VariationSelectors, 0.95F, run.end);
-  } else if (is_bit(code) && !is_bit(before)) {
-    const Run run = run_of(text, p, is_bit);
-    if (run.count >= kBitRunMin) hits.add(Sign::InvisibleBits, 0.95F, run.end);
   } else if (is_filler(code) && !is_filler(before)) {
     const Run run = run_of(text, p, is_filler);
     if (run.count >= kFillerRunMin) hits.add(Sign::BlankFillers, 0.6F, run.end);
@@ -181,7 +223,9 @@ void match_bidi(Ahead& text, std::size_t p, std::uint32_t code, Hits& hits) {
 void match_hidden(Ahead& text, std::size_t p, Hits& hits) {
   const Unit unit = unit_at(text, p);
   if (unit.size == 0) return;
-  match_carriers(text, p, unit.code, unit_before(text, p).code, hits);
+  const std::uint32_t before = unit_before(text, p).code;
+  match_hidden_run(text, p, unit.code, before, hits);
+  match_carriers(text, p, unit.code, before, hits);
   match_split(text, p, unit.code, hits);
   match_blank(text, p, unit, hits);
   match_bidi(text, p, unit.code, hits);

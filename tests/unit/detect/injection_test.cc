@@ -13,12 +13,7 @@ using namespace testing;
 
 Catalog injection_catalog(float score_min = 0) {
   Catalog catalog;
-  KindOptions options;
-  options.score_min = score_min;
-  for (const Kind& kind : injection_kinds()) {
-    options.rules.push_back(catalog.add_rule(std::string(kind.name)));
-  }
-  catalog.add(make_injection_detector(options));
+  catalog.add(make_injection_detector(every_kind(injection_kinds(), catalog, score_min)));
   return catalog;
 }
 
@@ -67,6 +62,27 @@ const std::vector<Case>& cases() {
       {"plain" + invisible("hi") + "words", "invisible-bits"},
       {"x" + joined("        ", "\u200B\u200C\u200B") + "y", ""},
       {"x\u200B\u200C\u200B\u200B\u200C\u200C\u200B\u200Cy", "invisible-bits"},
+      // Former bug: kinds of hidden characters by turns were a run of none of them.
+      {"40\u200B\u2060\u00AD\uFEFF\u200B\u2060\u00AD\uFEFF"
+       "12",
+       "invisible-bits"},
+      {"40\u034F\u200B\u034F\u200B\u034F\u200B\u034F\u200B"
+       "12",
+       "invisible-bits"},
+      {"40\u034F\u034F\u034F\u034F\u034F\u034F\u034F\u034F"
+       "12",
+       "invisible-bits"},
+      {"40\u206A\U0001D173\uFE0F\u180B\u17B4\u061C\U000E0020\uFFF0"
+       "12",
+       "invisible-bits"},
+      // Former bug: many short runs stretched a text until its views were cut up, and said nothing.
+      {joined("4012888888881881", "\u200B\u200B\u200B"), "invisible-bits"},
+      {joined("4012888888881881", "\U000E0100\U000E0101"), "invisible-bits"},
+      {joined("4012888888881881", "\u200B\u200B"), ""},
+      {"\u2764\uFE0F\u200D\U0001F525\u2764\uFE0F\u200D\U0001F525\u2764\uFE0F\u200D\U0001F525"
+       "\u2764\uFE0F\u200D\U0001F525\u2764\uFE0F\u200D\U0001F525",
+       ""},
+      {"family \U0001F468\u200D\U0001F469\uFE0F\u200D\U0001F467", ""},
       {"please i\u200Bg\u200Bn\u200Bore it", "zero-width-split"},
       {"\u0645\u06CC\u200C\u062E\u0648\u0627\u0647\u0645", ""},  // Persian, joiner and all
       {"file \u202Egpj.exe\u202C here", "bidi-override"},
