@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kSelectorRunMin = 4;  // one selector belongs to its base, four are bytes
 constexpr std::size_t kBitRunMin = 8;       // a byte, one bit per character
-constexpr std::size_t kThickRunsMin = 4;    // within kThickReach: seven bytes of eight are hidden
 constexpr std::size_t kThickReach = 128;
+constexpr std::size_t kThickBytesMin = 96;  // hidden ones; a view is cut up from 112 of 128 on
 constexpr std::size_t kFillerRunMin = 3;
 constexpr std::size_t kCutWordMax = 64;  // bytes back to a cut of the same word
 constexpr std::size_t kFlagTagsMax = 6;  // "gbsct" and its like, and the one that ends them
@@ -101,18 +101,18 @@ bool ends_flag(Ahead& text, std::size_t p, const Run& tags) {
          unit_at(text, tags.end - 4).code == 0xE007F;
 }
 
-// Runs of kStretch bytes and more before p, kThickReach bytes back, of which no text has many: two
-// marks stand together in emoji, not three.
-std::size_t thick_runs_before(const Ahead& text, std::size_t p) {
-  std::size_t at = floor_of(p, kThickReach), runs = 0;
+// Bytes of runs of kStretch bytes and more, within kThickReach before p. Two marks stand together
+// in emoji, not three.
+std::size_t thick_bytes_before(const Ahead& text, std::size_t p) {
+  std::size_t at = floor_of(p, kThickReach), bytes = 0;
   Ahead back(text.text().substr(0, p), false, at);
   while (at < p && is_continuation(back.at(at))) ++at;
   while (at < p) {
     const Run run = run_of(back, at, is_hidden);
-    if (run.end - at >= kStretch) ++runs;
+    if (run.end - at >= kStretch) bytes += run.end - at;
     at = run.count > 0 ? run.end : at + 1;
   }
-  return runs;
+  return bytes;
 }
 
 // Many in a row, of more than one kind or of one without a sign of its own: bits, or what is to
@@ -123,7 +123,7 @@ void match_hidden_run(Ahead& text, std::size_t p, std::uint32_t code, std::uint3
   if (!is_hidden(code) || is_hidden(before)) return;
   const Run run = run_of(text, p, is_hidden);
   const bool thick = run.end - p >= kStretch;
-  if (run.count < kBitRunMin && (!thick || thick_runs_before(text, p) + 1 < kThickRunsMin)) return;
+  if (run.count < kBitRunMin && (!thick || thick_bytes_before(text, p) < kThickBytesMin)) return;
   for (const auto of_one_kind : {is_tag, is_selector, is_filler}) {
     const Run same = run_of(text, p, of_one_kind);
     if (same.end == run.end && same.count >= kBitRunMin) return;
