@@ -90,6 +90,11 @@ Match numeric_date(std::string_view s, std::size_t p, const Number& a, char gap)
       const std::size_t end = iso_time_end(s, c.end + 1);
       return end != 0 && !word_at(s, end) ? Match{end, kIsoScore} : Match{};
     }
+    // "2024-03-05 14:30:00.123": RFC 3339 lets a space stand for the T.
+    if (a.size == 4 && gap == '-' && char_at(s, c.end) == ' ') {
+      const std::size_t end = iso_time_end(s, c.end + 1);
+      if (end != 0 && !word_at(s, end)) return {end, kIsoScore};
+    }
     return goes_on(s, c.end, gap) ? Match{} : Match{c.end, kDateScore};
   }
   if (gap != '/' || !is_month(a) || word_at(s, b.end)) return {};
@@ -117,7 +122,7 @@ std::size_t ordinal_end(std::string_view s, std::size_t p) {
   return ordinal ? p + 2 : p;
 }
 
-// The lower-case word before p, with one space between; empty: there is none.
+// The word before p, with one space between; empty: there is none.
 std::string_view word_just_before(std::string_view s, std::size_t p) {
   if (char_before(s, p) != ' ') return {};
   std::size_t begin = p - 1;
@@ -149,6 +154,12 @@ bool after_weekday(std::string_view s, std::size_t p) {
   return std::any_of(kWeekdays.begin(), kWeekdays.end(), [&](std::string_view day) {
     return s.substr(0, end).ends_with(day) && !word_before(s, end - day.size());
   });
+}
+
+// Whether a capitalised word stands right before the word at p: "Act of 1998".
+bool follows_capital(std::string_view s, std::size_t p) {
+  const std::string_view word = word_just_before(s, p);
+  return !word.empty() && is_upper(word[0]);
 }
 
 // "am", "p.m.", " AM" at p: its end, or p.
@@ -282,7 +293,10 @@ Match match_time(std::string_view s, std::size_t p) {
 
 Match match_year(std::string_view s, std::size_t p) {
   constexpr auto kBefore = std::to_array<std::string_view>(
-      {"in", "since", "until", "till", "during", "year", "from", "by", "of", "before", "after"});
+      {"in", "since", "until", "till", "during", "year", "before", "after"});
+  // Before counts, too: "from 2000 users", "one of 2000".
+  constexpr auto kPerhaps = std::to_array<std::string_view>({"from", "by", "of"});
+  constexpr auto kArticles = std::to_array<std::string_view>({"a", "an", "the"});
   const auto year = number_at(s, p);
   if (year.size != 4 || year.value < 1900 || year.value > 2099) return {};
   const char next = char_at(s, year.end);
@@ -292,12 +306,15 @@ Match match_year(std::string_view s, std::size_t p) {
       (next != '.' || digit_at(s, year.end + 1))) {
     return {};
   }
-  // "from 2000 users" is a count.
-  if (next == ' ' && year.end + 1 < s.size() && is_lower(s[year.end + 1]) &&
-      one_of(word_just_before(s, p), std::to_array<std::string_view>({"from", "of", "by"}))) {
-    return {};
+  const char after = next == ' ' ? char_at(s, year.end + 1) : '\0';
+  const std::string_view before = word_just_before(s, p);
+  bool found = one_of(before, kBefore);
+  if (one_of(before, kPerhaps)) {
+    found = !is_lower(after) || follows_capital(s, p - 1 - before.size());
+  } else if (one_of(before, kArticles)) {
+    found = is_upper(after);  // "a 1988 Toyota"
   }
-  return one_of(word_just_before(s, p), kBefore) ? Match{year.end, kNamedScore} : Match{};
+  return found ? Match{year.end, kNamedScore} : Match{};
 }
 
 }  // namespace capsem::detect

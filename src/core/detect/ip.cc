@@ -97,10 +97,11 @@ std::size_t with_zone_and_length(std::string_view s, std::size_t end) {
 }  // namespace
 
 Match match_ipv4(std::string_view s, std::size_t p) {
-  // "1.2.3.4.5" holds one address, at its beginning.
+  // "1.2.3.4.5" holds one address, at its beginning; "04.47.64.53.88" is a telephone number.
   if (p >= 2 && s[p - 1] == '.' && is_digit(s[p - 2])) return {};
   const std::size_t end = dotted_quad_end(s, p);
   if (end == 0 || word_at(s, end)) return {};
+  if (s[p] == '0' && char_at(s, end) == '.' && digit_at(s, end + 1)) return {};
   return {prefix_length_end(s, end, 32), 0.6F};
 }
 

@@ -56,6 +56,7 @@ bool issuer_ok(const Digits& d, std::size_t n) {
   const bool maestro = two == 50 || (two >= 56 && two <= 69);
   if (n == 12) return maestro;
   if (n >= 18) return maestro || first == '4' || two == 35 || two == 62;
+  if (n == 15 && (four == 2131 || four == 1800)) return true;  // JCB
   if (first == '2') return n == 16 && four >= 2221 && four <= 2720;
   if (first == '1') return n != 13;  // 13 digits from 1: milliseconds since 1970
   if (first == '5') return two <= 59;
@@ -232,6 +233,18 @@ Match match_crypto(std::string_view s, std::size_t p, std::size_t end) {
   }
   if ((token[0] != '1' && token[0] != '3') || token.size() > 35) return {};
   return base58check_ok(token) ? Match{end, 1.0F} : Match{};
+}
+
+bool inside_checked_number(std::string_view s, std::size_t begin, std::size_t end) {
+  constexpr std::size_t kReachBack = 42;  // an IBAN in groups of four
+  const std::size_t floor = begin > kReachBack ? begin - kReachBack : 0;
+  for (std::size_t p = begin; p-- > floor;) {
+    if (!is_alnum(s[p]) && s[p] != ' ' && s[p] != '-') return false;
+    if (!is_alnum(s[p]) || word_before(s, p)) continue;
+    const Match match = is_digit(s[p]) ? match_credit_card(s, p) : match_iban(s, p);
+    if (match.score == 1.0F && match.end >= end) return true;
+  }
+  return false;
 }
 
 }  // namespace capsem::detect

@@ -22,4 +22,8 @@ Match match_crypto(std::string_view s, std::size_t p, std::size_t end);
 // REQUIRES: s[p] is the first character of a token.
 Match match_iban(std::string_view s, std::size_t p);
 
+// Whether a card or an IBAN whose check digits fit begins before `begin` and reaches to `end`: then
+// the digits there are its own.
+bool inside_checked_number(std::string_view s, std::size_t begin, std::size_t end);
+
 }  // namespace capsem::detect

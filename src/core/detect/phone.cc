@@ -3,10 +3,12 @@
 #include <phonenumbers/phonenumber.pb.h>
 #include <phonenumbers/phonenumberutil.h>
 
+#include <algorithm>
 #include <bitset>
 #include <set>
 
 #include "core/base/hash.h"
+#include "core/detect/addresses.h"
 #include "core/detect/dates.h"
 
 namespace capsem::detect {
@@ -17,6 +19,19 @@ using i18n::phonenumbers::PhoneNumberUtil;
 
 constexpr std::size_t kDigitsMin = 7, kDigitsMax = 15;  // ITU-T E.164
 constexpr std::size_t kGroupsMax = 7;
+constexpr std::size_t kAnnouncedMin = 6;  // digits
+constexpr std::size_t kExtensionMax = 5;  // digits
+
+// Words that say whose number follows, and those that may stand between.
+constexpr auto kNouns = std::to_array<std::string_view>(
+    {"phone", "telephone", "tel",     "mobile",   "cell",    "cellphone", "fax",
+     "desk",  "landline",  "hotline", "whatsapp", "telefon", "handy",     "call",
+     "dial",  "ring",      "reach",   "text",     "sms",     "answering"});
+constexpr auto kBetween = std::to_array<std::string_view>(
+    {"number", "no",     "nr",   "num",  "is",       "at",     "on", "under",
+     "to",     "me",     "us",   "him",  "her",      "them",   "my", "your",
+     "the",    "office", "home", "work", "messages", "message"});
+constexpr std::size_t kBetweenMax = 4;
 
 bool valid_uncached(unsigned country, std::uint64_t national) {
   PhoneNumber number;
@@ -181,6 +196,38 @@ bool covered(std::string_view s, std::size_t begin, std::size_t end, PhoneMemo& 
   return false;
 }
 
+// "x281", " x281" at p: its end, or p.
+std::size_t extension_end(std::string_view s, std::size_t p) {
+  const std::size_t at = char_at(s, p) == ' ' ? p + 1 : p;
+  if (fold(char_at(s, at)) != 'x') return p;
+  const std::size_t end = digits_end(s, at + 1);
+  return end > at + 1 && end - at - 1 <= kExtensionMax && !word_at(s, end) ? end : p;
+}
+
+template <std::size_t N>
+bool is_listed(std::string_view word, const std::array<std::string_view, N>& list) {
+  return std::ranges::any_of(
+      list, [&](std::string_view entry) { return std::ranges::equal(word, entry, {}, fold); });
+}
+
+bool announced(std::string_view s, std::size_t p) {
+  constexpr std::size_t kGapMax = 4;
+  for (std::size_t n = 0; n <= kBetweenMax; ++n) {
+    const std::size_t gap_end = p;
+    while (p > 0 && gap_end - p < kGapMax &&
+           std::string_view(" :#.\"'=-(\t\n").find(s[p - 1]) != std::string_view::npos) {
+      --p;
+    }
+    const std::size_t end = p;
+    while (p > 0 && end - p < 12 && is_alpha(s[p - 1])) --p;
+    if (p == end || p == gap_end || word_before(s, p)) return false;
+    const std::string_view word = s.substr(p, end - p);
+    if (is_listed(word, kNouns)) return true;
+    if (!is_listed(word, kBetween)) return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::size_t phone_begin(std::string_view s, std::size_t p) {
@@ -207,6 +254,25 @@ Match match_phone(std::string_view s, std::size_t begin, PhoneMemo& memo) {
   const Match match = longest_valid(s, begin, memo);
   if (match && covered(s, begin, match.end, memo)) return {};
   return match;
+}
+
+Match match_announced_phone(std::string_view s, std::size_t begin) {
+  const char before = char_before(s, begin);
+  if (before == '$' || before == '%' || before == '@' || before == '+' || word_before(s, begin)) {
+    return {};
+  }
+  const Shape shape = shape_at(s, begin);
+  if (shape.digits < kAnnouncedMin || !announced(s, begin)) return {};
+  if (match_date_at_digit(s, begin) || match_ipv4(s, begin)) return {};
+  // Up to its last group, whatever is joined to that: "126-1004x281".
+  std::size_t end = begin, digits = 0;
+  for (std::size_t p = begin; digits < shape.digits; ++p) {
+    digits += is_digit(s[p]) ? 1 : 0;
+    end = p + 1;
+  }
+  const std::size_t extended = extension_end(s, end);
+  if (extended == end && word_at(s, end)) return {};
+  return {extended, kAnnouncedPhoneScore};
 }
 
 void warm_phone_tables() {

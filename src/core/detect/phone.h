@@ -13,6 +13,8 @@
 namespace capsem::detect {
 
 inline constexpr float kPhoneScore = 0.4F;
+// Of a number that a word announces right before it: "mobile: 67 268 11 78".
+inline constexpr float kAnnouncedPhoneScore = 0.65F;
 
 // What libphonenumber said of numbers already. It takes microseconds per number, and the same one
 // comes again with every piece of a stream that it is held in.
@@ -32,6 +34,11 @@ bool phone_shaped(std::string_view s, std::size_t begin);
 
 // REQUIRES: phone_shaped(s, begin).
 Match match_phone(std::string_view s, std::size_t begin, PhoneMemo& memo);
+
+// A number that is announced as one ("call me at", "fax:"). Whether it can be dialled somewhere is
+// not asked: numbers are written down wrongly, and without their area. Not a date, not an IPv4
+// address.
+Match match_announced_phone(std::string_view s, std::size_t begin);
 
 // Loads libphonenumber's tables, so that no scan has to wait for them.
 void warm_phone_tables();

@@ -355,9 +355,28 @@ class SegmentScan {
   void on_number_before(std::size_t p) {
     if (!plan_.has(EntityType::PhoneNumber)) return;
     const std::size_t begin = phone_begin(s_, p);
-    if (!wanted(begin) || !phone_shaped(s_, begin)) return;
-    if (!reachable(EntityType::PhoneNumber, begin, kPhoneScore)) return;
-    report(EntityType::PhoneNumber, begin, match_phone(s_, begin, scratch_.phones));
+    if (!wanted(begin)) return;
+    if (report_dialled(p, begin)) return;
+    if (const Match announced = match_announced_phone(s_, begin); announced) {
+      add(EntityType::PhoneNumber, begin, announced.end, announced.score);
+    }
+  }
+
+  bool report_dialled(std::size_t p, std::size_t begin) {
+    if (!phone_shaped(s_, begin) || !reachable(EntityType::PhoneNumber, begin, kPhoneScore)) {
+      return false;
+    }
+    const Match phone = match_phone(s_, begin, scratch_.phones);
+    if (!phone || is_another_number(p, begin, phone.end)) return false;
+    report(EntityType::PhoneNumber, begin, phone);
+    return true;
+  }
+
+  // Digits that could be dialled, but are announced or written as something else.
+  bool is_another_number(std::size_t p, std::size_t begin, std::size_t end) {
+    if (match_ipv4(s_, p).end >= end) return true;
+    if (const Match ssn = match_us_ssn(s_, p); ssn.end >= end && ssn.score >= 0.5F) return true;
+    return !phrases_at(begin).empty() || inside_checked_number(s_, begin, end);
   }
 
   // A token of digits alone at [p, end).
@@ -448,10 +467,13 @@ class SegmentScan {
 
   void report(EntityType type, std::size_t begin, Match match) {
     if (!match) return;
-    const float score = score_of(type, begin, match.score);
+    add(type, begin, match.end, score_of(type, begin, match.score));
+  }
+
+  void add(EntityType type, std::size_t begin, std::size_t end, float score) {
     if (score < plan_.options.score_min) return;
-    findings_.push_back({plan_.options.rules[static_cast<std::size_t>(type)], score, base_ + begin,
-                         base_ + match.end});
+    findings_.push_back(
+        {plan_.options.rules[static_cast<std::size_t>(type)], score, base_ + begin, base_ + end});
   }
 
   const Plan& plan_;
@@ -504,6 +526,7 @@ class PiiDetector final : public Detector {
  private:
   std::size_t open_from(std::string_view segment) const {
     std::size_t open = open_chain(segment);
+    if (plan_.has(EntityType::Location)) open = std::min(open, open_address(segment));
     if (plan_.ids.crosses_words()) open = std::min(open, plan_.ids.open_from(segment));
     if (plan_.has(EntityType::Url)) {
       if (open > 0 && opens_quote(segment, open - 1)) --open;

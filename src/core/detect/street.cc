@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <array>
 
-#include "core/detect/name_table.h"
 #include "core/detect/words.h"
 
 namespace capsem::detect {
 namespace {
 
-constexpr std::size_t kNameWordsMax = 5, kCityWordsMax = 3;
+constexpr std::size_t kNameWordsMax = 5;
 constexpr std::size_t kSeen =
     kAddressMax + kWordMax;  // bytes that are looked at from its beginning
 
@@ -20,11 +19,29 @@ constexpr auto kStreetWords = std::to_array<std::string_view>(
      "highway", "hwy",      "circle",     "cir",     "trail",    "trl",   "crescent",  "close",
      "row",     "alley",    "mews",       "gardens", "grove",    "walk",  "quay",      "plaza",
      "loop",    "turnpike", "expressway", "freeway", "broadway", "rise",  "embankment"});
+// What else streets are called (USPS Publication 28, appendix C1), plural or not. They are words of
+// other uses, too: only what follows tells an address.
+constexpr auto kStreetLikeWords = std::to_array<std::string_view>(
+    {"annex",    "arcade",     "bayou",   "beach",    "bend",       "bluff",     "bottom",
+     "branch",   "bridge",     "brook",   "burg",     "bypass",     "camp",      "canyon",
+     "cape",     "causeway",   "center",  "centre",   "cliff",      "club",      "common",
+     "corner",   "course",     "cove",    "creek",    "crest",      "crossing",  "crossroad",
+     "curve",    "dale",       "dam",     "divide",   "estate",     "extension", "fall",
+     "ferry",    "field",      "flat",    "ford",     "forest",     "forge",     "fork",
+     "fort",     "garden",     "gateway", "glen",     "green",      "harbor",    "harbour",
+     "haven",    "heights",    "hill",    "hollow",   "inlet",      "island",    "isle",
+     "junction", "key",        "knoll",   "lake",     "land",       "landing",   "light",
+     "loaf",     "lock",       "lodge",   "mall",     "manor",      "meadow",    "mill",
+     "mission",  "motorway",   "mount",   "mountain", "neck",       "orchard",   "oval",
+     "overpass", "park",       "pass",    "passage",  "path",       "pike",      "pine",
+     "plain",    "point",      "port",    "prairie",  "radial",     "ramp",      "ranch",
+     "rapid",    "rest",       "ridge",   "river",    "route",      "run",       "shoal",
+     "shore",    "skyway",     "spring",  "spur",     "station",    "stravenue", "stream",
+     "summit",   "throughway", "trace",   "track",    "trafficway", "tunnel",    "underpass",
+     "union",    "valley",     "via",     "viaduct",  "view",       "village",   "ville",
+     "vista",    "wall",       "well",    "wharf",    "wynd",       "yard"});
 constexpr auto kDirections = std::to_array<std::string_view>(
     {"n", "s", "e", "w", "ne", "nw", "se", "sw", "north", "south", "east", "west"});
-constexpr auto kUnitWords =
-    std::to_array<std::string_view>({"apt", "apartment", "suite", "ste", "unit", "flat", "floor",
-                                     "fl", "room", "rm", "bldg", "building", "lot", "box"});
 constexpr auto kFrenchWords = std::to_array<std::string_view>(
     {"rue", "avenue", "boulevard", "bd", "place", "chemin", "impasse",
      "all\xC3\xA9"
@@ -34,12 +51,31 @@ constexpr auto kFrenchLinks =
     std::to_array<std::string_view>({"de", "du", "des", "la", "le", "les", "et", "sur", "aux"});
 constexpr auto kNumberLinks = std::to_array<std::string_view>({"bis", "ter", "quater"});
 // Before the name, with the number behind it.
-constexpr auto kSouthernWords = std::to_array<std::string_view>(
-    {"via", "viale", "piazza", "corso", "calle", "avenida", "avda", "plaza", "paseo", "carrer",
-     "rua", "rue", "avenue", "boulevard",
-     "chauss\xC3\xA9"
-     "e",
-     "ulica", "strada"});
+constexpr auto kSouthernWords = std::to_array<std::string_view>({"via",
+                                                                 "viale",
+                                                                 "piazza",
+                                                                 "corso",
+                                                                 "calle",
+                                                                 "avenida",
+                                                                 "avda",
+                                                                 "plaza",
+                                                                 "paseo",
+                                                                 "carrer",
+                                                                 "carretera",
+                                                                 "camino",
+                                                                 "rua",
+                                                                 "r\xC3\xBA"
+                                                                 "a",
+                                                                 "travessa",
+                                                                 "largo",
+                                                                 "rue",
+                                                                 "avenue",
+                                                                 "boulevard",
+                                                                 "chauss\xC3\xA9"
+                                                                 "e",
+                                                                 "ulica",
+                                                                 "strada",
+                                                                 "trg"});
 // Streets of one word end so.
 constexpr auto kStreetEnds =
     std::to_array<std::string_view>({"stra\xC3\x9F"
@@ -53,10 +89,16 @@ constexpr auto kStreetEnds =
                                      "damm",
                                      "ufer",
                                      "straat",
+                                     "plaats",
+                                     "str\xC3\xA6"
+                                     "ti",
+                                     "str\xC3\xA6"
+                                     "de",
                                      "laan",
                                      "gracht",
                                      "plein",
                                      "kade",
+                                     "dreef",
                                      "gatan",
                                      "v\xC3\xA4gen",
                                      "gade",
@@ -64,50 +106,19 @@ constexpr auto kStreetEnds =
                                      "veien",
                                      "gata",
                                      "katu",
+                                     "kuja",
+                                     "ntie",
+                                     "braut",
+                                     "vegur",
                                      "utca",
                                      "vegen"});
-constexpr std::string_view kStates =
-    " AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM "
-    "NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR GU AB BC MB NB NL NS ON PE QC "
-    "SK NSW VIC QLD TAS ACT ";
-
-bool digits_of(std::string_view s, std::size_t p, std::size_t size) {
-  return p + size <= s.size() && digits_end(s, p) == p + size && !word_at(s, p + size);
-}
-
-// "TX" at p: its end, or 0.
-std::size_t state_end(std::string_view s, std::size_t p) {
-  std::size_t end = p;
-  while (end < s.size() && end - p < 4 && is_upper(s[end])) ++end;
-  if (end - p < 2 || end - p > 3 || word_at(s, end)) return 0;
-  std::array<char, 5> key{' ', ' ', ' ', ' ', ' '};
-  std::copy_n(s.begin() + static_cast<std::ptrdiff_t>(p), end - p, key.begin() + 1);
-  return kStates.find({key.data(), end - p + 2}) != std::string_view::npos ? end : 0;
-}
-
-// A US, British or Canadian postal code at p: its end, or 0.
-std::size_t code_end(std::string_view s, std::size_t p) {
-  if (digits_of(s, p, 5)) {
-    return char_at(s, p + 5) == '-' && digits_of(s, p + 6, 4) ? p + 10 : p + 5;
-  }
-  if (digits_of(s, p, 4)) return p + 4;
-  std::size_t end = p;
-  while (end < s.size() && end - p < 5 && (is_upper(s[end]) || is_digit(s[end]))) ++end;
-  if (end - p < 2 || end - p > 4 || !is_upper(s[p]) || char_at(s, end) != ' ') return 0;
-  const bool digit = std::any_of(s.begin() + static_cast<std::ptrdiff_t>(p),
-                                 s.begin() + static_cast<std::ptrdiff_t>(end), is_digit);
-  const bool inward = digit_at(s, end + 1) && end + 4 <= s.size() && !word_at(s, end + 4) &&
-                      (is_upper(s[end + 2]) || is_digit(s[end + 2])) && is_alnum(s[end + 3]);
-  return digit && inward ? end + 4 : 0;
-}
-
-// What follows p after " ", ", " or ","; p itself if nothing does.
-std::size_t over_gap(std::string_view s, std::size_t p) {
-  std::size_t at = p;
-  if (char_at(s, at) == ',') ++at;
-  if (char_at(s, at) == ' ') ++at;
-  return at < s.size() ? at : p;
-}
+// ... or are called so, in a word of its own before the number.
+constexpr auto kStreetNouns = std::to_array<std::string_view>(
+    {"stra\xC3\x9F"
+     "e",
+     "strasse", "str", "straat", "laan", "baan", "weg", "ulica", "cesta", "utca", "\xC3\xBAt",
+     "t\xC3\xA9r", "tee", "t\xC3\xA4nav", "alle", "all\xC3\xA9", "vej"});
+constexpr auto kMilitaryWords = std::to_array<std::string_view>({"psc", "unit", "cmr"});
 
 Word word_here(std::string_view s, std::size_t p) {
   return p < s.size() && letter_byte(s[p]) && !word_before(s, p) ? word_at_place(s, p) : Word{};
@@ -115,115 +126,6 @@ Word word_here(std::string_view s, std::size_t p) {
 
 std::size_t over_dot(std::string_view s, std::size_t end) {
   return char_at(s, end) == '.' ? end + 1 : end;
-}
-
-// Up to three capitalised words: the end of each way to read a city at p, longest last.
-struct City {
-  std::array<std::size_t, kCityWordsMax> ends{};
-  std::size_t size = 0;
-};
-
-City city_at(std::string_view s, std::size_t p) {
-  City city;
-  Word w = word_here(s, p);
-  while (w && w.capital() && city.size < kCityWordsMax) {
-    city.ends[city.size++] = w.end;
-    w = next_word(s, w);
-    if (w && w.shape == WordShape::Lower && is_particle(w.text(s), false)) w = next_word(s, w);
-  }
-  return city;
-}
-
-// "City, ST 12345", "City ST 12345", "City, Texas 12345", "City SW1A 1AA": its end, or 0.
-std::size_t city_and_code_end(std::string_view s, std::size_t p) {
-  const City city = city_at(s, p);
-  for (std::size_t n = city.size; n-- > 0;) {
-    const std::size_t next = over_gap(s, city.ends[n]);
-    if (next == city.ends[n]) continue;
-    if (const std::size_t state = state_end(s, next); state != 0) {
-      const std::size_t at = over_gap(s, state);
-      const std::size_t code = at != state ? code_end(s, at) : 0;
-      if (code != 0) return code;
-    }
-    if (const Word state = word_here(s, next); state && state.capital() &&
-                                               (name_flags(state.text(s)) & kPlace) != 0 &&
-                                               char_at(s, state.end) == ' ') {
-      if (const std::size_t code = code_end(s, state.end + 1); code != 0) return code;
-    }
-    if (!digits_of(s, next, 4)) {
-      if (const std::size_t code = code_end(s, next); code != 0) return code;
-    }
-  }
-  return 0;
-}
-
-// "10115 Berlin", "75002 Paris", "1012 AB Amsterdam": its end, or 0.
-std::size_t code_and_city_end(std::string_view s, std::size_t p) {
-  if (!digits_of(s, p, 5) && !digits_of(s, p, 4)) return 0;
-  std::size_t at = digits_end(s, p);
-  if (char_at(s, at) != ' ') return 0;
-  ++at;
-  if (at + 3 < s.size() && is_upper(s[at]) && is_upper(s[at + 1]) && s[at + 2] == ' ') at += 3;
-  const City city = city_at(s, at);
-  return city.size == 0 ? 0 : city.ends[0];
-}
-
-// "Apt 4B", "Suite 200", "#12" at p: its end, or 0.
-std::size_t unit_end(std::string_view s, std::size_t p) {
-  std::size_t at = p;
-  if (char_at(s, p) == '#') {
-    at = p + 1;
-  } else {
-    const Word w = word_here(s, p);
-    if (!w || !w.capital() || !one_of(s, w, kUnitWords)) return 0;
-    at = over_dot(s, w.end);
-  }
-  if (char_at(s, at) == ' ') ++at;
-  if (char_at(s, at) == '#') ++at;
-  std::size_t end = at;
-  while (end < s.size() && end - at < 6 && is_alnum(s[end])) ++end;
-  const bool number = digit_at(s, at) || (end - at == 1 && is_upper(s[at]));
-  return number && !word_at(s, end) ? end : 0;
-}
-
-// The rest of an address whose street ends at `end`.
-std::size_t tail_end(std::string_view s, std::size_t end) {
-  for (unsigned n = 0; n < 2; ++n) {
-    const std::size_t unit = unit_end(s, over_gap(s, end));
-    if (unit != 0) end = unit;
-  }
-  const std::size_t at = over_gap(s, end);
-  if (at == end) return end;
-  std::size_t found = city_and_code_end(s, at);
-  if (found == 0) found = code_and_city_end(s, at);
-  if (found == 0 && char_at(s, end) == ',') {
-    const City city = city_at(s, at);
-    for (std::size_t n = city.size; n-- > 0 && found == 0;) {
-      if ((name_flags(s.substr(at, city.ends[n] - at)) & kPlace) == 0) continue;
-      found = city.ends[n];
-      const std::size_t state = state_end(s, over_gap(s, found));
-      if (state != 0) found = state;
-    }
-  }
-  if (found != 0) end = found;
-  // The country.
-  if (char_at(s, end) == ',' && char_at(s, end + 1) == ' ') {
-    const City country = city_at(s, end + 2);
-    for (std::size_t n = country.size; n-- > 0;) {
-      if ((name_flags(s.substr(end + 2, country.ends[n] - end - 2)) & kSurePlace) == 0) continue;
-      return country.ends[n];
-    }
-  }
-  return end;
-}
-
-// "221B", "12-14", "7a" at p: its end, or 0.
-std::size_t house_number_end(std::string_view s, std::size_t p) {
-  std::size_t end = digits_end(s, p);
-  if (end == p || end - p > 6) return 0;
-  if (char_at(s, end) == '-' && digit_at(s, end + 1)) end = digits_end(s, end + 1);
-  if (end < s.size() && is_alpha(s[end])) ++end;
-  return word_at(s, end) || end - p > 12 ? 0 : end;
 }
 
 // "5th", "42nd" at p: its end, or p.
@@ -234,33 +136,53 @@ std::size_t ordinal_end(std::string_view s, std::size_t p) {
   return mark == "th" || mark == "st" || mark == "nd" || mark == "rd" ? end + 2 : p;
 }
 
-// "Main Street", "N. 5th Ave", "Martin Luther King Jr. Blvd" at p: its end, or 0.
-std::size_t english_street_end(std::string_view s, std::size_t p) {
-  std::size_t at = p, end = 0, words = 0;
-  while (words <= kNameWordsMax) {
+// The first part of an address.
+struct Street {
+  std::size_t end = 0;  // 0: there is none
+  bool sure = false;    // otherwise it is one only with what belongs behind it
+  explicit operator bool() const { return end != 0; }
+};
+
+template <std::size_t N>
+bool one_of_plural(std::string_view s, Word w, const std::array<std::string_view, N>& list) {
+  if (s[w.end - 1] != 's' || w.end - w.begin < 4) return false;
+  --w.end;
+  return one_of(s, w, list);
+}
+
+bool street_like(std::string_view s, const Word& w) {
+  return one_of(s, w, kStreetLikeWords) || one_of_plural(s, w, kStreetLikeWords) ||
+         one_of_plural(s, w, kStreetWords);
+}
+
+// "Main Street", "N. 5th Ave", "Martin Luther King Jr. Blvd", "Cedar Knolls" at p.
+Street english_street(std::string_view s, std::size_t p) {
+  Street street;
+  std::size_t at = p;
+  for (std::size_t words = 0; words <= kNameWordsMax; ++words) {
     std::size_t next = ordinal_end(s, at);
     if (next == at) {
       const Word w = word_here(s, at);
       if (!w || (!w.capital() && (words == 0 || !is_particle(w.text(s), false)))) break;
       next = w.end;
-      const bool street = words > 0 && w.capital() && one_of(s, w, kStreetWords);
-      if (!street && end != 0) {
-        if (one_of(s, w, kDirections)) end = next;
+      const bool noun = words > 0 && w.capital();
+      const bool sure =
+          (noun && one_of(s, w, kStreetWords)) || (words == 0 && equals_folded(s, w, "broadway"));
+      if (!sure && street.sure) {
+        if (one_of(s, w, kDirections)) street.end = next;
         break;
       }
-      if (street) end = next;
-      if (words == 0 && equals_folded(s, w, "broadway")) end = next;
-    } else if (end != 0) {
+      if (sure || (noun && street_like(s, w))) street = {next, sure};
+    } else if (street.sure) {
       break;
     }
-    ++words;
     const std::size_t dot = over_dot(s, next);
     if (char_at(s, dot) != ' ') break;
     // Only an abbreviation's dot is passed over.
     if (dot != next && next - at > 4) break;
     at = dot + 1;
   }
-  return end;
+  return street;
 }
 
 // "rue de la Paix" at p: its end, or 0.
@@ -282,10 +204,6 @@ std::size_t french_street_end(std::string_view s, std::size_t p) {
   return linked ? end : 0;
 }
 
-Match made(std::size_t p, std::size_t end) {
-  return end == 0 || end - p > kAddressMax ? Match{} : Match{end, kAddressScore};
-}
-
 bool ends_like_street(std::string_view text) {
   return std::any_of(kStreetEnds.begin(), kStreetEnds.end(), [&](std::string_view end) {
     if (text.size() < end.size() + 2) return false;
@@ -303,17 +221,14 @@ std::size_t number_behind(std::string_view s, std::size_t at, bool comma) {
   return end != 0 && end - at <= 6 ? end : 0;
 }
 
-// "Hauptstraße 12", "Lange Str. 5".
+// "Hauptstraße 12", "Lange Str. 5", "Slovenska cesta 8".
 std::size_t northern_end(std::string_view s, const Word& first) {
   Word w = first;
-  for (unsigned n = 0; n < 3 && w; ++n, w = next_word(s, w)) {
+  for (unsigned n = 0; n < 4 && w; ++n, w = next_word(s, w)) {
+    const bool noun = n > 0 && one_of(s, w, kStreetNouns);
+    if (!w.capital() && !noun && !is_particle(w.text(s), false)) return 0;
     const std::size_t end = number_behind(s, over_dot(s, w.end), false);
-    if (end == 0) continue;
-    const bool whole = n > 0 && (equals_folded(s, w,
-                                               "stra\xC3\x9F"
-                                               "e") ||
-                                 equals_folded(s, w, "str"));
-    return whole || ends_like_street(w.text(s)) ? end : 0;
+    if (end != 0) return noun || ends_like_street(w.text(s)) ? end : 0;
   }
   return 0;
 }
@@ -343,29 +258,106 @@ std::size_t post_box_end(std::string_view s, std::size_t p) {
   return end - p - head <= 6 && !word_at(s, end) ? end : 0;
 }
 
-}  // namespace
+// "PSC 802, Box 74" at p: its end, or 0.
+std::size_t military_end(std::string_view s, const Word& first) {
+  if (!one_of(s, first, kMilitaryWords) || char_at(s, first.end) != ' ') return 0;
+  const std::size_t number = digits_end(s, first.end + 1);
+  const Word box = word_here(s, over_gap(s, number));
+  if (number == first.end + 1 || !box || !equals_folded(s, box, "box")) return 0;
+  const std::size_t end = char_at(s, box.end) == ' ' ? digits_end(s, box.end + 1) : 0;
+  return end > box.end + 1 ? end : 0;
+}
 
-Match match_address_at_number(std::string_view text, std::size_t p) {
-  const std::string_view s = text.substr(0, p + kSeen);
+// A name and a number, as in most languages, of which nothing tells that it is a street.
+std::size_t named_and_numbered_end(std::string_view s, const Word& first) {
+  Word w = first;
+  for (std::size_t n = 0; n < kNameWordsMax && w && (n > 0 || w.capital()); ++n) {
+    const std::size_t end = number_behind(s, w.end, false);
+    if (end != 0) return end;
+    w = next_word(s, w);
+  }
+  return 0;
+}
+
+// The street that begins at p with the number of a house.
+Street street_at_number(std::string_view s, std::size_t p) {
   const std::size_t number = house_number_end(s, p);
   if (number == 0) return {};
   const std::size_t at = over_gap(s, number);
   if (at == number || (!is_alnum(s[at]) && !letter_byte(s[at]))) return {};
-  std::size_t end = char_at(s, number) == ' ' ? english_street_end(s, at) : 0;
-  if (end == 0) end = french_street_end(s, at);
-  return end == 0 ? Match{} : made(p, tail_end(s, end));
+  const bool apart = char_at(s, number) == ' ';
+  if (const Street street = apart ? english_street(s, at) : Street{}; street) return street;
+  if (const std::size_t end = french_street_end(s, at); end != 0) return {end, true};
+  // Of a house that has two numbers, the first is a unit's or a block's.
+  const std::size_t second = apart ? house_number_end(s, at) : 0;
+  const std::size_t name = second != 0 && char_at(s, second) == ' ' ? second + 1 : at;
+  if (name != at) {
+    if (const Street street = english_street(s, name); street) return street;
+    if (const std::size_t end = french_street_end(s, name); end != 0) return {end, true};
+  }
+  const Word first = word_here(s, name);
+  if (!apart || !first) return {};
+  std::size_t end = northern_end(s, first);
+  if (end == 0) end = southern_end(s, first);
+  if (end == 0) end = post_box_end(s, name);
+  if (end != 0) return {end, true};
+  return {named_and_numbered_end(s, first), false};
+}
+
+// The street that begins at p with a capitalised word.
+Street street_at_word(std::string_view s, std::size_t p, const Word& first) {
+  std::size_t end = post_box_end(s, p);
+  if (end == 0) end = northern_end(s, first);
+  if (end == 0) end = southern_end(s, first);
+  return end != 0 ? Street{end, true} : Street{military_end(s, first), false};
+}
+
+Match made(std::string_view s, std::size_t p, const Street& street) {
+  if (!street) return {};
+  const std::size_t end = address_tail_end(s, street.end);
+  const bool address = (street.sure || end != street.end) && end - p <= kAddressMax;
+  return address ? Match{end, kAddressScore} : Match{};
+}
+
+bool still_open(std::string_view s, const Street& street) {
+  return street && address_tail_open(s, street.end);
+}
+
+}  // namespace
+
+Match match_address_at_number(std::string_view text, std::size_t p) {
+  const std::string_view s = text.substr(0, p + kSeen);
+  return made(s, p, street_at_number(s, p));
 }
 
 Match match_address_at_word(std::string_view text, std::size_t p) {
   const std::string_view s = text.substr(0, p + kSeen);
   const Word first = word_here(s, p);
   if (!first) return {};
-  std::size_t end = post_box_end(s, p);
-  if (end == 0) end = northern_end(s, first);
-  if (end == 0) end = southern_end(s, first);
-  if (end != 0) return made(p, tail_end(s, end));
+  if (const Street street = street_at_word(s, p, first); street) return made(s, p, street);
   if (first.shape == WordShape::Shouted && first.end - p <= 3) return {};
-  return made(p, city_and_code_end(s, p));
+  const std::size_t end = city_and_code_end(s, p);
+  return end == 0 || end - p > kAddressMax ? Match{} : Match{end, kAddressScore};
+}
+
+std::size_t open_address(std::string_view s) {
+  const std::size_t floor = s.size() > kSeen ? s.size() - kSeen : 0;
+  for (std::size_t p = floor; p < s.size(); ++p) {
+    if (!is_digit(s[p]) || word_before(s, p)) continue;
+    // A street with its number behind it begins up to so many words before.
+    std::size_t begin = p;
+    for (std::size_t n = 0; n < kNameWordsMax; ++n) {
+      const Word w = previous_word(s, begin);
+      if (!w) break;
+      begin = w.begin;
+    }
+    for (Word w = word_here(s, begin); w && w.begin < p; w = next_word(s, w)) {
+      if (w.capital() && still_open(s, street_at_word(s, w.begin, w))) return w.begin;
+    }
+    if (still_open(s, street_at_number(s, p))) return p;
+    p = digits_end(s, p) - 1;
+  }
+  return s.size();
 }
 
 bool inside_address(std::string_view s, std::size_t p) {

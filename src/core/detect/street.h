@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <string_view>
 
+#include "core/detect/address_tail.h"
 #include "core/detect/chars.h"
 
 namespace capsem::detect {
 
-inline constexpr std::size_t kAddressMax = 160;  // bytes of one address
 inline constexpr float kAddressScore = 0.85F;
 
 // An address that begins at p with a house number, or with a capitalised word.
@@ -20,6 +20,9 @@ Match match_address_at_word(std::string_view s, std::size_t p);
 
 // Whether an address that began before p reaches over p.
 bool inside_address(std::string_view s, std::size_t p);
+
+// The beginning of the first address that more text could make longer, or s.size().
+std::size_t open_address(std::string_view s);
 
 // Lower-case words inside addresses: "rue", "bis".
 bool is_address_link(std::string_view word);

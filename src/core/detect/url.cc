@@ -169,6 +169,12 @@ bool quoted(std::string_view s, std::size_t begin, std::size_t end) {
   return begin > 0 && char_at(s, end) == s[begin - 1] && opens_quote(s, begin - 1);
 }
 
+// "Co.Ltd": the form of a company, at the end of its name.
+bool company_form(std::string_view host) {
+  return std::ranges::equal(host, std::string_view("co.ltd"),
+                            [](char a, char b) { return fold(a) == b; });
+}
+
 // "3.5": a number's point, unless the number is a part of a name or address.
 bool decimal_point(std::string_view s, std::size_t dot) {
   if (!digit_at(s, dot + 1)) return false;
@@ -196,6 +202,7 @@ UrlMatch match_url(std::string_view s, std::size_t dot) {
   const std::size_t limit = std::min(s.size(), place.begin + kUrlMax);
   const Host host = host_at(s, place, limit);
   if (host.end == 0 || inside_path(s, place.begin)) return {};
+  if (!place.scheme && company_form(s.substr(place.host, host.end - place.host))) return {};
   const std::size_t reach = rest_end(s, host.end, limit);
   std::size_t end = reach;
   // What ends a sentence, or goes on with it, is not the URL's.

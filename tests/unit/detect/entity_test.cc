@@ -43,6 +43,7 @@ TEST(R29CreditCard, PassesLuhnInTheLayoutsCardsAreWrittenIn) {
       {"American Express 4-6-5", "3782 822463 10005", "3782 822463 10005|1.00"},
       {"Diners 4-6-4", "3056 930902 5904", "3056 930902 5904|1.00"},
       {"Mastercard's 2-series", "2223003122003222", "2223003122003222|1.00"},
+      {"JCB's fifteen digits", "213112345678904", "213112345678904|1.00"},
       {"twelve digits of Maestro", "501800000009", "501800000009|1.00"},
       {"nineteen digits", "6304000000000000000", "6304000000000000000|1.00"},
       {"inside JSON", "{\"n\":4242424242424242}", "4242424242424242|1.00"},
@@ -112,6 +113,7 @@ TEST(R29IpAddress, ParsesWhole) {
       {"an octet too large", "203.0.113.256", ""},
       {"a version", "v1.2.3.4-rc", ""},
       {"five parts hold one", "1.2.3.4.5", "1.2.3.4|0.60"},
+      {"five parts, dialled", "04.47.64.53.88", ""},
       {"time of day", "at 12:30:45", ""},
       {"C++ names", "std::vector and a::Foo", ""},
       {"two compressions", "1::2::3", ""},
@@ -132,6 +134,26 @@ TEST(R29PhoneNumber, IsValidInARegion) {
       {"a date", "2024-06-05", ""},
       {"a fraction", "41.55550132", ""},
       {"no such area", "(100) 555-0132", ""},
+      {"the end of a card", "4012-8888-8888-1881", ""},
+      {"the end of an account", "NL91 ABNA 0417 1643 00", ""},
+      {"four octets", "145.206.54.39", ""},
+      {"announced as another number", "passport number 048578771", ""},
+  };
+  check(EntityType::PhoneNumber, cases);
+}
+
+// Numbers that nobody could dial are telephone numbers where the text says so.
+TEST(R29PhoneNumber, IsWhatIsAnnouncedAsOne) {
+  constexpr EntityCase cases[] = {
+      {"a label", "Fax: (568) 126-1004", "(568) 126-1004|0.65"},
+      {"with an extension", "desk 491-333-0383x287, ask", "491-333-0383x287|0.65"},
+      {"without its area", "please call me at 386 3694 today", "386 3694|0.65"},
+      {"on the next line", "Phone:\n67 268 11 78\n", "67 268 11 78|0.65"},
+      {"a short number", "call me at 10 30", ""},
+      {"a date", "call me on 2024-06-05", ""},
+      {"an address", "ring 203.0.113.9", ""},
+      {"an amount", "call $126-1004", ""},
+      {"another noun", "order number 126-1004", ""},
   };
   check(EntityType::PhoneNumber, cases);
 }

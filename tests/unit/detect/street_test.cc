@@ -42,6 +42,20 @@ constexpr PlaceCase kAddresses[] = {
     {"Italian", "in Via Garibaldi 5 a casa", "Via Garibaldi 5"},
     {"a post box", "write to PO Box 1234 please", "PO Box 1234"},
     {"a city with its code", "sent from Boise, ID 83702 by post", "Boise, ID 83702"},
+    {"over lines", "to 8569 Cedar Knolls\nMilltown\n, OK\n 47618. Thanks",
+     "8569 Cedar Knolls\nMilltown\n, OK\n 47618"},
+    {"a unit and a country", "at 75 Baker Walks Apt. 202, Norville, Israel now",
+     "75 Baker Walks Apt. 202, Norville, Israel"},
+    {"a country of several words", "12 Oak Street, Milltown, Trinidad and Tobago 26457",
+     "12 Oak Street, Milltown, Trinidad and Tobago 26457"},
+    {"in quoted mail", "> 12 Oak Street\n> Austin, TX 78701", "12 Oak Street\n> Austin, TX 78701"},
+    {"a list that goes on", "12 Oak Street\nmilk\nbread", "12 Oak Street"},
+    {"of soldiers", "mail PSC 3726, Box 1675\nAPO AE 88470 today",
+     "PSC 3726, Box 1675\nAPO AE 88470"},
+    {"a street called otherwise, alone", "we saw 12 Angry Falls today", ""},
+    {"Slovene", "na Slovenska cesta 8 danes", "Slovenska cesta 8"},
+    {"words before a street", "she moved to Parkstraat 8 then", "Parkstraat 8"},
+    {"a block and a house", "64918 Hansgatan 120\n Suite 265", "64918 Hansgatan 120\n Suite 265"},
     {"a count", "there are 12 monkeys in 3 trees", ""},
     {"a number before a name", "version 12 Beta is out", ""},
     {"a date", "on 5 March we left", ""},
@@ -63,6 +77,10 @@ constexpr PlaceCase kTimes[] = {
     {"a number like a year", "error 2021 occurred", ""},
     {"a weekday", "see you Monday then", "Monday"},
     {"a weekday with its date", "due Friday, March 5th, 2021!", "Friday, March 5th, 2021"},
+    {"a day and its time", "on 1988-09-27 16:53:08.703535, the", "1988-09-27 16:53:08.703535"},
+    {"a year in a title", "the Civil Rights Act of 1964 protects", "1964"},
+    {"a year before a name", "drives a 1988 Volvo", "1988"},
+    {"a count after an article", "the 2000 users of it", ""},
     {"day, short month, year", "since 5 Mar 2021.", "5 Mar 2021"},
 };
 
@@ -88,9 +106,11 @@ TEST(R29Address, IsTheSameHoweverTextIsCut) {
   Catalog catalog;
   catalog.add(make_pii_detector(all_types(catalog)));
   constexpr std::string_view parts[] = {
-      "12 ",   "Oak ",   "Street", ", ",  "Austin", ", TX ", "78701", "rue ",  "de la ", "Paix",
-      "Apt 4", "Via ",   "Roma ",  "5 ",  "Mr. ",   "Jon",   " ",     "\"",    ": ",     "U.S. ",
-      "J. ",   "French", " bank ", "in ", "Monday", "of ",   "10:30", " a.m.", "\n",     "van "};
+      "12 ",     "Oak ",   "Street", ", ",     "Austin", ", TX ",  "78701",  "rue ",
+      "de la ",  "Paix",   "Apt 4",  "Via ",   "Roma ",  "5 ",     "Mr. ",   "Jon",
+      " ",       "\"",     ": ",     "U.S. ",  "J. ",    "French", " bank ", "in ",
+      "Monday",  "of ",    "10:30",  " a.m.",  "\n",     "van ",   "PSC ",   "Box ",
+      "APO AE ", "Knolls", "\n, ",   "Israel", " and ",  "8 ",     "> ",     "gatan "};
   std::mt19937 random(13);
   for (int round = 0; round < 1500; ++round) {
     std::string text;
