@@ -117,8 +117,8 @@ bench-stores: ## What the audit and shared limits cost a request, by store (root
 	@.venv/bin/python bench/stores.py --build build/bench $(ARGS)
 
 .PHONY: eval
-eval: build ## What the detectors find, and how much of it is right (DATA=FOLDER: on labelled texts, too)
-	@python3 eval/run.py --capsem build/release/capsem $(if $(DATA),--data $(DATA)) $(ARGS)
+eval: build ## What the detectors find, and how much of it is right (DATA=FOLDER, LABELLED=FILE: on labelled texts, too)
+	@python3 eval/run.py --capsem build/release/capsem $(if $(DATA),--data $(DATA)) $(if $(LABELLED),--labelled $(LABELLED)) $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZ_SECONDS

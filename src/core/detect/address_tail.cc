@@ -57,7 +57,7 @@ Word word_here(std::string_view s, std::size_t p) {
   return p < s.size() && letter_byte(s[p]) && !word_before(s, p) ? word_at_place(s, p) : Word{};
 }
 
-// What follows p after blanks, a comma, and line ends with indentation or the marks of quoted mail;
+// What follows p after blanks, a comma, and line ends with indentation;
 // p itself if nothing does.
 struct Break {
   std::size_t end;
@@ -71,8 +71,7 @@ Break over_break(std::string_view s, std::size_t p) {
     const char c = s[at];
     commas += c == ',' ? 1 : 0;
     lines += c == '\n' ? 1 : 0;
-    const bool quote = c == '>' && lines > 0;
-    if (c != ' ' && c != ',' && c != '\n' && c != '\r' && c != '\t' && !quote) {
+    if (c != ' ' && c != ',' && c != '\n' && c != '\r' && c != '\t') {
       return at == p ? found : Break{at, commas + lines > 0};
     }
     if (commas > 1 || lines > 2) break;
@@ -173,6 +172,22 @@ std::size_t unit_end(std::string_view s, std::size_t p) {
   return number && !word_at(s, end) ? end : 0;
 }
 
+// Units behind a street, or behind the name of a house or a complex that follows it: the end.
+std::size_t units_end(std::string_view s, std::size_t street) {
+  std::size_t end = street;
+  for (std::size_t n = 0; n < kUnitsMax; ++n) {
+    const std::size_t unit = unit_end(s, over_break(s, end).end);
+    if (unit != 0) end = unit;
+  }
+  if (end != street) return end;
+  const City complex = city_at(s, over_break(s, end).end);
+  for (std::size_t n = 0; n < complex.size; ++n) {
+    const std::size_t unit = unit_end(s, over_break(s, complex.ends[n]).end);
+    if (unit != 0) return unit;
+  }
+  return end;
+}
+
 // The country behind a city of Europe, of which the table is sure.
 std::size_t country_end(std::string_view s, std::size_t end) {
   const Break at = over_break(s, end);
@@ -184,7 +199,7 @@ std::size_t country_end(std::string_view s, std::size_t end) {
 // Bytes that any part of an address is made of, or stands between two.
 bool tail_byte(char c) {
   return is_alnum(c) || letter_byte(c) ||
-         std::string_view(" ,\n\r\t.#>-'").find(c) != std::string_view::npos;
+         std::string_view(" ,\n\r\t.#-'").find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -227,10 +242,7 @@ std::size_t city_and_code_end(std::string_view s, std::size_t p) {
 }
 
 std::size_t address_tail_end(std::string_view s, std::size_t end) {
-  for (std::size_t n = 0; n < kUnitsMax; ++n) {
-    const std::size_t unit = unit_end(s, over_break(s, end).end);
-    if (unit != 0) end = unit;
-  }
+  end = units_end(s, end);
   const Break at = over_break(s, end);
   if (at.end == end) return end;
   std::size_t found = city_and_region_end(s, at);

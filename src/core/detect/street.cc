@@ -117,7 +117,7 @@ constexpr auto kStreetNouns = std::to_array<std::string_view>(
     {"stra\xC3\x9F"
      "e",
      "strasse", "str", "straat", "laan", "baan", "weg", "ulica", "cesta", "utca", "\xC3\xBAt",
-     "t\xC3\xA9r", "tee", "t\xC3\xA4nav", "alle", "all\xC3\xA9", "vej"});
+     "\xC3\xBAtja", "t\xC3\xA9r", "tere", "tee", "t\xC3\xA4nav", "alle", "all\xC3\xA9", "vej"});
 constexpr auto kMilitaryWords = std::to_array<std::string_view>({"psc", "unit", "cmr"});
 
 Word word_here(std::string_view s, std::size_t p) {
@@ -271,10 +271,9 @@ std::size_t military_end(std::string_view s, const Word& first) {
 // A name and a number, as in most languages, of which nothing tells that it is a street.
 std::size_t named_and_numbered_end(std::string_view s, const Word& first) {
   Word w = first;
-  for (std::size_t n = 0; n < kNameWordsMax && w && (n > 0 || w.capital()); ++n) {
-    const std::size_t end = number_behind(s, w.end, false);
-    if (end != 0) return end;
-    w = next_word(s, w);
+  for (std::size_t n = 0; n < kNameWordsMax && w; ++n, w = next_word(s, w)) {
+    if (!w.capital() && (n == 0 || !is_particle(w.text(s), false))) return 0;
+    if (const std::size_t end = number_behind(s, w.end, false); end != 0) return end;
   }
   return 0;
 }
@@ -382,7 +381,7 @@ bool is_address_link(std::string_view word) {
   const auto in = [&](const auto& list) {
     return std::find(list.begin(), list.end(), word) != list.end();
   };
-  return in(kFrenchWords) || in(kFrenchLinks) || in(kNumberLinks);
+  return in(kFrenchWords) || in(kFrenchLinks) || in(kNumberLinks) || in(kStreetNouns);
 }
 
 }  // namespace capsem::detect

@@ -24,7 +24,7 @@ bool inside_address(std::string_view s, std::size_t p);
 // The beginning of the first address that more text could make longer, or s.size().
 std::size_t open_address(std::string_view s);
 
-// Lower-case words inside addresses: "rue", "bis".
+// Lower-case words inside addresses: "rue", "bis", "cesta".
 bool is_address_link(std::string_view word);
 
 }  // namespace capsem::detect
