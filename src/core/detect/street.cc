@@ -118,6 +118,8 @@ constexpr auto kStreetNouns = std::to_array<std::string_view>(
      "e",
      "strasse", "str", "straat", "laan", "baan", "weg", "ulica", "cesta", "utca", "\xC3\xBAt",
      "\xC3\xBAtja", "t\xC3\xA9r", "tere", "tee", "t\xC3\xA4nav", "alle", "all\xC3\xA9", "vej"});
+constexpr auto kSouthernLinks =
+    std::to_array<std::string_view>({"do", "das", "los", "las", "dei", "degli", "delle"});
 constexpr auto kMilitaryWords = std::to_array<std::string_view>({"psc", "unit", "cmr"});
 
 Word word_here(std::string_view s, std::size_t p) {
@@ -239,10 +241,13 @@ std::size_t southern_end(std::string_view s, const Word& first) {
   Word w = first;
   for (unsigned n = 0; n < kNameWordsMax; ++n) {
     w = next_word(s, w);
-    if (!w || (!w.capital() && !is_particle(w.text(s), false) && !one_of(s, w, kFrenchLinks))) {
-      return 0;
+    if (!w) return 0;
+    if (!w.capital()) {
+      const bool link = is_particle(w.text(s), false) || one_of(s, w, kFrenchLinks) ||
+                        one_of(s, w, kSouthernLinks);
+      if (!link) return 0;
+      continue;
     }
-    if (!w.capital()) continue;
     if (const std::size_t end = number_behind(s, w.end, true); end != 0) return end;
   }
   return 0;
@@ -381,7 +386,8 @@ bool is_address_link(std::string_view word) {
   const auto in = [&](const auto& list) {
     return std::find(list.begin(), list.end(), word) != list.end();
   };
-  return in(kFrenchWords) || in(kFrenchLinks) || in(kNumberLinks) || in(kStreetNouns);
+  return in(kFrenchWords) || in(kFrenchLinks) || in(kNumberLinks) || in(kStreetNouns) ||
+         in(kSouthernLinks);
 }
 
 }  // namespace capsem::detect
