@@ -123,9 +123,7 @@ class SegmentScan {
         base_(base),
         scratch_(scratch),
         findings_(findings),
-        names_(s) {
-    ++scratch_.words.scan;
-  }
+        names_(s) {}
 
   void run() {
     const std::size_t end = std::min(s_.size(), decided_ + kTriggerMax);
