@@ -14,18 +14,27 @@ IdEngine::IdEngine(const TypeMask& types) {
   for (const IdRow& row : wanted) add(row);
 }
 
+void IdEngine::enter(Bucket& bucket, std::uint16_t row, const Shape& shape, std::size_t run) {
+  bucket.rows.push_back(row);
+  bucket.alone |= shape.size_min() <= run;
+  bucket.after.insert(shape.any());
+}
+
 void IdEngine::add(const IdRow& row) {
   Shape shape(row.shape);
   const auto index = static_cast<std::uint16_t>(rows_.size());
-  const auto enter = [index](auto& buckets, Shape::RunBounds bounds) {
+  const auto enter_all = [&](auto& buckets, Shape::RunBounds bounds) {
     if (bounds.max == 0) return;
     for (std::size_t n = bounds.min; n <= std::min(bounds.max, kRunMax); ++n) {
-      buckets[n].push_back(index);
+      enter(buckets[n], index, shape, n);
     }
   };
-  enter(by_digits_, shape.digits());
-  enter(by_letters_, shape.letters());
-  if (shape.first().has('+')) by_plus_.push_back(index);
+  enter_all(by_digits_, shape.digits());
+  enter_all(by_letters_, shape.letters());
+  if (shape.first().has('+')) enter(by_plus_, index, shape, kIdSpanMax);
+  if (shape.digits().max > 0 || shape.first().has('+')) {
+    shortest_number_ = std::min(shortest_number_, shape.size_min() - 1);
+  }
   const bool from_word = shape.letters().max > 0 && !shape.digit_in_first_token();
   begins_with_words_ |= from_word;
   crosses_words_ |= shape.crosses_words();
@@ -69,7 +78,7 @@ std::size_t IdEngine::open_from(std::string_view s) const {
     if (!is_alnum(s[p]) || word_before(s, p)) continue;
     const std::size_t end = run_end(s, p);
     if (end == s.size()) return p;
-    for (const std::uint16_t index : bucket(s[p], end - p)) {
+    for (const std::uint16_t index : bucket_of(s[p], end - p).rows) {
       const Row& row = rows_[index];
       if (row.shape.first().has(s[p]) && row.shape.fit(s, p).open) return p;
     }

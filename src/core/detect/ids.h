@@ -69,15 +69,17 @@ class IdEngine {
     Word,          // a word of letters alone
     AfterLetters,  // a digit right after letters
   };
-  // Calls visit(type, match) for each type that begins at p with its best score. REQUIRES: s[p] is
-  // what `start` says, and no word character stands before it (but for AfterLetters).
+  // Calls visit(type, match) for each type that begins at p with its best score. `end` is the end
+  // of the letters, or digits, that p begins: run_end(). REQUIRES: s[p] is what `start` says, and
+  // no word character stands before it (but for AfterLetters).
   template <class Visit>
-  void at(std::string_view s, std::size_t p, Start start, Visit visit) const {
+  void at(std::string_view s, std::size_t p, std::size_t end, Start start, Visit visit) const {
+    const Bucket& bucket = bucket_of(s[p], end - p);
+    const char next = char_at(s, end);
+    if (!bucket.alone && !bucket.after.has(next)) return;
     EntityType type{};
     Match best;
-    const std::size_t end = run_end(s, p);
-    const char next = char_at(s, end);
-    for (const std::uint16_t index : bucket(s[p], end - p)) {
+    for (const std::uint16_t index : bucket.rows) {
       const Row& row = rows_[index];
       if (!begins(row, s[p], start)) continue;
       // Too short, and what follows the first run has no place in it.
@@ -95,6 +97,16 @@ class IdEngine {
     }
     if (best) visit(type, best);
   }
+  // The end of the letters, or digits, or the sign at p and the digits behind it.
+  static std::size_t run_end(std::string_view s, std::size_t p) {
+    const std::uint8_t kind = is_alpha(s[p]) ? kAlpha : kDigit;
+    std::size_t end = p + 1;
+    while (end < s.size() && (class_of(s[end]) & kind) != 0) ++end;
+    return end;
+  }
+  // The fewest digits that are an identifier, or its beginning, where no separator of numbers and
+  // no word character follows them.
+  std::size_t shortest_number() const { return shortest_number_; }
 
   // Where the first text begins that may still become an identifier when more text follows, or
   // s.size(). Looks at the last kIdSpanMax bytes.
@@ -109,28 +121,28 @@ class IdEngine {
     bool after_letters, from_word;
   };
   static constexpr std::size_t kRunMax = 18;  // longer first runs share a bucket
-  using Bucket = std::vector<std::uint16_t>;
+  // Rows that begin with one length of their first run.
+  struct Bucket {
+    std::vector<std::uint16_t> rows;
+    bool alone = false;  // the run may be all of it
+    CharSet after;       // else one of these follows
+  };
 
   void add(const IdRow& row);
-  // The end of the letters, or digits, or the sign at p.
-  static std::size_t run_end(std::string_view s, std::size_t p) {
-    const std::uint8_t kind = is_alpha(s[p]) ? kAlpha : kDigit;
-    std::size_t end = p + 1;
-    while (end < s.size() && (class_of(s[end]) & kind) != 0) ++end;
-    return end;
-  }
   // The rows that may begin with so many characters of the kind of `first`.
-  std::span<const std::uint16_t> bucket(char first, std::size_t run) const {
+  const Bucket& bucket_of(char first, std::size_t run) const {
     if (first == '+') return by_plus_;
-    if (run > kRunMax) return {};
+    if (run > kRunMax) return none_;
     return is_alpha(first) ? by_letters_[run] : by_digits_[run];
   }
+  static void enter(Bucket& bucket, std::uint16_t row, const Shape& shape, std::size_t run);
   static bool begins(const Row& row, char first, Start start);
   static Match fit(const Row& row, std::string_view s, std::size_t p);
 
   std::vector<Row> rows_;                                   // of one type together
   std::array<Bucket, kRunMax + 1> by_digits_, by_letters_;  // by the length of the first run
-  Bucket by_plus_;
+  Bucket by_plus_, none_;
+  std::size_t shortest_number_ = kRunMax;
   bool begins_with_words_ = false, crosses_words_ = false, after_letters_ = false;
 };
 

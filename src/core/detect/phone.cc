@@ -98,14 +98,25 @@ bool valid_national(std::string_view digits, PhoneMemo& memo) {
   return false;
 }
 
-// The digits of a possible number and where each of its groups ends.
+// Where each group of a possible number ends, and with how many digits so far.
 struct Shape {
-  std::array<char, kDigitsMax> digit;
   std::size_t digits = 0;
   std::array<std::size_t, kGroupsMax> end, digits_to;
   std::size_t groups = 0;
-  bool plus = false;
-  std::string_view view(std::size_t n) const { return {digit.data(), n}; }
+  bool plus = false, trunk = false;  // begins with '+', with a digit 0
+};
+
+// The digits of s[begin, end), which holds at most kDigitsMax.
+struct Digits {
+  std::array<char, kDigitsMax> digit;
+  std::size_t size = 0;
+
+  Digits(std::string_view s, std::size_t begin, std::size_t end) {
+    for (std::size_t p = begin; p < end; ++p) {
+      if (is_digit(s[p])) digit[size++] = s[p];
+    }
+  }
+  std::string_view view() const { return {digit.data(), size}; }
 };
 
 // Bytes between two groups: one of "-./ " or a bracket with a space or dash beside it.
@@ -126,10 +137,11 @@ Shape shape_at(std::string_view s, std::size_t begin) {
   shape.plus = char_at(s, p) == '+';
   if (shape.plus) ++p;
   if (char_at(s, p) == '(') ++p;
+  shape.trunk = char_at(s, p) == '0';
   while (shape.groups < kGroupsMax && digit_at(s, p)) {
     const std::size_t end = digits_end(s, p);
     if (end - p + shape.digits > kDigitsMax) break;
-    for (; p < end; ++p) shape.digit[shape.digits++] = s[p];
+    shape.digits += end - p;
     if (!word_at(s, end) && char_at(s, end) != '@') {
       shape.end[shape.groups] = end;
       shape.digits_to[shape.groups++] = shape.digits;
@@ -146,7 +158,7 @@ bool plausible(const Shape& shape, std::size_t groups, std::string_view s, std::
   const std::size_t n = shape.digits_to[groups - 1];
   if (n < kDigitsMin) return false;
   // The national numbers that are asked for (valid_national) have a trunk prefix or 10-11 digits.
-  if (!shape.plus && (n < 8 || (shape.digit[0] != '0' && n != 10 && n != 11))) return false;
+  if (!shape.plus && (n < 8 || (!shape.trunk && n != 10 && n != 11))) return false;
   const bool fraction = groups == 2 && char_at(s, shape.end[0]) == '.';
   return !fraction || shape.plus || s[begin] == '(';
 }
@@ -155,8 +167,9 @@ Match longest_valid(std::string_view s, std::size_t begin, PhoneMemo& memo) {
   const Shape shape = shape_at(s, begin);
   for (std::size_t groups = shape.groups; groups > 0; --groups) {
     if (!plausible(shape, groups, s, begin)) continue;
-    const std::string_view digits = shape.view(shape.digits_to[groups - 1]);
-    const bool ok = shape.plus ? valid_international(digits, memo) : valid_national(digits, memo);
+    const Digits digits(s, begin, shape.end[groups - 1]);
+    const bool ok =
+        shape.plus ? valid_international(digits.view(), memo) : valid_national(digits.view(), memo);
     if (ok) return {shape.end[groups - 1], kPhoneScore};
   }
   return {};

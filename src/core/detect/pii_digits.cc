@@ -13,35 +13,36 @@ constexpr std::size_t kTokenMax = 64;  // longest letter-and-digit code, with ro
 
 // s[p] is the first digit of a run.
 void SegmentScan::on_digit(std::size_t p) {
+  const std::size_t end = digits_end(s_, p);
   const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
   if ((before & kWord) != 0) {
     if (plan_.ids.after_letters() && (before & kAlpha) != 0 && wanted(p)) {
-      find_ids(p, IdEngine::Start::AfterLetters);
+      find_ids(p, end, IdEngine::Start::AfterLetters);
     }
     on_mixed(p);
     return;
   }
   if (!plan_.ids.empty()) {
-    if (wanted(p)) find_ids(p, IdEngine::Start::Token);
+    if (wanted(p)) find_ids(p, end, IdEngine::Start::Token);
     if (p > 0 && s_[p - 1] == '+' && wanted(p - 1) && !word_before(s_, p - 1)) {
-      find_ids(p - 1, IdEngine::Start::Token);
+      find_ids(p - 1, end, IdEngine::Start::Token);
     }
   }
-  const std::size_t end = digits_end(s_, p);
+  const std::size_t size = end - p;
   const char next = char_at(s_, end);
   if (on_plain_words(p, end)) return;
-  if (next == '.' && end - p < 6 && is_plain_decimal(p, end)) return;
+  if (next == '.' && size < 6 && is_plain_decimal(p, end)) return;
   const bool goes_on = next == ' ' || next == '-' || next == '.' || next == '/' || next == ')';
-  // A short number by itself, the commonest kind: nothing begins here.
-  if (end - p < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
+  // A short number by itself: nothing begins here.
+  if (size < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
   // A date is not a card, an address or a telephone number as well.
-  if ((next == '-' || next == '/' || next == '.') && end - p <= 4) {
+  if ((next == '-' || next == '/' || next == '.') && size <= 4) {
     if (const Match date = match_date_at_digit(s_, p); date.score >= 0.5F) {
       if (plan_.has(EntityType::DateTime) && wanted(p)) report(EntityType::DateTime, p, date);
       return;
     }
   }
-  if (goes_on || end - p >= 8) on_number_before(p);
+  if (goes_on || size >= 8) on_number_before(p);
   if (!wanted(p)) return;
   if (word_at(s_, end)) {
     on_token(p, end);
@@ -49,8 +50,14 @@ void SegmentScan::on_digit(std::size_t p) {
       report(EntityType::DateTime, p, match_date_at_digit(s_, p));
     return;
   }
-  if (end - p >= 6) on_token(p, end);
+  if (size >= 6 && (size >= kCryptoMin || weak_wanted(p))) on_token(p, end);
   on_number(p, end);
+}
+
+// Whether numbers that are hardly worth anything by themselves could be reported at all: most
+// numbers of numeric text are such, and only a phrase before one makes something of it.
+bool SegmentScan::weak_wanted(std::size_t p) {
+  return plan_.weak_numbers || phrases_at(p).meets(kWeakNumbers);
 }
 
 // "40.7128", with nothing around that could make it a date, an address or a telephone number.
@@ -105,10 +112,11 @@ void SegmentScan::on_number(std::size_t p, std::size_t end) {
   if (plan_.has(EntityType::CreditCard) && (size >= 12 || (size == 4 && grouped))) {
     report(EntityType::CreditCard, p, match_credit_card(s_, p));
   }
-  if (plan_.has(EntityType::UsSsn) && (size == 9 || ((size == 3 || size == 5) && grouped))) {
+  const bool ssn = size == 9 ? weak_wanted(p) : (size == 3 || size == 5) && grouped;
+  if (ssn && plan_.has(EntityType::UsSsn)) {
     report(EntityType::UsSsn, p, match_us_ssn(s_, p));
   }
-  if (plan_.has(EntityType::UsBankNumber) && size >= 8) {
+  if (size >= 8 && plan_.has(EntityType::UsBankNumber) && weak_wanted(p)) {
     report(EntityType::UsBankNumber, p, match_us_bank_number(s_, p));
   }
   if (size <= 4 && plan_.has(EntityType::DateTime)) {
@@ -125,7 +133,7 @@ void SegmentScan::on_mixed(std::size_t p) {
   const std::size_t floor = p > kTokenMax ? p - kTokenMax : 0;
   while (begin > floor && is_alpha(s_[begin - 1])) --begin;
   if (begin == p || word_before(s_, begin) || !wanted(begin)) return;
-  if (!plan_.ids.empty()) find_ids(begin, IdEngine::Start::Token);
+  if (!plan_.ids.empty()) find_ids(begin, p, IdEngine::Start::Token);
   std::size_t end = p;
   while (end < s_.size() && end - begin <= kTokenMax && is_alnum(s_[end])) ++end;
   on_token(begin, end);
@@ -143,7 +151,9 @@ void SegmentScan::on_token(std::size_t p, std::size_t end) {
   if (plan_.has(EntityType::UsDriverLicense)) {
     report(EntityType::UsDriverLicense, p, match_us_driver_license(s_, p, end));
   }
-  if (plan_.has(EntityType::Crypto)) report(EntityType::Crypto, p, match_crypto(s_, p, end));
+  if (end - p >= kCryptoMin && plan_.has(EntityType::Crypto)) {
+    report(EntityType::Crypto, p, match_crypto(s_, p, end));
+  }
 }
 
 }  // namespace capsem::detect

@@ -1,6 +1,8 @@
 #include "core/detect/pii_scan.h"
 
 #include "core/detect/dates.h"
+#include "core/detect/dull_numbers.h"
+#include "core/detect/numbers.h"
 #include "core/detect/street.h"
 
 namespace capsem::detect {
@@ -44,6 +46,9 @@ PiiPlan::PiiPlan(const PiiOptions& o) : options(o), enabled(enabled_in(o)), ids(
   capitals = names || has(EntityType::DateTime);
   colons = has(EntityType::IpAddress) || has(EntityType::MacAddress);
   dots = has(EntityType::Url) || has(EntityType::MacAddress);
+  weak_numbers = std::max(kContextMin, kWeakScoreMax + kContextBoost) >= o.score_min;
+  dull_digits_max = static_cast<unsigned>(std::min<std::size_t>(
+      kDullDigitsMax, ids.empty() ? kDullDigitsMax : ids.shortest_number() - 1));
 }
 
 // ---- The trigger pass ----
@@ -66,7 +71,11 @@ void SegmentScan::block(std::size_t p, const char* bytes) {
   const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
   if (plan_.digits) {
     const std::uint64_t carry = (before & kDigit) != 0 ? 1 : 0;
-    each(m.digit & ~(m.digit << 1 | carry), p, [this](std::size_t at) { on_digit(at); });
+    std::uint64_t starts = m.digit & ~(m.digit << 1 | carry);
+    if (starts != 0) {
+      starts &= ~dull_numbers(bytes, starts, m.digit, char_before(s_, p), plan_.dull_digits_max);
+    }
+    each(starts, p, [this](std::size_t at) { on_digit(at); });
   }
   if (plan_.capitals) {
     const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
@@ -172,11 +181,13 @@ void SegmentScan::on_name(std::size_t p) {
 }
 
 void SegmentScan::on_word(std::size_t p) {
-  if (wanted(p) && !word_before(s_, p)) find_ids(p, IdEngine::Start::Word);
+  if (wanted(p) && !word_before(s_, p))
+    find_ids(p, IdEngine::run_end(s_, p), IdEngine::Start::Word);
 }
 
-void SegmentScan::find_ids(std::size_t p, IdEngine::Start start) {
-  plan_.ids.at(s_, p, start, [this, p](EntityType type, Match match) { report(type, p, match); });
+void SegmentScan::find_ids(std::size_t p, std::size_t end, IdEngine::Start start) {
+  plan_.ids.at(s_, p, end, start,
+               [this, p](EntityType type, Match match) { report(type, p, match); });
 }
 
 // ---- Scores ----

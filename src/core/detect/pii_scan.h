@@ -38,6 +38,8 @@ struct PiiPlan {
   IdEngine ids;
   bool digits = false, capitals = false, names = false, words = false;
   bool colons = false, dots = false;  // looked at as such, not amid numbers
+  bool weak_numbers = false;          // kWeakNumbers may be reported without a phrase before them
+  unsigned dull_digits_max = 0;       // nothing begins with so few digits by themselves
 };
 
 // `s` is a whole segment of the window, without NUL; offsets are in it.
@@ -74,7 +76,7 @@ class SegmentScan {
   void on_name(std::size_t p);
   bool digit_ahead(std::size_t p);
   void on_word(std::size_t p);
-  void find_ids(std::size_t p, IdEngine::Start start);
+  void find_ids(std::size_t p, std::size_t end, IdEngine::Start start);
 
   // Numbers, and words with digits in them (pii_digits.cc).
   void on_digit(std::size_t p);
@@ -84,6 +86,7 @@ class SegmentScan {
   void on_number(std::size_t p, std::size_t end);
   void on_mixed(std::size_t p);
   void on_token(std::size_t p, std::size_t end);
+  bool weak_wanted(std::size_t p);
 
   // Scores.
   bool reachable(EntityType type, std::size_t begin, float base);

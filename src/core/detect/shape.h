@@ -31,6 +31,7 @@ class CharSet {
   bool meets(const CharSet& other) const {
     return ((words_[0] & other.words_[0]) | (words_[1] & other.words_[1])) != 0;
   }
+  bool operator==(const CharSet&) const = default;
 
  private:
   static constexpr std::size_t index(char c) { return static_cast<unsigned char>(c); }
@@ -71,6 +72,7 @@ class Shape {
     CharSet set;
     std::uint8_t min = 1, max = 1;
   };
+  void join_equal_parts();
   RunBounds run(bool letters) const;
   bool fit_from(std::string_view s, std::size_t p, std::size_t part, Fit& fit) const;
 
