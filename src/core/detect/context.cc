@@ -15,17 +15,21 @@ constexpr std::size_t kWindowBytes = 200;  // how far back the window may reach;
 constexpr unsigned kWindowWords = 5;
 constexpr std::size_t kKeyBytes = 16;
 
-// text[begin, end) in lower case; of words that are too long the last letters.
-struct LowerCase {
-  std::array<char, kContextWordMax> letters;
-  std::size_t size;
+using Key = ContextMemo::Key;
 
-  LowerCase(std::string_view text, std::size_t begin, std::size_t end)
-      : size(std::min(end - begin, kContextWordMax)) {
-    for (std::size_t i = 0; i < size; ++i) letters[i] = fold(text[end - size + i]);
-  }
-  std::string_view view() const { return {letters.data(), size}; }
-};
+Key as_key(const void* bytes) {
+  Key key;
+  std::memcpy(&key, bytes, sizeof key);
+  return key;
+}
+
+// text[begin, end) in lower case, at the end of kKeyBytes bytes, with 0 before it.
+// REQUIRES: end - begin <= kKeyBytes.
+[[gnu::noinline]] Key narrow_key(std::string_view text, std::size_t begin, std::size_t end) {
+  std::array<char, kKeyBytes> bytes{};
+  for (std::size_t i = begin; i < end; ++i) bytes[kKeyBytes - (end - i)] = fold(text[i]);
+  return as_key(bytes.data());
+}
 
 #if defined(__AVX2__)
 
@@ -36,54 +40,63 @@ constexpr auto kKeyMask = [] {
   return mask;
 }();
 
-// REQUIRES: kKeyBytes readable bytes before `end`.
-ContextMemo::Key wide_key(const char* end, std::size_t size) {
+// The same. REQUIRES: kKeyBytes readable bytes before `end`.
+inline Key wide_key(const char* end, std::size_t size) {
   const auto load = [](const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); };
   const __m128i bytes = _mm_and_si128(load(end - kKeyBytes), load(kKeyMask.data() + size));
   const __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('A' - 1)),
                                       _mm_cmplt_epi8(bytes, _mm_set1_epi8('Z' + 1)));
   const __m128i lower = _mm_or_si128(bytes, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
-  ContextMemo::Key key;
-  std::memcpy(&key.low, &lower, sizeof key.low);
-  std::memcpy(&key.high, reinterpret_cast<const char*>(&lower) + sizeof key.low, sizeof key.high);
-  return key;
+  return as_key(&lower);
 }
 
 #endif
 
-// REQUIRES: end - begin <= kKeyBytes.
-ContextMemo::Key key_of(std::string_view text, std::size_t begin, std::size_t end) {
+inline Key key_of(std::string_view text, std::size_t begin, std::size_t end) {
 #if defined(__AVX2__)
   if (end >= kKeyBytes) return wide_key(text.data() + end, end - begin);
 #endif
-  std::array<char, kKeyBytes> bytes{};
-  for (std::size_t i = begin; i < end; ++i) bytes[kKeyBytes - (end - i)] = fold(text[i]);
-  ContextMemo::Key key;
-  std::memcpy(&key.low, bytes.data(), sizeof key.low);
-  std::memcpy(&key.high, bytes.data() + sizeof key.low, sizeof key.high);
-  return key;
+  return narrow_key(text, begin, end);
 }
 
-// What `read` says of text[begin, end), from memory if it is short.
+// Sets `value` to what `read` says of text[begin, end) in lower case; of a word that is too long,
+// of its last letters.
+template <class Value>
+[[gnu::noinline]] void look_up(std::string_view text, std::size_t begin, std::size_t end,
+                               Value (*read)(std::string_view), Value& value) {
+  std::array<char, kContextWordMax> letters;
+  const std::size_t size = std::min(end - begin, kContextWordMax);
+  for (std::size_t i = 0; i < size; ++i) letters[i] = fold(text[end - size + i]);
+  value = read({letters.data(), size});
+}
+
+// The same from memory, if the word is short: valid until the next call.
 template <class Value, std::size_t N>
-Value recall(std::string_view text, std::size_t begin, std::size_t end,
-             std::array<ContextMemo::Entry<Value>, N>& memo, Value (*read)(std::string_view)) {
+inline const Value& recall(std::string_view text, std::size_t begin, std::size_t end,
+                           ContextMemo::Table<Value, N>& memo, Value (*read)(std::string_view)) {
   static_assert(std::has_single_bit(N));
-  if (end - begin > kKeyBytes) return read(LowerCase(text, begin, end).view());
-  const ContextMemo::Key key = key_of(text, begin, end);
+  if (end - begin > kKeyBytes) {
+    look_up(text, begin, end, read, memo.long_one);
+    return memo.long_one;
+  }
+  const Key key = key_of(text, begin, end);
   const std::uint64_t mixed = (key.low ^ key.high * 0xbf58476d1ce4e5b9ULL) * 0x9e3779b97f4a7c15ULL;
-  auto& entry = memo[mixed >> (64 - std::countr_zero(N))];
-  if (entry.key != key) entry = {key, read(LowerCase(text, begin, end).view())};
+  auto& entry = memo.entries[mixed >> (64 - std::countr_zero(N))];
+  if (entry.key != key) {
+    look_up(text, begin, end, read, entry.value);
+    entry.key = key;
+  }
   return entry.value;
 }
 
 // Types that the token names in which the match at p begins: "SSN123".
 TypeMask types_of_token(std::string_view text, std::size_t p, ContextMemo& memo) {
   std::size_t end = p;
-  bool letters = false;
+  bool letters = false, after_letter = false;
   while (end < text.size() && end - p < kContextWordMax && internal::belongs_to_word(text[end])) {
-    letters |= end > p && is_alpha(text[end]) && is_alpha(text[end - 1]);
-    ++end;
+    const bool letter = is_alpha(text[end++]);
+    letters |= letter && after_letter;
+    after_letter = letter;
   }
   return letters ? recall(text, p, end, memo.words, context_word).types : TypeMask{};
 }
@@ -96,9 +109,12 @@ TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) 
   std::uint64_t after = 0;
   WordsBefore::Word word;
   for (unsigned count = 0; count < kWindowWords && words.next(word);) {
-    // A number counts as a keyword and names nothing.
-    ContextWord says;
-    if (word.named) says = recall(text, word.begin, word.end, memo.words, context_word);
+    if (!word.named) {  // a number counts as a keyword
+      after = 0;
+      ++count;
+      continue;
+    }
+    const ContextWord& says = recall(text, word.begin, word.end, memo.words, context_word);
     if (says.stop) continue;
     types |= says.types;
     if (says.parts != 0) types |= phrases_of(says.parts, after | says.parts);
@@ -132,7 +148,7 @@ TypeMask phrase_types(std::string_view text, std::size_t p, ContextMemo& memo) {
     const std::size_t end = i;
     while (i > floor && is_alpha(text[i - 1])) --i;
     if (i == end) return {};
-    const ContextNoun noun = recall(text, i, end, memo.nouns, context_noun);
+    const ContextNoun& noun = recall(text, i, end, memo.nouns, context_noun);
     if (!noun.filler) return noun.types;
   }
   return {};

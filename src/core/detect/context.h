@@ -28,13 +28,17 @@ struct ContextMemo {
     std::uint64_t low = 0, high = 0;
     bool operator==(const Key&) const = default;
   };
-  template <class Value>
-  struct Entry {
-    Key key;
-    Value value;
+  template <class Value, std::size_t N>
+  struct Table {
+    struct Entry {
+      Key key;
+      Value value;
+    };
+    std::array<Entry, N> entries;
+    Value long_one;  // the last word that is no key
   };
-  std::array<Entry<ContextWord>, 256> words;
-  std::array<Entry<ContextNoun>, 64> nouns;
+  Table<ContextWord, 256> words;
+  Table<ContextNoun, 64> nouns;
 };
 
 // Types whose context words stand before (or at) the match that begins at p.

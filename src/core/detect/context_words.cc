@@ -354,8 +354,17 @@ ContextWord context_word(std::string_view word) {
   return found;
 }
 
+namespace {
+constexpr Parts kFirsts = [] {
+  Parts parts = 0;
+  for (const Phrase& phrase : kPhrases) parts |= phrase.first;
+  return parts;
+}();
+}  // namespace
+
 TypeMask phrases_of(std::uint64_t first, std::uint64_t second) {
   TypeMask types;
+  if ((first & kFirsts) == 0) return types;
   for (const Phrase& phrase : kPhrases) {
     if ((first & phrase.first) != 0 && (second & phrase.second) != 0) types |= phrase.types;
   }

@@ -14,24 +14,25 @@ IdEngine::IdEngine(const TypeMask& types) {
   for (const IdRow& row : wanted) add(row);
 }
 
-void IdEngine::enter(Bucket& bucket, std::uint16_t row, const Shape& shape, std::size_t run) {
-  bucket.rows.push_back(row);
-  bucket.alone |= shape.size_min() <= run;
-  bucket.after.insert(shape.any());
+void IdEngine::Bucket::add(const Entry& entry) {
+  entries.push_back(entry);
+  after.insert(entry.after);
+  alone |= entry.alone;
 }
 
 void IdEngine::add(const IdRow& row) {
   Shape shape(row.shape);
   const auto index = static_cast<std::uint16_t>(rows_.size());
-  const auto enter_all = [&](auto& buckets, Shape::RunBounds bounds) {
+  const auto enter = [&](auto& buckets, Shape::RunBounds bounds, bool letters) {
     if (bounds.max == 0) return;
     for (std::size_t n = bounds.min; n <= std::min(bounds.max, kRunMax); ++n) {
-      enter(buckets[n], index, shape, n);
+      const Shape::Next next = shape.after(letters, n);
+      if (next.possible) buckets[n].add({shape.first(), next.chars, index, next.nothing});
     }
   };
-  enter_all(by_digits_, shape.digits());
-  enter_all(by_letters_, shape.letters());
-  if (shape.first().has('+')) enter(by_plus_, index, shape, kIdSpanMax);
+  enter(by_digits_, shape.digits(), false);
+  enter(by_letters_, shape.letters(), true);
+  if (shape.first().has('+')) by_plus_.add({shape.first(), shape.any(), index, true});
   if (shape.digits().max > 0 || shape.first().has('+')) {
     shortest_number_ = std::min(shortest_number_, shape.size_min() - 1);
   }
@@ -43,7 +44,6 @@ void IdEngine::add(const IdRow& row) {
 }
 
 bool IdEngine::begins(const Row& row, char first, Start start) {
-  if (!row.shape.first().has(first)) return false;
   switch (start) {
     case Start::Token:
       return !is_alpha(first) || !row.from_word;
@@ -78,9 +78,9 @@ std::size_t IdEngine::open_from(std::string_view s) const {
     if (!is_alnum(s[p]) || word_before(s, p)) continue;
     const std::size_t end = run_end(s, p);
     if (end == s.size()) return p;
-    for (const std::uint16_t index : bucket_of(s[p], end - p).rows) {
-      const Row& row = rows_[index];
-      if (row.shape.first().has(s[p]) && row.shape.fit(s, p).open) return p;
+    for (const Entry& entry : bucket_of(s[p], end - p).entries) {
+      if (!entry.first.has(s[p]) || !entry.after.has(s[end])) continue;
+      if (rows_[entry.row].shape.fit(s, p).open) return p;
     }
   }
   return s.size();

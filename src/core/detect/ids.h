@@ -74,16 +74,15 @@ class IdEngine {
   // no word character stands before it (but for AfterLetters).
   template <class Visit>
   void at(std::string_view s, std::size_t p, std::size_t end, Start start, Visit visit) const {
-    const Bucket& bucket = bucket_of(s[p], end - p);
     const char next = char_at(s, end);
+    const Bucket& bucket = bucket_of(s[p], end - p);
     if (!bucket.alone && !bucket.after.has(next)) return;
     EntityType type{};
     Match best;
-    for (const std::uint16_t index : bucket.rows) {
-      const Row& row = rows_[index];
+    for (const Entry& entry : bucket.entries) {
+      if (!entry.first.has(s[p]) || (!entry.alone && !entry.after.has(next))) continue;
+      const Row& row = rows_[entry.row];
       if (!begins(row, s[p], start)) continue;
-      // Too short, and what follows the first run has no place in it.
-      if (end - p < row.shape.size_min() && !row.shape.any().has(next)) continue;
       const Match match = fit(row, s, p);
       if (!match) continue;
       if (best && row.type != type) {
@@ -121,11 +120,17 @@ class IdEngine {
     bool after_letters, from_word;
   };
   static constexpr std::size_t kRunMax = 18;  // longer first runs share a bucket
-  // Rows that begin with one length of their first run.
+  // A row, for one length of the run it begins with.
+  struct Entry {
+    CharSet first, after;  // the first character, the one behind the run
+    std::uint16_t row;
+    bool alone;  // the run may be all of it
+  };
   struct Bucket {
-    std::vector<std::uint16_t> rows;
-    bool alone = false;  // the run may be all of it
-    CharSet after;       // else one of these follows
+    std::vector<Entry> entries;
+    CharSet after;  // of any entry
+    bool alone = false;
+    void add(const Entry& entry);
   };
 
   void add(const IdRow& row);
@@ -135,7 +140,6 @@ class IdEngine {
     if (run > kRunMax) return none_;
     return is_alpha(first) ? by_letters_[run] : by_digits_[run];
   }
-  static void enter(Bucket& bucket, std::uint16_t row, const Shape& shape, std::size_t run);
   static bool begins(const Row& row, char first, Start start);
   static Match fit(const Row& row, std::string_view s, std::size_t p);
 

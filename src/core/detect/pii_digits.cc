@@ -35,23 +35,29 @@ void SegmentScan::on_digit(std::size_t p) {
   const bool goes_on = next == ' ' || next == '-' || next == '.' || next == '/' || next == ')';
   // A short number by itself: nothing begins here.
   if (size < 6 && !goes_on && (class_of(next) & kWord) == 0) return;
+  const Match date = size <= 4 ? match_date_at_digit(s_, p) : Match{};
   // A date is not a card, an address or a telephone number as well.
-  if ((next == '-' || next == '/' || next == '.') && size <= 4) {
-    if (const Match date = match_date_at_digit(s_, p); date.score >= 0.5F) {
-      if (plan_.has(EntityType::DateTime) && wanted(p)) report(EntityType::DateTime, p, date);
-      return;
-    }
-  }
-  if (goes_on || size >= 8) on_number_before(p);
-  if (!wanted(p)) return;
-  if (word_at(s_, end)) {
-    on_token(p, end);
-    if (plan_.has(EntityType::DateTime))
-      report(EntityType::DateTime, p, match_date_at_digit(s_, p));
+  if (date.score >= 0.5F && (next == '-' || next == '/' || next == '.')) {
+    if (plan_.has(EntityType::DateTime) && wanted(p)) report(EntityType::DateTime, p, date);
     return;
   }
-  if (size >= 6 && (size >= kCryptoMin || weak_wanted(p))) on_token(p, end);
-  on_number(p, end);
+  if (goes_on || (size >= 8 && may_be_dialled(p, end))) on_number_before(p);
+  if (!wanted(p)) return;
+  const bool mixed = word_at(s_, end);
+  const bool grouped = goes_on && next != ')' && end + 1 < s_.size() && is_alnum(s_[end + 1]);
+  if (date && (mixed || grouped) && plan_.has(EntityType::DateTime)) {
+    report(EntityType::DateTime, p, date);
+  }
+  if (mixed || (size >= 6 && (size >= kCryptoMin || weak_wanted(p)))) on_token(p, end);
+  if (!mixed && (size >= 6 || grouped)) on_number(p, end, grouped);
+}
+
+// Whether a number in one group may be a telephone number: it is as long as one of the countries
+// whose numbers are found without a sign, or has a sign before it.
+bool SegmentScan::may_be_dialled(std::size_t p, std::size_t end) const {
+  const char before = char_before(s_, p);
+  return before == '+' || before == '(' || s_[p] == '0' || end - p == 10 || end - p == 11 ||
+         char_at(s_, end) == '(';
 }
 
 // Whether numbers that are hardly worth anything by themselves could be reported at all: most
@@ -102,13 +108,9 @@ void SegmentScan::on_number_before(std::size_t p) {
   report(EntityType::PhoneNumber, begin, match_phone(s_, begin, scratch_.phones));
 }
 
-// A token of digits alone at [p, end).
-void SegmentScan::on_number(std::size_t p, std::size_t end) {
+// A token of digits alone at [p, end). `grouped`: a separator and more follow.
+void SegmentScan::on_number(std::size_t p, std::size_t end, bool grouped) {
   const std::size_t size = end - p;
-  const char next = char_at(s_, end);
-  const bool grouped = (next == ' ' || next == '-' || next == '.' || next == '/') &&
-                       end + 1 < s_.size() && is_alnum(s_[end + 1]);
-  if (size < 6 && !grouped) return;
   if (plan_.has(EntityType::CreditCard) && (size >= 12 || (size == 4 && grouped))) {
     report(EntityType::CreditCard, p, match_credit_card(s_, p));
   }
@@ -119,10 +121,8 @@ void SegmentScan::on_number(std::size_t p, std::size_t end) {
   if (size >= 8 && plan_.has(EntityType::UsBankNumber) && weak_wanted(p)) {
     report(EntityType::UsBankNumber, p, match_us_bank_number(s_, p));
   }
-  if (size <= 4 && plan_.has(EntityType::DateTime)) {
-    report(EntityType::DateTime, p, match_date_at_digit(s_, p));
-  }
-  if (size <= 3 && next == '.' && plan_.has(EntityType::IpAddress) && !inside_ipv6(s_, p)) {
+  if (size <= 3 && char_at(s_, end) == '.' && plan_.has(EntityType::IpAddress) &&
+      !inside_ipv6(s_, p)) {
     report(EntityType::IpAddress, p, match_ipv4(s_, p));
   }
 }

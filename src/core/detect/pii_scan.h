@@ -83,7 +83,8 @@ class SegmentScan {
   bool on_plain_words(std::size_t p, std::size_t end);
   bool is_plain_decimal(std::size_t p, std::size_t end) const;
   void on_number_before(std::size_t p);
-  void on_number(std::size_t p, std::size_t end);
+  bool may_be_dialled(std::size_t p, std::size_t end) const;
+  void on_number(std::size_t p, std::size_t end, bool grouped);
   void on_mixed(std::size_t p);
   void on_token(std::size_t p, std::size_t end);
   bool weak_wanted(std::size_t p);

@@ -155,6 +155,36 @@ Shape::RunBounds Shape::run(bool letters) const {
   return bounds;
 }
 
+// All ways at once: reached[i] holds how often part i may have been taken, as bits.
+Shape::Next Shape::after(bool letters, std::size_t n) const {
+  const CharSet& kind = letters ? kLetters : kDigits;
+  std::vector<std::uint64_t> reached(parts_.size() + 1);
+  // Where part i may be left, part i + 1 may begin.
+  const auto move_on = [&] {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (reached[i] >> parts_[i].min != 0) reached[i + 1] |= 1;
+    }
+  };
+  reached[0] = 1;
+  move_on();
+  for (; n > 0; --n) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const std::uint64_t below_max = (std::uint64_t{1} << parts_[i].max) - 1;
+      reached[i] = parts_[i].set.meets(kind) ? (reached[i] & below_max) << 1 : 0;
+    }
+    reached.back() = 0;
+    move_on();
+  }
+  Next next{.possible = false, .nothing = reached.back() != 0, .chars = {}};
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const std::uint64_t below_max = (std::uint64_t{1} << parts_[i].max) - 1;
+    if ((reached[i] & below_max) != 0) next.chars.insert(parts_[i].set);
+    next.possible |= reached[i] != 0;
+  }
+  next.possible |= next.nothing;
+  return next;
+}
+
 bool Shape::crosses_words() const {
   bool gap = false, letters = false;
   for (const Part& part : parts_) {

@@ -61,6 +61,13 @@ class Shape {
   };
   RunBounds letters() const { return run(true); }
   RunBounds digits() const { return run(false); }
+  // What may follow n letters, or n digits, that a text of this shape begins with.
+  struct Next {
+    bool possible = false;  // a text of this shape may begin so
+    bool nothing = false;   // these may be all of it
+    CharSet chars;
+  };
+  Next after(bool letters, std::size_t n) const;
   // Whether words of letters stand beside a space in it: it may begin in one word and need the
   // next.
   bool crosses_words() const;

@@ -111,19 +111,16 @@ class WordsBefore {
  private:
   // Bit i of the masks is the byte at block_end_ - 64 + i.
   void load() {
-    if (block_end_ >= kBlockBytes) {
-      masks_ = word_masks(s_.data() + block_end_ - kBlockBytes);
-    } else {
-      char padded[kBlockBytes] = {};
-      std::memcpy(padded + kBlockBytes - block_end_, s_.data(), block_end_);
-      masks_ = word_masks(padded);
-    }
+    masks_ = block_end_ >= kBlockBytes ? word_masks(s_.data() + block_end_ - kBlockBytes)
+                                       : first_masks(s_, block_end_);
     const std::size_t seen = block_end_ - floor_;
-    if (seen == 0) {
-      masks_.word = 0;
-    } else if (seen < kBlockBytes) {
-      masks_.word &= ~std::uint64_t{0} << (kBlockBytes - seen);
-    }
+    if (seen < kBlockBytes)
+      masks_.word &= seen == 0 ? 0 : ~std::uint64_t{0} << (kBlockBytes - seen);
+  }
+  [[gnu::noinline]] static WordMasks first_masks(std::string_view s, std::size_t size) {
+    char padded[kBlockBytes] = {};
+    std::memcpy(padded + kBlockBytes - size, s.data(), size);
+    return word_masks(padded);
   }
   // The bits of what stands before p.
   std::uint64_t below(std::size_t p) const {
@@ -142,6 +139,9 @@ class WordsBefore {
       gaps = ~masks_.word;
     }
     if (gaps != 0) return std::max(place_above(gaps), floor_);
+    return begin_of_long_one(end);
+  }
+  [[gnu::noinline]] std::size_t begin_of_long_one(std::size_t end) {
     std::size_t begin = end - kBlockBytes;
     while (begin > floor_ && internal::belongs_to_word(s_[begin - 1])) --begin;
     block_end_ = begin;
@@ -154,7 +154,7 @@ class WordsBefore {
     const std::uint64_t letters = masks_.letter & below(word.end) & ~std::uint64_t{0} << first;
     return (letters & letters >> 1) != 0 || (letters != 0 && word.end - word.begin == 1);
   }
-  bool long_one_names(const Word& word) const {
+  [[gnu::noinline]] bool long_one_names(const Word& word) const {
     for (std::size_t i = word.begin + 1; i < word.end; ++i) {
       if (is_alpha(s_[i]) && is_alpha(s_[i - 1])) return true;
     }
