@@ -91,14 +91,15 @@ inline const Value& recall(std::string_view text, std::size_t begin, std::size_t
 
 // Types that the token names in which the match at p begins: "SSN123".
 TypeMask types_of_token(std::string_view text, std::size_t p, ContextMemo& memo) {
-  std::size_t end = p;
-  bool letters = false, after_letter = false;
-  while (end < text.size() && end - p < kContextWordMax && internal::belongs_to_word(text[end])) {
-    const bool letter = is_alpha(text[end++]);
-    letters |= letter && after_letter;
-    after_letter = letter;
-  }
-  return letters ? recall(text, p, end, memo.words, context_word).types : TypeMask{};
+  const std::size_t size = std::min(text.size() - p, kBlockBytes);
+  const WordMasks masks = size == kBlockBytes
+                              ? word_masks(text.data() + p)
+                              : word_masks(PaddedBlock(text.data() + p, size).bytes);
+  const std::size_t token =
+      std::min<std::size_t>(static_cast<unsigned>(std::countr_one(masks.word)), kContextWordMax);
+  const std::uint64_t inside = (std::uint64_t{1} << token) - 1;
+  if ((letter_pairs(masks.letter) & inside) == 0) return {};
+  return recall(text, p, p + token, memo.words, context_word).types;
 }
 
 }  // namespace

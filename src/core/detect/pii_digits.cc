@@ -11,9 +11,8 @@ constexpr std::size_t kTokenMax = 64;  // longest letter-and-digit code, with ro
 
 }  // namespace
 
-// s[p] is the first digit of a run.
-void SegmentScan::on_digit(std::size_t p) {
-  const std::size_t end = digits_end(s_, p);
+// The digits at [p, end) are all of a run.
+void SegmentScan::on_digit(std::size_t p, std::size_t end) {
   const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
   if ((before & kWord) != 0) {
     if (plan_.ids.after_letters() && (before & kAlpha) != 0 && wanted(p)) {

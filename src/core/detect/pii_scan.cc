@@ -75,7 +75,11 @@ void SegmentScan::block(std::size_t p, const char* bytes) {
     if (starts != 0) {
       starts &= ~dull_numbers(bytes, starts, m.digit, char_before(s_, p), plan_.dull_digits_max);
     }
-    each(starts, p, [this](std::size_t at) { on_digit(at); });
+    each(starts, p, [&](std::size_t at) {
+      std::size_t end = at + static_cast<unsigned>(std::countr_one(m.digit >> (at - p)));
+      if (end == p + kBlockBytes) end = digits_end(s_, end);
+      on_digit(at, end);
+    });
   }
   if (plan_.capitals) {
     const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;

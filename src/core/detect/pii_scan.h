@@ -79,7 +79,7 @@ class SegmentScan {
   void find_ids(std::size_t p, std::size_t end, IdEngine::Start start);
 
   // Numbers, and words with digits in them (pii_digits.cc).
-  void on_digit(std::size_t p);
+  void on_digit(std::size_t p, std::size_t end);
   bool on_plain_words(std::size_t p, std::size_t end);
   bool is_plain_decimal(std::size_t p, std::size_t end) const;
   void on_number_before(std::size_t p);

@@ -79,6 +79,11 @@ inline WordMasks word_masks(const char* p) {
   return masks;
 }
 
+// Where a stretch of two letters in a row ends.
+inline std::uint64_t letter_pairs(std::uint64_t letter) {
+  return letter & letter << 1;
+}
+
 class WordsBefore {
  public:
   struct Word {
@@ -88,83 +93,73 @@ class WordsBefore {
 
   // Nothing before `floor` is looked at: a word that reaches over it is cut there.
   // REQUIRES: floor <= p <= s.size().
-  WordsBefore(std::string_view s, std::size_t p, std::size_t floor)
-      : s_(s), floor_(floor), at_(p), block_end_(p) {
-    load();
+  WordsBefore(std::string_view s, std::size_t p, std::size_t floor) : s_(s), floor_(floor) {
+    load(p);
   }
 
   bool next(Word& word) {
-    std::uint64_t left = masks_.word & below(at_);
-    while (left == 0) {
-      if (block_end_ <= floor_ + kBlockBytes) return false;
-      at_ = block_end_ -= kBlockBytes;
-      load();
-      left = masks_.word;
+    while (left_.word == 0) {
+      if (base_ <= floor_) return false;
+      load(base_);
     }
-    word.end = place_above(left);
-    word.begin = begin_of(word.end);
-    word.named = names(word);
-    at_ = word.begin;
+    skip(static_cast<unsigned>(std::countl_zero(left_.word)));
+    auto size = static_cast<unsigned>(std::countl_one(left_.word));
+    if (at_ - size == base_ && base_ > floor_) {  // it may begin before
+      load(at_);
+      size = static_cast<unsigned>(std::countl_one(left_.word));
+      if (size == kBlockBytes) {
+        long_word(word);
+        return true;
+      }
+    }
+    const std::uint64_t inside = ~(~std::uint64_t{0} >> size);
+    word.end = at_;
+    word.begin = at_ - size;
+    word.named =
+        (letter_pairs(left_.letter) & inside) != 0 || (size == 1 && (left_.letter & inside) != 0);
+    skip(size);
     return true;
   }
 
  private:
-  // Bit i of the masks is the byte at block_end_ - 64 + i.
-  void load() {
-    masks_ = block_end_ >= kBlockBytes ? word_masks(s_.data() + block_end_ - kBlockBytes)
-                                       : first_masks(s_, block_end_);
-    const std::size_t seen = block_end_ - floor_;
-    if (seen < kBlockBytes)
-      masks_.word &= seen == 0 ? 0 : ~std::uint64_t{0} << (kBlockBytes - seen);
+  // The text before `end` comes next. The highest bit is the byte right before it.
+  void load(std::size_t end) {
+    at_ = end;
+    base_ = end > kBlockBytes ? end - kBlockBytes : 0;
+    left_ = end >= kBlockBytes ? word_masks(s_.data() + base_) : first_masks(s_, end);
+    if (base_ < floor_) {
+      const std::size_t seen = end - floor_;
+      const std::uint64_t mask = seen == 0 ? 0 : ~std::uint64_t{0} << (kBlockBytes - seen);
+      left_.word &= mask;
+      left_.letter &= mask;
+    }
   }
   [[gnu::noinline]] static WordMasks first_masks(std::string_view s, std::size_t size) {
     char padded[kBlockBytes] = {};
     std::memcpy(padded + kBlockBytes - size, s.data(), size);
     return word_masks(padded);
   }
-  // The bits of what stands before p.
-  std::uint64_t below(std::size_t p) const {
-    const std::size_t above = block_end_ - p;
-    return above < kBlockBytes ? ~std::uint64_t{0} >> above : 0;
+  // REQUIRES: n < kBlockBytes.
+  void skip(unsigned n) {
+    left_.word <<= n;
+    left_.letter <<= n;
+    at_ -= n;
   }
-  // Behind the last byte of `bits`. REQUIRES: bits != 0.
-  std::size_t place_above(std::uint64_t bits) const {
-    return block_end_ - static_cast<unsigned>(std::countl_zero(bits));
-  }
-  std::size_t begin_of(std::size_t end) {
-    std::uint64_t gaps = ~masks_.word & below(end);
-    if (gaps == 0 && block_end_ != end) {
-      block_end_ = at_ = end;
-      load();
-      gaps = ~masks_.word;
+  // One of kBlockBytes or more, which ends at at_.
+  [[gnu::noinline]] void long_word(Word& word) {
+    word = {at_, at_, false};
+    while (word.begin > floor_ && internal::belongs_to_word(s_[word.begin - 1])) {
+      --word.begin;
+      word.named |=
+          word.begin + 1 < at_ && is_alpha(s_[word.begin]) && is_alpha(s_[word.begin + 1]);
     }
-    if (gaps != 0) return std::max(place_above(gaps), floor_);
-    return begin_of_long_one(end);
-  }
-  [[gnu::noinline]] std::size_t begin_of_long_one(std::size_t end) {
-    std::size_t begin = end - kBlockBytes;
-    while (begin > floor_ && internal::belongs_to_word(s_[begin - 1])) --begin;
-    block_end_ = begin;
-    load();
-    return begin;
-  }
-  bool names(const Word& word) const {
-    if (word.begin + kBlockBytes < block_end_ || block_end_ < word.end) return long_one_names(word);
-    const std::size_t first = word.begin + kBlockBytes - block_end_;
-    const std::uint64_t letters = masks_.letter & below(word.end) & ~std::uint64_t{0} << first;
-    return (letters & letters >> 1) != 0 || (letters != 0 && word.end - word.begin == 1);
-  }
-  [[gnu::noinline]] bool long_one_names(const Word& word) const {
-    for (std::size_t i = word.begin + 1; i < word.end; ++i) {
-      if (is_alpha(s_[i]) && is_alpha(s_[i - 1])) return true;
-    }
-    return false;
+    load(word.begin);
   }
 
   const std::string_view s_;
   const std::size_t floor_;
-  std::size_t at_, block_end_;
-  WordMasks masks_;
+  std::size_t at_ = 0, base_ = 0;  // the end of what comes next, and how far left_ reaches
+  WordMasks left_;
 };
 
 }  // namespace capsem::detect
