@@ -73,8 +73,9 @@ class ViewLane {
   std::size_t heap_bytes() const;
 
  private:
-  // Where the text stops standing for itself, at or after `p`. Sets held_ when that cannot be told.
-  std::size_t find_opening(std::string_view text, std::size_t p);
+  // Where the text stops standing for itself, at or after `p`. Sets held_ when that cannot be told;
+  // with `last` set it always can.
+  std::size_t find_opening(std::string_view text, std::size_t p, bool last);
   void open_at(const TextLane& raw, std::string_view text, std::size_t p, std::size_t fresh);
   void leave_out(DetectorMask detectors);
   Status feed_open(std::string_view text, std::size_t& p, std::uint64_t base,
