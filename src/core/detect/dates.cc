@@ -21,11 +21,13 @@ struct Number {
 
 Number number_at(std::string_view s, std::size_t p) {
   Number n;
-  n.end = digits_end(s, std::min(p, s.size()));
-  n.size = n.end - std::min(p, s.size());
-  if (n.size > 4) return n;
-  for (std::size_t i = p; i < n.end; ++i)
-    n.value = n.value * 10 + static_cast<unsigned>(s[i] - '0');
+  const std::size_t begin = std::min(p, s.size());
+  n.end = begin;
+  for (; digit_at(s, n.end); ++n.end) {
+    n.value = n.value * 10 + static_cast<unsigned>(s[n.end] - '0');
+  }
+  n.size = n.end - begin;
+  if (n.size > 4) n.value = 0;
   return n;
 }
 

@@ -61,8 +61,9 @@ Match IdEngine::fit(const Row& row, std::string_view s, std::size_t p) {
   if (row.check == nullptr) return {fits.end, row.score};
   std::array<char, kIdSpanMax> code;
   std::size_t n = 0;
-  for (std::size_t i = p; i < fits.end && n < code.size(); ++i) {
-    if (is_alnum(s[i])) code[n++] = is_lower(s[i]) ? static_cast<char>(s[i] - 0x20) : s[i];
+  for (const char c : s.substr(p, std::min(fits.end - p, code.size()))) {
+    code[n] = is_lower(c) ? static_cast<char>(c - 0x20) : c;
+    n += is_alnum(c) ? 1 : 0;
   }
   const std::size_t back = std::min(p, kBeforeMax);
   const float score = row.check({.code = {code.data(), n},

@@ -76,7 +76,6 @@ class IdEngine {
   void at(std::string_view s, std::size_t p, std::size_t end, Start start, Visit visit) const {
     const char next = char_at(s, end);
     const Bucket& bucket = bucket_of(s[p], end - p);
-    if (!bucket.alone && !bucket.after.has(next)) return;
     EntityType type{};
     Match best;
     for (const Entry& entry : bucket.entries) {
@@ -95,6 +94,11 @@ class IdEngine {
       }
     }
     if (best) visit(type, best);
+  }
+  // Whether at() has to be asked: refuses most numbers and words by their length and what follows.
+  bool may_begin(std::string_view s, std::size_t p, std::size_t end) const {
+    const Bucket& bucket = bucket_of(s[p], end - p);
+    return bucket.alone || bucket.after.has(char_at(s, end));
   }
   // The end of the letters, or digits, or the sign at p and the digits behind it.
   static std::size_t run_end(std::string_view s, std::size_t p) {

@@ -102,8 +102,8 @@ bool valid_national(std::string_view digits, PhoneMemo& memo) {
 struct Shape {
   std::size_t digits = 0;
   std::array<std::size_t, kGroupsMax> end, digits_to;
-  std::size_t groups = 0;
-  bool plus = false, trunk = false;  // begins with '+', with a digit 0
+  std::size_t groups = 0, first = 0;  // first: the digits of the first group
+  bool plus = false, trunk = false;   // begins with '+', with a digit 0
 };
 
 // The digits of s[begin, end), which holds at most kDigitsMax.
@@ -141,6 +141,7 @@ Shape shape_at(std::string_view s, std::size_t begin) {
   while (shape.groups < kGroupsMax && digit_at(s, p)) {
     const std::size_t end = digits_end(s, p);
     if (end - p + shape.digits > kDigitsMax) break;
+    if (shape.digits == 0) shape.first = end - p;
     shape.digits += end - p;
     if (!word_at(s, end) && char_at(s, end) != '@') {
       shape.end[shape.groups] = end;
@@ -211,7 +212,8 @@ bool phone_shaped(std::string_view s, std::size_t begin) {
   if (begin >= 2 && before == '.' && is_digit(s[begin - 2])) return false;
   const Shape shape = shape_at(s, begin);
   for (std::size_t groups = shape.groups; groups > 0; --groups) {
-    if (plausible(shape, groups, s, begin)) return !match_date_at_digit(s, begin);
+    if (!plausible(shape, groups, s, begin)) continue;
+    return !is_digit(s[begin]) || shape.first > 4 || !match_date_at_digit(s, begin);
   }
   return false;
 }

@@ -67,43 +67,48 @@ void SegmentScan::run() {
 
 void SegmentScan::block(std::size_t p, const char* bytes) {
   const BlockMasks m = block_masks(bytes);
-  const std::uint64_t letter = m.upper | m.lower;
   const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
+  const std::uint64_t word = m.upper | m.lower | m.digit;
+  const std::uint64_t after_word = word << 1 | ((before & kWord) != 0 ? 1 : 0);
   if (plan_.digits) {
     const std::uint64_t carry = (before & kDigit) != 0 ? 1 : 0;
-    std::uint64_t starts = m.digit & ~(m.digit << 1 | carry);
-    if (starts != 0) {
-      starts &= ~dull_numbers(bytes, starts, m.digit, char_before(s_, p), plan_.dull_digits_max);
+    if (const std::uint64_t starts = m.digit & ~(m.digit << 1 | carry); starts != 0) {
+      numbers(p, bytes, starts, m.digit);
     }
-    each(starts, p, [&](std::size_t at) {
-      std::size_t end = at + static_cast<unsigned>(std::countr_one(m.digit >> (at - p)));
-      if (end == p + kBlockBytes) end = digits_end(s_, end);
-      on_digit(at, end);
-    });
   }
   if (plan_.capitals) {
-    const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
-    const std::uint64_t word = letter | m.digit;
-    each(m.upper & ~(word << 1 | carry), p, [this](std::size_t at) { on_capital(at); });
+    each(m.upper & ~after_word, p, [this](std::size_t at) { on_capital(at); });
   }
   if (plan_.words) {
-    const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
-    const std::uint64_t word = letter | m.digit;
-    each(letter & ~(word << 1 | carry), p, [this](std::size_t at) { on_word(at); });
+    each((m.upper | m.lower) & ~after_word, p, [this](std::size_t at) { on_word(at); });
   }
   if (m.at != 0 && plan_.has(EntityType::EmailAddress)) {
     each(m.at, p, [this](std::size_t at) { on_at(at); });
   }
   if (m.colon != 0 && plan_.colons) {
-    each(m.colon, p, [this](std::size_t at) { on_colon(at); });
+    // Between two digits or letters, or before another colon: what follows the block is not known.
+    const std::uint64_t last = std::uint64_t{1} << (kBlockBytes - 1);
+    const std::uint64_t before_word = word >> 1 | last, before_colon = m.colon >> 1 | last;
+    each(m.colon & ((after_word & before_word) | before_colon), p,
+         [this](std::size_t at) { on_colon(at); });
   }
   // Between two letters or digits: a dot or dash that joins.
-  const std::uint64_t word = letter | m.digit;
-  const std::uint64_t after = word << 1 | ((before & kWord) != 0 ? 1 : 0);
-  if (plan_.dots) each(after & block_equals(bytes, '.'), p, [this](std::size_t at) { on_dot(at); });
-  if (plan_.has(EntityType::MacAddress)) {
-    each(after & block_equals(bytes, '-'), p, [this](std::size_t at) { on_mac(at); });
+  if (plan_.dots) {
+    each(after_word & block_equals(bytes, '.'), p, [this](std::size_t at) { on_dot(at); });
   }
+  if (plan_.has(EntityType::MacAddress)) {
+    each(after_word & block_equals(bytes, '-'), p, [this](std::size_t at) { on_mac(at); });
+  }
+}
+
+void SegmentScan::numbers(std::size_t p, const char* bytes, std::uint64_t starts,
+                          std::uint64_t digit) {
+  starts &= ~dull_numbers(bytes, starts, digit, char_before(s_, p), plan_.dull_digits_max);
+  each(starts, p, [&](std::size_t at) {
+    std::size_t end = at + static_cast<unsigned>(std::countr_one(digit >> (at - p)));
+    if (end == p + kBlockBytes) end = digits_end(s_, end);
+    on_digit(at, end);
+  });
 }
 
 // ---- What begins around a sign ----
@@ -189,7 +194,7 @@ void SegmentScan::on_word(std::size_t p) {
     find_ids(p, IdEngine::run_end(s_, p), IdEngine::Start::Word);
 }
 
-void SegmentScan::find_ids(std::size_t p, std::size_t end, IdEngine::Start start) {
+void SegmentScan::ask_ids(std::size_t p, std::size_t end, IdEngine::Start start) {
   plan_.ids.at(s_, p, end, start,
                [this, p](EntityType type, Match match) { report(type, p, match); });
 }

@@ -64,6 +64,8 @@ class SegmentScan {
 
   // The trigger pass. `bytes`: the text at p, padded where it ends.
   void block(std::size_t p, const char* bytes);
+  // The runs of digits that begin at `starts`.
+  void numbers(std::size_t p, const char* bytes, std::uint64_t starts, std::uint64_t digit);
 
   // What begins around a sign.
   void on_at(std::size_t at);
@@ -76,7 +78,10 @@ class SegmentScan {
   void on_name(std::size_t p);
   bool digit_ahead(std::size_t p);
   void on_word(std::size_t p);
-  void find_ids(std::size_t p, std::size_t end, IdEngine::Start start);
+  void find_ids(std::size_t p, std::size_t end, IdEngine::Start start) {
+    if (plan_.ids.may_begin(s_, p, end)) ask_ids(p, end, start);
+  }
+  void ask_ids(std::size_t p, std::size_t end, IdEngine::Start start);
 
   // Numbers, and words with digits in them (pii_digits.cc).
   void on_digit(std::size_t p, std::size_t end);
