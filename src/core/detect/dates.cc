@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace capsem::detect {
 namespace {
@@ -241,6 +242,28 @@ Match month_date(std::string_view s, std::size_t p) {
 }
 
 }  // namespace
+
+namespace {
+// Three letters as one number, case aside.
+constexpr std::size_t triple(std::string_view s) {
+  std::size_t value = 0;
+  for (const char c : s.substr(0, 3)) value = value * 32 + (static_cast<unsigned char>(c) & 31U);
+  return value;
+}
+constexpr auto kDateTriples = [] {
+  std::array<std::uint64_t, 32 * 32 * 32 / 64> bits{};
+  for (const std::string_view name : kMonths) bits[triple(name) / 64] |= 1ULL << triple(name) % 64;
+  for (const std::string_view name : kWeekdays)
+    bits[triple(name) / 64] |= 1ULL << triple(name) % 64;
+  return bits;
+}();
+}  // namespace
+
+bool begins_like_date(std::string_view s, std::size_t p) {
+  if (s.size() - p < 3) return false;
+  const std::size_t letters = triple(s.substr(p, 3));
+  return (kDateTriples[letters / 64] >> letters % 64 & 1) != 0;
+}
 
 Match match_date_at_month(std::string_view s, std::size_t p) {
   return after_weekday(s, p) ? Match{} : month_date(s, p);

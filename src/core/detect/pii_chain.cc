@@ -19,18 +19,17 @@ std::size_t blob_begin(std::string_view s, std::size_t end, std::size_t floor) {
 }
 
 // Whether a chain goes on over this token, towards its beginning: it holds a digit, a capital or a
-// letter beyond ASCII, or ends in a particle. The last token of a text need not be complete.
-bool keeps_open(std::string_view token, bool complete) {
-  if (!std::all_of(token.begin(), token.end(), [](char c) {
-        return (class_of(c) & (kDigit | kUpper)) == 0 && static_cast<unsigned char>(c) < 0x80;
+// letter beyond ASCII, or ends in a particle.
+bool keeps_open(std::string_view token) {
+  if (std::ranges::any_of(token, [](char c) {
+        return (class_of(c) & (kDigit | kUpper)) != 0 || static_cast<unsigned char>(c) >= 0x80;
       })) {
     return true;
   }
   std::size_t begin = token.size();
   while (begin > 0 && is_lower(token[begin - 1])) --begin;
   const std::string_view word = token.substr(begin);
-  if (word.empty()) return !complete;  // a sign, as "(" before a number
-  return is_particle(word, !complete) || is_address_link(word) || word == "of";
+  return is_particle(word, false) || is_address_link(word) || word == "of";
 }
 
 }  // namespace
@@ -45,7 +44,7 @@ std::size_t open_chain(std::string_view s) {
     while (end > floor && begin - end < 2 && (s[end - 1] == ' ' || s[end - 1] == ',')) --end;
     if (end == begin || end == floor || !blob_before(s, end)) break;
     const std::size_t token = blob_begin(s, end, floor);
-    if (!keeps_open(s.substr(token, end - token), true)) break;
+    if (!keeps_open(s.substr(token, end - token))) break;
     hold = begin = token;
   }
   return hold;

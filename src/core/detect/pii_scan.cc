@@ -3,6 +3,7 @@
 #include "core/detect/dates.h"
 #include "core/detect/dull_numbers.h"
 #include "core/detect/numbers.h"
+#include "core/detect/pii_chain.h"
 #include "core/detect/street.h"
 
 namespace capsem::detect {
@@ -65,22 +66,30 @@ void SegmentScan::run() {
   }
 }
 
+// What begins with a number or a word in a chain that is still open begins in the chain, too, and
+// is looked at when the chain has ended; unless it was cut because it is too long.
+std::uint64_t SegmentScan::before_open_chain(std::size_t p) const {
+  const bool cut = s_.size() - decided_ > kHoldMax / 2;
+  if (cut || p + kBlockBytes <= decided_) return ~std::uint64_t{0};
+  return p < decided_ ? ~std::uint64_t{0} >> (p + kBlockBytes - decided_) : 0;
+}
+
 void SegmentScan::block(std::size_t p, const char* bytes) {
   const BlockMasks m = block_masks(bytes);
   const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
-  const std::uint64_t word = m.upper | m.lower | m.digit;
+  const std::uint64_t word = m.upper | m.lower | m.digit, settled = before_open_chain(p);
   const std::uint64_t after_word = word << 1 | ((before & kWord) != 0 ? 1 : 0);
   if (plan_.digits) {
     const std::uint64_t carry = (before & kDigit) != 0 ? 1 : 0;
-    if (const std::uint64_t starts = m.digit & ~(m.digit << 1 | carry); starts != 0) {
+    if (const std::uint64_t starts = m.digit & ~(m.digit << 1 | carry) & settled; starts != 0) {
       numbers(p, bytes, starts, m.digit);
     }
   }
   if (plan_.capitals) {
-    each(m.upper & ~after_word, p, [this](std::size_t at) { on_capital(at); });
+    each(m.upper & ~after_word & settled, p, [this](std::size_t at) { on_capital(at); });
   }
   if (plan_.words) {
-    each((m.upper | m.lower) & ~after_word, p, [this](std::size_t at) { on_word(at); });
+    each((m.upper | m.lower) & ~after_word & settled, p, [this](std::size_t at) { on_word(at); });
   }
   if (m.at != 0 && plan_.has(EntityType::EmailAddress)) {
     each(m.at, p, [this](std::size_t at) { on_at(at); });
@@ -150,7 +159,7 @@ void SegmentScan::on_dot(std::size_t at) {
 void SegmentScan::on_capital(std::size_t p) {
   if (word_before(s_, p)) return;
   if (plan_.names) on_name(p);
-  if (plan_.has(EntityType::DateTime) && wanted(p)) {
+  if (plan_.has(EntityType::DateTime) && wanted(p) && begins_like_date(s_, p)) {
     report(EntityType::DateTime, p, match_date_at_month(s_, p));
     report(EntityType::DateTime, p, match_weekday(s_, p));
   }

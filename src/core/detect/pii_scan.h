@@ -64,6 +64,8 @@ class SegmentScan {
 
   // The trigger pass. `bytes`: the text at p, padded where it ends.
   void block(std::size_t p, const char* bytes);
+  // The bytes of the 64 at p where numbers and words are looked at.
+  std::uint64_t before_open_chain(std::size_t p) const;
   // The runs of digits that begin at `starts`.
   void numbers(std::size_t p, const char* bytes, std::uint64_t starts, std::uint64_t digit);
 

@@ -386,7 +386,18 @@ bool inside_address(std::string_view s, std::size_t p) {
   return false;
 }
 
+namespace {
+constexpr WordFilter kLinkFilter = [] {
+  WordFilter filter;
+  filter.add(kFrenchWords);
+  filter.add(kFrenchLinks);
+  filter.add(kNumberLinks);
+  return filter;
+}();
+}  // namespace
+
 bool is_address_link(std::string_view word) {
+  if (!kLinkFilter.may_hold(word)) return false;
   const auto in = [&](const auto& list) {
     return std::find(list.begin(), list.end(), word) != list.end();
   };

@@ -64,6 +64,8 @@ class ViewLane {
                 std::vector<Finding>& out);
 
   bool open() const { return chain_ != nullptr; }
+  // No detector looks at it: feed() and finish() do nothing.
+  bool idle() const { return mask_ == 0 && !open(); }
   std::uint64_t decided(std::uint64_t received) const {
     return open() ? chain_->decided(received) : received - held_;
   }
