@@ -3,450 +3,124 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 
 #include "core/detect/chars.h"
+#include "core/detect/words_before.h"
 
 namespace capsem::detect {
 namespace {
 
-using enum EntityType;
-
 constexpr std::size_t kWindowBytes = 200;  // how far back the window may reach; < kLookBehind
 constexpr unsigned kWindowWords = 5;
-constexpr std::size_t kWordMax = 40;  // longer words are identifiers and blobs, not context
+constexpr std::size_t kKeyBytes = 16;
 
-// Where in a word of the text a listed one counts. Whole: no letter beside it, but for "number",
-// "no" or "id" after it.
-enum class Where : std::uint8_t { Anywhere, Start, Whole };
+using Key = ContextMemo::Key;
 
-struct Listed {
-  std::string_view word;
-  TypeMask types;
-  Where where = Where::Anywhere;
-};
-
-constexpr auto kListed = std::to_array<Listed>({
-    {"aadhaar", TypeMask{InAadhaar}},
-    {"aba", TypeMask{AbaRoutingNumber}, Where::Whole},
-    {"abn", TypeMask{AuAbn}, Where::Whole},
-    {"account", TypeMask{UsBankNumber}},
-    {"acct", TypeMask{UsBankNumber}},
-    {"acn", TypeMask{AuAcn}, Where::Whole},
-    {"acra", TypeMask{SgUen}, Where::Whole},
-    {"address", TypeMask{UkPostcode}},
-    {"amex", TypeMask{CreditCard}},
-    {"arztnummer", TypeMask{DeLanr}},
-    {"ausweis", TypeMask{DeIdCard}},
-    {"bank", TypeMask::of(IbanCode, UsBankNumber)},
-    {"beneficiary", TypeMask{UsMbi}},
-    {"betriebsst", TypeMask{DeBsnr}},
-    {"bir", TypeMask{PhTin}, Where::Whole},
-    {"birthday", TypeMask{DateTime}},
-    {"bitcoin", TypeMask{Crypto}},
-    {"brn", TypeMask{KrBrn}, Where::Whole},
-    {"bsnr", TypeMask{DeBsnr}, Where::Whole},
-    {"btc", TypeMask{Crypto}},
-    {"call", TypeMask{PhoneNumber}},
-    {"card", TypeMask{CreditCard}},
-    {"carta", TypeMask{ItIdentityCard}, Where::Whole},
-    {"cdl", TypeMask{UsDriverLicense}, Where::Start},
-    {"cell", TypeMask::of(PhoneNumber, PhMobileNumber)},
-    {"cep", TypeMask{TrPhoneNumber}, Where::Whole},
-    {"certificate", TypeMask{MedicalLicense}},
-    {"check", TypeMask{UsBankNumber}},
-    {"cms", TypeMask{UsMbi}, Where::Whole},
-    {"codice", TypeMask{ItFiscalCode}},
-    {"cp", TypeMask{PhMobileNumber}, Where::Whole},
-    {"credit", TypeMask{CreditCard}},
-    {"crypto", TypeMask{Crypto}},
-    {"date", TypeMask{DateTime}},
-    {"dea", TypeMask{MedicalLicense}, Where::Whole},
-    {"debit", TypeMask{UsBankNumber}},
-    {"delivery", TypeMask{UkPostcode}},
-    {"diners", TypeMask{CreditCard}},
-    {"discover", TypeMask{CreditCard}},
-    {"dni", TypeMask{EsNif}, Where::Whole},
-    {"document", TypeMask{UsPassport}},
-    {"driver", TypeMask::of(UsDriverLicense, KrDriverLicense)},
-    {"driving", TypeMask::of(UsDriverLicense, UkDrivingLicence)},
-    {"dvla", TypeMask::of(UkDrivingLicence, UkVehicleRegistration)},
-    {"email", TypeMask{EmailAddress}},
-    {"epic", TypeMask{InVoter}, Where::Whole},
-    {"ethernet", TypeMask{MacAddress}},
-    {"fin", TypeMask{SgNricFin}, Where::Whole},
-    {"fiscale", TypeMask{ItFiscalCode}},
-    {"frn", TypeMask{KrFrn}, Where::Whole},
-    {"fuehrerschein", TypeMask{DeFuehrerschein}},
-    {"f\xC3\xBC"
-     "hrerschein",
-     TypeMask{DeFuehrerschein}},
-    {"gsm", TypeMask{TrPhoneNumber}, Where::Whole},
-    {"gst", TypeMask{InGstin}, Where::Start},
-    {"handelsregister", TypeMask{DeHandelsregister}},
-    {"henkil", TypeMask{FiPersonalIdentityCode}, Where::Start},
-    {"hetu", TypeMask{FiPersonalIdentityCode}, Where::Whole},
-    {"hicn", TypeMask{UsMbi}},
-    {"hmpo", TypeMask{UkPassport}},
-    {"iban", TypeMask{IbanCode}},
-    {"identification", TypeMask{UsDriverLicense}},
-    {"idnr", TypeMask{DeTaxId}, Where::Whole},
-    {"individual", TypeMask{UsItin}},
-    {"ip", TypeMask{IpAddress}, Where::Start},
-    {"itin", TypeMask{UsItin}},
-    {"jcb", TypeMask{CreditCard}},
-    {"kennzeichen", TypeMask{DeKfz}},
-    {"kfz", TypeMask{DeKfz}, Where::Start},
-    {"kimlik", TypeMask{TrNationalId}},
-    {"krankenkasse", TypeMask{DeHealthInsurance}},
-    {"krankenversicher", TypeMask{DeHealthInsurance}},
-    {"lanr", TypeMask{DeLanr}, Where::Whole},
-    {"lic", TypeMask{UsDriverLicense}, Where::Start},
-    {"licence", TypeMask{UkDrivingLicence}},
-    {"link", TypeMask{Url}},
-    {"mac", TypeMask{MacAddress}, Where::Whole},
-    {"maestro", TypeMask{CreditCard}},
-    {"mastercard", TypeMask{CreditCard}},
-    {"mbi", TypeMask{UsMbi}, Where::Whole},
-    {"medicaid", TypeMask{UsMbi}},
-    {"medical", TypeMask{MedicalLicense}},
-    {"medicare", TypeMask::of(UsMbi, AuMedicare)},
-    {"mobile", TypeMask::of(PhoneNumber, PhMobileNumber)},
-    {"nas", TypeMask{CaSin}, Where::Whole},
-    {"nhs", TypeMask{UkNhs}},
-    {"nie", TypeMask{EsNie}, Where::Whole},
-    {"nif", TypeMask{EsNif}, Where::Whole},
-    {"nin", TypeMask{NgNin}, Where::Whole},
-    {"nino", TypeMask{UkNino}, Where::Whole},
-    {"npi", TypeMask{UsNpi}, Where::Whole},
-    {"nric", TypeMask{SgNricFin}},
-    {"number", TypeMask{PhoneNumber}},
-    {"organisationsnummer", TypeMask{SeOrganisationsnummer}},
-    {"orgnr", TypeMask{SeOrganisationsnummer}},
-    {"pan", TypeMask{InPan}, Where::Whole},
-    {"partita", TypeMask{ItVatCode}},
-    {"pasaporte", TypeMask{EsPassport}},
-    {"passaporto", TypeMask{ItPassport}},
-    {"passport", TypeMask::of(UsPassport, UkPassport, InPassport, EsPassport, ItPassport,
-                              DePassport, KrPassport)},
-    {"patente", TypeMask{ItDriverLicense}},
-    {"payer", TypeMask{UsItin}},
-    {"permit", TypeMask{UsDriverLicense}},
-    {"personnummer", TypeMask{SePersonnummer}},
-    {"pesel", TypeMask{PlPesel}},
-    {"phone", TypeMask::of(PhoneNumber, TrPhoneNumber, PhMobileNumber)},
-    {"piva", TypeMask{ItVatCode}},
-    {"plaka", TypeMask{TrLicensePlate}},
-    {"plate", TypeMask::of(UkVehicleRegistration, InVehicleRegistration, TrLicensePlate,
-                           NgVehicleRegistration)},
-    {"plz", TypeMask{DePlz}, Where::Whole},
-    {"postcode", TypeMask::of(UkPostcode, DePlz)},
-    {"postleitzahl", TypeMask{DePlz}},
-    {"provider", TypeMask{UsNpi}},
-    {"reg", TypeMask{UkVehicleRegistration}, Where::Whole},
-    {"registergericht", TypeMask{DeHandelsregister}},
-    {"registration", TypeMask::of(UkVehicleRegistration, InVehicleRegistration, TrLicensePlate,
-                                  NgVehicleRegistration)},
-    {"reisepass", TypeMask{DePassport}},
-    {"rentenversicherung", TypeMask{DeSocialSecurity}},
-    {"routing", TypeMask{AbaRoutingNumber}},
-    {"rrn", TypeMask{KrRrn}, Where::Whole},
-    {"rsa", TypeMask{ZaIdNumber}, Where::Whole},
-    {"rto", TypeMask{InVehicleRegistration}, Where::Whole},
-    {"save", TypeMask{UsBankNumber}},
-    {"security", TypeMask{UsSsn}},
-    {"sin", TypeMask{CaSin}, Where::Whole},
-    {"social", TypeMask{UsSsn}},
-    {"sozialversicherung", TypeMask{DeSocialSecurity}},
-    {"ssid", TypeMask{UsSsn}},
-    {"ssn", TypeMask{UsSsn}},
-    {"states", TypeMask{UsPassport}},
-    {"steuer", TypeMask::of(DeTaxId, DeTaxNumber)},
-    {"tax", TypeMask{UsItin}, Where::Whole},
-    {"taxpayer", TypeMask::of(UsItin, PhTin)},
-    {"tckn", TypeMask{TrNationalId}, Where::Whole},
-    {"telefon", TypeMask{TrPhoneNumber}},
-    {"tfn", TypeMask{AuTfn}, Where::Whole},
-    {"tin", TypeMask::of(UsItin, PhTin), Where::Whole},
-    {"tnin", TypeMask{ThTnin}, Where::Whole},
-    {"transaction", TypeMask{IbanCode}},
-    {"travel", TypeMask{UsPassport}},
-    {"uen", TypeMask{SgUen}, Where::Whole},
-    {"uidai", TypeMask{InAadhaar}},
-    {"umsatzsteuer", TypeMask{DeVatId}},
-    {"united", TypeMask{UsPassport}},
-    {"url", TypeMask{Url}, Where::Whole},
-    {"ust", TypeMask{DeVatId}, Where::Whole},
-    {"vat", TypeMask::of(ItVatCode, DeVatId), Where::Whole},
-    {"vehicle", TypeMask::of(UkVehicleRegistration, InVehicleRegistration, NgVehicleRegistration)},
-    {"versichertennummer", TypeMask{DeHealthInsurance}},
-    {"visa", TypeMask{CreditCard}},
-    {"voter", TypeMask{InVoter}},
-    {"vrn", TypeMask{UkVehicleRegistration}, Where::Whole},
-    {"wallet", TypeMask{Crypto}},
-    {"website", TypeMask{Url}},
-});
-static_assert(std::is_sorted(kListed.begin(), kListed.end(),
-                             [](const Listed& a, const Listed& b) { return a.word < b.word; }));
-
-// First entry of kListed for each letter, and one past the last.
-constexpr std::array<std::uint8_t, 27> make_index() {
-  std::array<std::uint8_t, 27> index{};
-  for (unsigned letter = 0; letter < 27; ++letter) {
-    std::uint8_t n = 0;
-    while (n < kListed.size() && kListed[n].word[0] < static_cast<char>('a' + letter)) ++n;
-    index[letter] = n;
-  }
-  return index;
-}
-constexpr auto kIndex = make_index();
-
-// Words that say something together only: one right after the other, but for stop words, or both in
-// one ("taxNumber", "zip_code").
-constexpr auto kParts = std::to_array<std::string_view>(
-    {"account",  "address",        "african",  "assurance",    "authority",    "business",
-     "card",     "citizen",        "code",     "commercial",   "company",      "document",
-     "driving",  "entity",         "file",     "foreign",      "hardware",     "health",
-     "id",       "identification", "identity", "insurance",    "licen",        "licence",
-     "license",  "national",       "number",   "organisation", "organization", "permanent",
-     "personal", "physical",       "plate",    "post",         "postal",       "provider",
-     "register", "registration",   "resident", "security",     "service",      "social",
-     "sociale",  "south",          "tax",      "travel",       "zip"});
-static_assert(kParts.size() <= 64);
-
-using Parts = std::uint64_t;  // a set of kParts
-constexpr Parts part(std::string_view word) {
-  return Parts{1} << (std::find(kParts.begin(), kParts.end(), word) - kParts.begin());
-}
-
-struct Phrase {
-  Parts first, second;
-  TypeMask types;
-};
-constexpr auto kPhrases = std::to_array<Phrase>({
-    {part("hardware"), part("address"), TypeMask{MacAddress}},
-    {part("physical"), part("address"), TypeMask{MacAddress}},
-    {part("health"), part("service"), TypeMask{UkNhs}},
-    {part("health"), part("authority"), TypeMask{UkNhs}},
-    {part("insurance"), part("number"), TypeMask{UkNino}},
-    {part("national"), part("insurance"), TypeMask{UkNino}},
-    {part("post"), part("code"), TypeMask{UkPostcode}},
-    {part("postal"), part("code"), TypeMask::of(UkPostcode, DePlz)},
-    {part("zip"), part("code"), TypeMask{DePlz}},
-    {part("business"), part("number"), TypeMask{AuAbn}},
-    {part("company"), part("number"), TypeMask{AuAcn}},
-    {part("file"), part("number"), TypeMask{AuTfn}},
-    {part("social"), part("insurance"), TypeMask{CaSin}},
-    {part("assurance"), part("sociale"), TypeMask{CaSin}},
-    {part("permanent"), part("account"), TypeMask{InPan}},
-    {part("entity"), part("number"), TypeMask{SgUen}},
-    {part("national"), part("provider"), TypeMask{UsNpi}},
-    {part("tax"), part("code"), TypeMask{ItFiscalCode}},
-    {part("identity"), part("card"), TypeMask::of(ItIdentityCard, DeIdCard)},
-    {part("identity"), part("code"), TypeMask{FiPersonalIdentityCode}},
-    {part("identity"), part("number"),
-     TypeMask::of(FiPersonalIdentityCode, SePersonnummer, TrNationalId, ZaIdNumber)},
-    {part("personal"), part("number"), TypeMask{SePersonnummer}},
-    {part("organisation"), part("number"), TypeMask{SeOrganisationsnummer}},
-    {part("organization"), part("number"), TypeMask{SeOrganisationsnummer}},
-    {part("tax"), part("number"), TypeMask{DeTaxNumber}},
-    {part("social"), part("security"), TypeMask{DeSocialSecurity}},
-    {part("health"), part("insurance"), TypeMask{DeHealthInsurance}},
-    {part("commercial"), part("register"), TypeMask{DeHandelsregister}},
-    {part("license"), part("plate"), TypeMask{DeKfz}},
-    {part("licence"), part("plate"), TypeMask{DeKfz}},
-    {part("driving"), part("licen"), TypeMask::of(DeFuehrerschein, ItDriverLicense)},
-    {part("resident"), part("registration"), TypeMask{KrRrn}},
-    {part("foreign"), part("registration"), TypeMask{KrFrn}},
-    {part("business"), part("registration"), TypeMask{KrBrn}},
-    {part("national"), part("id"), TypeMask::of(ThTnin, NgNin, ZaIdNumber)},
-    {part("citizen"), part("id"), TypeMask{ThTnin}},
-    {part("identification"), part("number"), TypeMask::of(ThTnin, NgNin, ZaIdNumber)},
-    {part("south"), part("african"), TypeMask{ZaIdNumber}},
-    {part("travel"), part("document"), TypeMask{UkPassport}},
-});
-
-constexpr auto kStopWords = std::to_array<std::string_view>({
-    "a",     "about",  "all",  "also", "am",   "an",    "and",   "any",   "are",  "as",     "at",
-    "be",    "been",   "but",  "by",   "can",  "did",   "do",    "does",  "for",  "from",   "get",
-    "give",  "had",    "has",  "have", "he",   "her",   "here",  "his",   "how",  "i",      "if",
-    "in",    "into",   "is",   "it",   "its",  "just",  "me",    "my",    "no",   "not",    "now",
-    "of",    "on",     "one",  "only", "or",   "our",   "out",   "over",  "per",  "please", "s",
-    "she",   "should", "so",   "some", "than", "that",  "the",   "their", "them", "then",   "there",
-    "these", "they",   "this", "to",   "too",  "under", "up",    "us",    "used", "using",  "very",
-    "was",   "we",     "well", "were", "what", "when",  "where", "which", "who",  "will",   "with",
-    "would", "you",    "your",
-});
-static_assert(std::is_sorted(kStopWords.begin(), kStopWords.end()));
-
-struct Word {
-  std::array<char, kWordMax> letters;
-  std::size_t size = 0;
-  std::string_view view() const { return {letters.data(), size}; }
-};
-
-// Lower-cases text[begin, end) into `word`; words that are too long keep their last letters.
-void fold_into(std::string_view text, std::size_t begin, std::size_t end, Word& word) {
-  if (end - begin > kWordMax) begin = end - kWordMax;
-  word.size = end - begin;
-  for (std::size_t i = begin; i < end; ++i) word.letters[i - begin] = fold(text[i]);
-}
-
-bool letter_at(std::string_view word, std::size_t p) {
-  return p < word.size() && is_lower(word[p]);
-}
-
-bool counts_at(const Listed& listed, std::string_view word, std::size_t at) {
-  if (!word.substr(at).starts_with(listed.word)) return false;
-  if (listed.where == Where::Anywhere || (listed.where == Where::Start && at == 0)) return true;
-  if (listed.where == Where::Start || (at > 0 && is_lower(word[at - 1]))) return false;
-  const std::size_t end = at + listed.word.size();
-  if (!letter_at(word, end)) return true;
-  const std::string_view rest = word.substr(end);
-  return rest == "number" || rest == "no" || rest == "id";
-}
-
-TypeMask listed_in(std::string_view word) {
-  TypeMask types;
-  for (std::size_t at = 0; at < word.size(); ++at) {
-    if (!is_lower(word[at])) continue;
-    const auto letter = static_cast<unsigned>(word[at] - 'a');
-    for (unsigned n = kIndex[letter]; n < kIndex[letter + 1]; ++n) {
-      if (counts_at(kListed[n], word, at)) types |= kListed[n].types;
-    }
-  }
-  return types;
-}
-
-// Bits of kParts by their first letter.
-constexpr auto kPartsOf = [] {
-  std::array<Parts, 26> parts{};
-  for (std::size_t i = 0; i < kParts.size(); ++i) {
-    parts[static_cast<unsigned>(kParts[i][0] - 'a')] |= Parts{1} << i;
-  }
-  return parts;
-}();
-
-// "id" has to be the whole word: it is in too many.
-Parts parts_in(std::string_view word) {
-  Parts parts = 0;
-  for (std::size_t at = 0; at < word.size(); ++at) {
-    if (!is_lower(word[at])) continue;
-    for (Parts left = kPartsOf[static_cast<unsigned>(word[at] - 'a')]; left != 0;
-         left &= left - 1) {
-      const auto i = static_cast<unsigned>(std::countr_zero(left));
-      const bool whole = kParts[i].size() <= 3;
-      if (whole ? word == kParts[i] : word.substr(at).starts_with(kParts[i])) {
-        parts |= Parts{1} << i;
-      }
-    }
-  }
-  return parts;
-}
-
-// Whether a word with so few letters in a row can name anything: "A1234" cannot.
-bool has_letters(std::string_view text, std::size_t begin, std::size_t end) {
-  for (std::size_t i = begin + 1; i < end; ++i) {
-    if (is_alpha(text[i]) && is_alpha(text[i - 1])) return true;
-  }
-  return false;
-}
-
-bool is_stop_word(std::string_view word) {
-  return word.size() <= 6 && std::binary_search(kStopWords.begin(), kStopWords.end(), word);
-}
-
-// A word of up to eight bytes, letter case aside; 0: it is longer.
-std::uint64_t short_key(std::string_view text, std::size_t begin, std::size_t end) {
-  std::uint64_t key = 0;
-  if (end - begin > sizeof key) return key;
-  for (std::size_t i = begin; i < end; ++i) {
-    key = key << 8 | static_cast<unsigned char>(fold(text[i]));
-  }
+Key as_key(const void* bytes) {
+  Key key;
+  std::memcpy(&key, bytes, sizeof key);
   return key;
 }
 
-// What the word names; `stop` tells that it is not a keyword at all.
-ContextWord look_up(std::string_view word) {
-  return {listed_in(word), parts_in(word), is_stop_word(word)};
+// text[begin, end) in lower case, at the end of kKeyBytes bytes, with 0 before it.
+// REQUIRES: end - begin <= kKeyBytes.
+[[gnu::noinline]] Key narrow_key(std::string_view text, std::size_t begin, std::size_t end) {
+  std::array<char, kKeyBytes> bytes{};
+  for (std::size_t i = begin; i < end; ++i) bytes[kKeyBytes - (end - i)] = fold(text[i]);
+  return as_key(bytes.data());
 }
 
-// The same for text[begin, end), from memory if it is short.
-ContextWord look_up(std::string_view text, std::size_t begin, std::size_t end, ContextMemo& memo) {
-  const std::uint64_t key = short_key(text, begin, end);
-  if (key == 0) {
-    Word word;
-    fold_into(text, begin, end, word);
-    return look_up(word.view());
-  }
-  auto& entry = memo.entries[key * 0x9e3779b97f4a7c15ULL >> 56];
-  if (entry.key != key) {
-    Word word;
-    fold_into(text, begin, end, word);
-    entry = {key, look_up(word.view())};
-  }
-  return entry.word;
-}
+#if defined(__AVX2__)
 
-constexpr auto kWordBytes = [] {
-  std::array<bool, 256> bytes{};
-  for (unsigned i = 0; i < bytes.size(); ++i) {
-    const char c = static_cast<char>(i);
-    bytes[i] = (class_of(c) & kWord) != 0 || is_continuation(c);
-  }
-  return bytes;
+// From kKeyMask[n] on: 16 - n bytes 0, then n bytes 0xFF.
+constexpr auto kKeyMask = [] {
+  std::array<std::uint8_t, 2 * kKeyBytes> mask{};
+  for (std::size_t i = kKeyBytes; i < mask.size(); ++i) mask[i] = 0xFF;
+  return mask;
 }();
 
-bool word_byte(char c) {
-  return kWordBytes[static_cast<unsigned char>(c)];
+// The same. REQUIRES: kKeyBytes readable bytes before `end`.
+inline Key wide_key(const char* end, std::size_t size) {
+  const auto load = [](const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); };
+  const __m128i bytes = _mm_and_si128(load(end - kKeyBytes), load(kKeyMask.data() + size));
+  const __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('A' - 1)),
+                                      _mm_cmplt_epi8(bytes, _mm_set1_epi8('Z' + 1)));
+  const __m128i lower = _mm_or_si128(bytes, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
+  return as_key(&lower);
 }
 
-// The word that ends at `end`, cut at `floor`. A number counts as a keyword and names nothing.
-const ContextMemo::Place& word_ending_at(std::string_view text, std::size_t end, std::size_t floor,
-                                         ContextMemo& memo) {
-  auto& place = memo.places[end % memo.places.size()];
-  if (place.scan == memo.scan && place.end == end && place.begin > floor) return place;
-  std::size_t begin = end;
-  bool letters = false;
-  while (begin > floor && word_byte(text[begin - 1])) letters |= is_alpha(text[--begin]);
-  place = {memo.scan, begin, end, {}};
-  const bool one_letter = letters && end - begin == 1;
-  if (one_letter || (letters && has_letters(text, begin, end))) {
-    place.word = look_up(text, begin, end, memo);
-  }
-  if (begin == floor) place.scan = 0;  // cut short: another window may see more of it
-  return place;
+#endif
+
+inline Key key_of(std::string_view text, std::size_t begin, std::size_t end) {
+#if defined(__AVX2__)
+  if (end >= kKeyBytes) return wide_key(text.data() + end, end - begin);
+#endif
+  return narrow_key(text, begin, end);
 }
 
-// Types that phrases name which begin in one word and end in it or the next.
-TypeMask phrases_of(Parts first, Parts second) {
-  TypeMask types;
-  for (const Phrase& phrase : kPhrases) {
-    if ((first & phrase.first) != 0 && (second & phrase.second) != 0) types |= phrase.types;
+// Sets `value` to what `read` says of text[begin, end) in lower case; of a word that is too long,
+// of its last letters.
+template <class Value>
+[[gnu::noinline]] void look_up(std::string_view text, std::size_t begin, std::size_t end,
+                               Value (*read)(std::string_view), Value& value) {
+  std::array<char, kContextWordMax> letters;
+  const std::size_t size = std::min(end - begin, kContextWordMax);
+  for (std::size_t i = 0; i < size; ++i) letters[i] = fold(text[end - size + i]);
+  value = read({letters.data(), size});
+}
+
+// The same from memory, if the word is short: valid until the next call.
+template <class Value, std::size_t N>
+inline const Value& recall(std::string_view text, std::size_t begin, std::size_t end,
+                           ContextMemo::Table<Value, N>& memo, Value (*read)(std::string_view)) {
+  static_assert(std::has_single_bit(N));
+  if (end - begin > kKeyBytes) {
+    look_up(text, begin, end, read, memo.long_one);
+    return memo.long_one;
   }
-  return types;
+  const Key key = key_of(text, begin, end);
+  const std::uint64_t mixed = (key.low ^ key.high * 0xbf58476d1ce4e5b9ULL) * 0x9e3779b97f4a7c15ULL;
+  auto& entry = memo.entries[mixed >> (64 - std::countr_zero(N))];
+  if (entry.key != key) {
+    look_up(text, begin, end, read, entry.value);
+    entry.key = key;
+  }
+  return entry.value;
+}
+
+// Types that the token names in which the match at p begins: "SSN123".
+TypeMask types_of_token(std::string_view text, std::size_t p, ContextMemo& memo) {
+  const std::size_t size = std::min(text.size() - p, kBlockBytes);
+  const WordMasks masks = size == kBlockBytes
+                              ? word_masks(text.data() + p)
+                              : word_masks(PaddedBlock(text.data() + p, size).bytes);
+  const std::size_t token =
+      std::min<std::size_t>(static_cast<unsigned>(std::countr_one(masks.word)), kContextWordMax);
+  const std::uint64_t inside = (std::uint64_t{1} << token) - 1;
+  if ((letter_pairs(masks.letter) & inside) == 0) return {};
+  return recall(text, p, p + token, memo.words, context_word).types;
 }
 
 }  // namespace
 
 TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo) {
-  const std::size_t floor = p > kWindowBytes ? p - kWindowBytes : 0;
-  TypeMask types;
-  // The token that holds the beginning of the match.
-  std::size_t end = p;
-  while (end < text.size() && end - p < kWordMax && word_byte(text[end])) ++end;
-  if (has_letters(text, p, end)) types |= look_up(text, p, end, memo).types;
-  std::size_t i = p;
-  Parts after = 0;
-  for (unsigned words = 0; words < kWindowWords;) {
-    while (i > floor && !word_byte(text[i - 1])) --i;
-    if (i == floor) break;
-    const auto& place = word_ending_at(text, i, floor, memo);
-    i = place.begin;
-    if (place.word.stop) continue;
-    types |= place.word.types;
-    if (place.word.parts != 0) types |= phrases_of(place.word.parts, after | place.word.parts);
-    after = place.word.parts;
-    ++words;
+  TypeMask types = types_of_token(text, p, memo);
+  WordsBefore words(text, p, p > kWindowBytes ? p - kWindowBytes : 0);
+  std::uint64_t after = 0;
+  WordsBefore::Word word;
+  for (unsigned count = 0; count < kWindowWords && words.next(word);) {
+    if (!word.named) {  // a number counts as a keyword
+      after = 0;
+      ++count;
+      continue;
+    }
+    const ContextWord& says = recall(text, word.begin, word.end, memo.words, context_word);
+    if (says.stop) continue;
+    types |= says.types;
+    if (says.parts != 0) types |= phrases_of(says.parts, after | says.parts);
+    after = says.parts;
+    ++count;
   }
   return types;
 }
@@ -455,89 +129,12 @@ namespace {
 
 constexpr std::size_t kPhraseBytes = 48;
 
-bool strip_suffix(std::string_view& word, std::string_view suffix) {
-  if (!word.ends_with(suffix)) return false;
-  word.remove_suffix(suffix.size());
-  return true;
-}
-
-// "number", "no", "is": words between the noun and the number, also glued to the noun as in
-// "accountNumber".
-bool strip_filler(std::string_view& word) {
-  for (const std::string_view filler : {"number", "num", "nr", "is", "the", "code"}) {
-    if (strip_suffix(word, filler)) return true;
-  }
-  if (word == "no" || word == "id" || word == "was") {
-    word = {};
-    return true;
-  }
-  return false;
-}
-
-TypeMask phrase_noun(std::string_view word) {
-  struct Noun {
-    std::string_view ending;
-    TypeMask types;
-  };
-  static constexpr auto kNouns = std::to_array<Noun>({
-      {"account", TypeMask{UsBankNumber}},
-      {"acct", TypeMask{UsBankNumber}},
-      {"passport",
-       TypeMask::of(UsPassport, UkPassport, InPassport, EsPassport, ItPassport, KrPassport)},
-      {"pasaporte", TypeMask{EsPassport}},
-      {"passaporto", TypeMask{ItPassport}},
-      {"license", TypeMask::of(UsDriverLicense, KrDriverLicense, ItDriverLicense)},
-      {"licence", TypeMask::of(UsDriverLicense, KrDriverLicense, ItDriverLicense)},
-      {"patente", TypeMask{ItDriverLicense}},
-      {"ssn", TypeMask{UsSsn}},
-      {"security", TypeMask{UsSsn}},
-      {"itin", TypeMask{UsItin}},
-      {"taxpayer", TypeMask::of(UsItin, PhTin)},
-      {"postcode", TypeMask::of(UkPostcode, DePlz)},
-      {"postleitzahl", TypeMask{DePlz}},
-      {"plate", TypeMask::of(UkVehicleRegistration, InVehicleRegistration)},
-      {"registration", TypeMask::of(UkVehicleRegistration, InVehicleRegistration)},
-  });
-  // Too short to be told by a word's end.
-  static constexpr auto kWords = std::to_array<Noun>({
-      {"pan", TypeMask{InPan}},
-      {"plz", TypeMask{DePlz}},
-      {"tin", TypeMask::of(UsItin, PhTin)},
-      {"brn", TypeMask{KrBrn}},
-  });
-  for (const Noun& noun : kNouns) {
-    if (word.ends_with(noun.ending)) return noun.types;
-  }
-  const auto found = std::ranges::find(kWords, word, &Noun::ending);
-  return found == kWords.end() ? TypeMask{} : found->types;
-}
-
-}  // namespace
-
-namespace {
-
-// What one word of a phrase is: a noun that names types, or nothing but a filler.
-ContextMemo::Noun noun_of(std::string_view text, std::size_t begin, std::size_t end) {
-  Word letters;
-  fold_into(text, begin, end, letters);
-  std::string_view word = letters.view();
-  if (const TypeMask types = phrase_noun(word); !types.empty()) return {0, types, false};
-  strip_filler(word);
-  if (word.empty()) return {0, {}, true};
-  return {0, phrase_noun(word), false};
-}
-
-ContextMemo::Noun noun_of(std::string_view text, std::size_t begin, std::size_t end,
-                          ContextMemo& memo) {
-  const std::uint64_t key = short_key(text, begin, end);
-  if (key == 0) return noun_of(text, begin, end);
-  auto& noun = memo.nouns[key * 0x9e3779b97f4a7c15ULL >> 58];
-  if (noun.key != key) {
-    noun = noun_of(text, begin, end);
-    noun.key = key;
-  }
-  return noun;
-}
+// What may stand between a noun and its number; a sentence's end is not that.
+constexpr auto kPhraseGaps = [] {
+  std::array<bool, 256> gaps{};
+  for (const char c : std::string_view(" :#.\"'=_-(\t")) gaps[static_cast<unsigned char>(c)] = true;
+  return gaps;
+}();
 
 }  // namespace
 
@@ -545,26 +142,17 @@ TypeMask phrase_types(std::string_view text, std::size_t p, ContextMemo& memo) {
   const std::size_t floor = p > kPhraseBytes ? p - kPhraseBytes : 0;
   std::size_t i = p;
   for (unsigned words = 0; words < 4; ++words) {
-    // Only what may stand between a noun and its number; a sentence's end is not that.
     const std::size_t gap_end = i;
-    while (i > floor && gap_end - i < 4 &&
-           std::string_view(" :#.\"'=_-(\t").find(text[i - 1]) != std::string_view::npos) {
+    while (i > floor && gap_end - i < 4 && kPhraseGaps[static_cast<unsigned char>(text[i - 1])]) {
       --i;
     }
     const std::size_t end = i;
     while (i > floor && is_alpha(text[i - 1])) --i;
     if (i == end) return {};
-    const ContextMemo::Noun noun = noun_of(text, i, end, memo);
+    const ContextNoun& noun = recall(text, i, end, memo.nouns, context_noun);
     if (!noun.filler) return noun.types;
   }
   return {};
-}
-
-TypeMask types_with_context() {
-  TypeMask types;
-  for (const Listed& listed : kListed) types |= listed.types;
-  for (const Phrase& phrase : kPhrases) types |= phrase.types;
-  return types;
 }
 
 }  // namespace capsem::detect

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/detect/context_words.h"
 #include "core/detect/entity.h"
 
 namespace capsem::detect {
@@ -20,35 +21,24 @@ inline constexpr float kContextBoost = 0.35F, kContextMin = 0.4F;
 // A phrase that names the number ("account number", "passport no.") directly before it.
 inline constexpr float kPhraseScore = 0.65F;
 
-// What one word of the text says.
-struct ContextWord {
-  TypeMask types;           // that it names
-  std::uint64_t parts = 0;  // words of phrases that it holds
-  bool stop = false;        // no keyword at all
-};
-
-// What was found in short words before: keys of JSON records come again with every record. Exact:
-// a word of up to eight bytes is its own key.
-// Windows of neighbouring numbers overlap: words are remembered by place, too, within one scan.
+// What was found in words before: keys of JSON records come again with every record. Exact: a word
+// of up to sixteen bytes, letter case aside, is its own key.
 struct ContextMemo {
-  struct Entry {
-    std::uint64_t key = 0;
-    ContextWord word;
+  struct Key {
+    std::uint64_t low = 0, high = 0;
+    bool operator==(const Key&) const = default;
   };
-  struct Place {
-    std::uint64_t scan = 0;
-    std::size_t begin = 0, end = 0;
-    ContextWord word;
+  template <class Value, std::size_t N>
+  struct Table {
+    struct Entry {
+      Key key;
+      Value value;
+    };
+    std::array<Entry, N> entries;
+    Value long_one;  // the last word that is no key
   };
-  struct Noun {
-    std::uint64_t key = 0;
-    TypeMask types;
-    bool filler = false;  // "number", "is": says nothing
-  };
-  std::array<Noun, 64> nouns;
-  std::array<Entry, 256> entries;
-  std::array<Place, 64> places;
-  std::uint64_t scan = 0;  // raised by whoever scans another text
+  Table<ContextWord, 256> words;
+  Table<ContextNoun, 64> nouns;
 };
 
 // Types whose context words stand before (or at) the match that begins at p.
@@ -56,8 +46,5 @@ TypeMask context_types(std::string_view text, std::size_t p, ContextMemo& memo);
 
 // Types whose number a phrase directly before p announces.
 TypeMask phrase_types(std::string_view text, std::size_t p, ContextMemo& memo);
-
-// Types that have context words at all.
-TypeMask types_with_context();
 
 }  // namespace capsem::detect

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace capsem::detect {
 namespace {
@@ -21,11 +22,13 @@ struct Number {
 
 Number number_at(std::string_view s, std::size_t p) {
   Number n;
-  n.end = digits_end(s, std::min(p, s.size()));
-  n.size = n.end - std::min(p, s.size());
-  if (n.size > 4) return n;
-  for (std::size_t i = p; i < n.end; ++i)
-    n.value = n.value * 10 + static_cast<unsigned>(s[i] - '0');
+  const std::size_t begin = std::min(p, s.size());
+  n.end = begin;
+  for (; digit_at(s, n.end); ++n.end) {
+    n.value = n.value * 10 + static_cast<unsigned>(s[n.end] - '0');
+  }
+  n.size = n.end - begin;
+  if (n.size > 4) n.value = 0;
   return n;
 }
 
@@ -250,6 +253,28 @@ Match month_date(std::string_view s, std::size_t p) {
 }
 
 }  // namespace
+
+namespace {
+// Three letters as one number, case aside.
+constexpr std::size_t triple(std::string_view s) {
+  std::size_t value = 0;
+  for (const char c : s.substr(0, 3)) value = value * 32 + (static_cast<unsigned char>(c) & 31U);
+  return value;
+}
+constexpr auto kDateTriples = [] {
+  std::array<std::uint64_t, 32 * 32 * 32 / 64> bits{};
+  for (const std::string_view name : kMonths) bits[triple(name) / 64] |= 1ULL << triple(name) % 64;
+  for (const std::string_view name : kWeekdays)
+    bits[triple(name) / 64] |= 1ULL << triple(name) % 64;
+  return bits;
+}();
+}  // namespace
+
+bool begins_like_date(std::string_view s, std::size_t p) {
+  if (s.size() - p < 3) return false;
+  const std::size_t letters = triple(s.substr(p, 3));
+  return (kDateTriples[letters / 64] >> letters % 64 & 1) != 0;
+}
 
 Match match_date_at_month(std::string_view s, std::size_t p) {
   return after_weekday(s, p) ? Match{} : month_date(s, p);

@@ -12,6 +12,9 @@ namespace capsem::detect {
 // 1 to 12, or 0: an English month, written out or as three letters, any case. `end` gets its end.
 unsigned month_name(std::string_view s, std::size_t p, std::size_t& end);
 
+// Whether the letters at p may begin a month or a weekday: few words do.
+bool begins_like_date(std::string_view s, std::size_t p);
+
 // A date that begins at p with a digit, or with a month's name.
 // REQUIRES: no word character before p. Looks at most 64 bytes on.
 Match match_date_at_digit(std::string_view s, std::size_t p);

@@ -14,18 +14,28 @@ IdEngine::IdEngine(const TypeMask& types) {
   for (const IdRow& row : wanted) add(row);
 }
 
+void IdEngine::Bucket::add(const Entry& entry) {
+  entries.push_back(entry);
+  after.insert(entry.after);
+  alone |= entry.alone;
+}
+
 void IdEngine::add(const IdRow& row) {
   Shape shape(row.shape);
   const auto index = static_cast<std::uint16_t>(rows_.size());
-  const auto enter = [index](auto& buckets, Shape::RunBounds bounds) {
+  const auto enter = [&](auto& buckets, Shape::RunBounds bounds, bool letters) {
     if (bounds.max == 0) return;
     for (std::size_t n = bounds.min; n <= std::min(bounds.max, kRunMax); ++n) {
-      buckets[n].push_back(index);
+      const Shape::Next next = shape.after(letters, n);
+      if (next.possible) buckets[n].add({shape.first(), next.chars, index, next.nothing});
     }
   };
-  enter(by_digits_, shape.digits());
-  enter(by_letters_, shape.letters());
-  if (shape.first().has('+')) by_plus_.push_back(index);
+  enter(by_digits_, shape.digits(), false);
+  enter(by_letters_, shape.letters(), true);
+  if (shape.first().has('+')) by_plus_.add({shape.first(), shape.any(), index, true});
+  if (shape.digits().max > 0 || shape.first().has('+')) {
+    shortest_number_ = std::min(shortest_number_, shape.size_min() - 1);
+  }
   const bool from_word = shape.letters().max > 0 && !shape.digit_in_first_token();
   begins_with_words_ |= from_word;
   crosses_words_ |= shape.crosses_words();
@@ -34,7 +44,6 @@ void IdEngine::add(const IdRow& row) {
 }
 
 bool IdEngine::begins(const Row& row, char first, Start start) {
-  if (!row.shape.first().has(first)) return false;
   switch (start) {
     case Start::Token:
       return !is_alpha(first) || !row.from_word;
@@ -52,8 +61,9 @@ Match IdEngine::fit(const Row& row, std::string_view s, std::size_t p) {
   if (row.check == nullptr) return {fits.end, row.score};
   std::array<char, kIdSpanMax> code;
   std::size_t n = 0;
-  for (std::size_t i = p; i < fits.end && n < code.size(); ++i) {
-    if (is_alnum(s[i])) code[n++] = is_lower(s[i]) ? static_cast<char>(s[i] - 0x20) : s[i];
+  for (const char c : s.substr(p, std::min(fits.end - p, code.size()))) {
+    code[n] = is_lower(c) ? static_cast<char>(c - 0x20) : c;
+    n += is_alnum(c) ? 1 : 0;
   }
   const std::size_t back = std::min(p, kBeforeMax);
   const float score = row.check({.code = {code.data(), n},
@@ -69,9 +79,9 @@ std::size_t IdEngine::open_from(std::string_view s) const {
     if (!is_alnum(s[p]) || word_before(s, p)) continue;
     const std::size_t end = run_end(s, p);
     if (end == s.size()) return p;
-    for (const std::uint16_t index : bucket(s[p], end - p)) {
-      const Row& row = rows_[index];
-      if (row.shape.first().has(s[p]) && row.shape.fit(s, p).open) return p;
+    for (const Entry& entry : bucket_of(s[p], end - p).entries) {
+      if (!entry.first.has(s[p]) || !entry.after.has(s[end])) continue;
+      if (rows_[entry.row].shape.fit(s, p).open) return p;
     }
   }
   return s.size();

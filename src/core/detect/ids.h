@@ -69,19 +69,19 @@ class IdEngine {
     Word,          // a word of letters alone
     AfterLetters,  // a digit right after letters
   };
-  // Calls visit(type, match) for each type that begins at p with its best score. REQUIRES: s[p] is
-  // what `start` says, and no word character stands before it (but for AfterLetters).
+  // Calls visit(type, match) for each type that begins at p with its best score. `end` is the end
+  // of the letters, or digits, that p begins: run_end(). REQUIRES: s[p] is what `start` says, and
+  // no word character stands before it (but for AfterLetters).
   template <class Visit>
-  void at(std::string_view s, std::size_t p, Start start, Visit visit) const {
+  void at(std::string_view s, std::size_t p, std::size_t end, Start start, Visit visit) const {
+    const char next = char_at(s, end);
+    const Bucket& bucket = bucket_of(s[p], end - p);
     EntityType type{};
     Match best;
-    const std::size_t end = run_end(s, p);
-    const char next = char_at(s, end);
-    for (const std::uint16_t index : bucket(s[p], end - p)) {
-      const Row& row = rows_[index];
+    for (const Entry& entry : bucket.entries) {
+      if (!entry.first.has(s[p]) || (!entry.alone && !entry.after.has(next))) continue;
+      const Row& row = rows_[entry.row];
       if (!begins(row, s[p], start)) continue;
-      // Too short, and what follows the first run has no place in it.
-      if (end - p < row.shape.size_min() && !row.shape.any().has(next)) continue;
       const Match match = fit(row, s, p);
       if (!match) continue;
       if (best && row.type != type) {
@@ -95,6 +95,21 @@ class IdEngine {
     }
     if (best) visit(type, best);
   }
+  // Whether at() has to be asked: refuses most numbers and words by their length and what follows.
+  bool may_begin(std::string_view s, std::size_t p, std::size_t end) const {
+    const Bucket& bucket = bucket_of(s[p], end - p);
+    return bucket.alone || bucket.after.has(char_at(s, end));
+  }
+  // The end of the letters, or digits, or the sign at p and the digits behind it.
+  static std::size_t run_end(std::string_view s, std::size_t p) {
+    const std::uint8_t kind = is_alpha(s[p]) ? kAlpha : kDigit;
+    std::size_t end = p + 1;
+    while (end < s.size() && (class_of(s[end]) & kind) != 0) ++end;
+    return end;
+  }
+  // The fewest digits that are an identifier, or its beginning, where no separator of numbers and
+  // no word character follows them.
+  std::size_t shortest_number() const { return shortest_number_; }
 
   // Where the first text begins that may still become an identifier when more text follows, or
   // s.size(). Looks at the last kIdSpanMax bytes.
@@ -109,20 +124,24 @@ class IdEngine {
     bool after_letters, from_word;
   };
   static constexpr std::size_t kRunMax = 18;  // longer first runs share a bucket
-  using Bucket = std::vector<std::uint16_t>;
+  // A row, for one length of the run it begins with.
+  struct Entry {
+    CharSet first, after;  // the first character, the one behind the run
+    std::uint16_t row;
+    bool alone;  // the run may be all of it
+  };
+  struct Bucket {
+    std::vector<Entry> entries;
+    CharSet after;  // of any entry
+    bool alone = false;
+    void add(const Entry& entry);
+  };
 
   void add(const IdRow& row);
-  // The end of the letters, or digits, or the sign at p.
-  static std::size_t run_end(std::string_view s, std::size_t p) {
-    const std::uint8_t kind = is_alpha(s[p]) ? kAlpha : kDigit;
-    std::size_t end = p + 1;
-    while (end < s.size() && (class_of(s[end]) & kind) != 0) ++end;
-    return end;
-  }
   // The rows that may begin with so many characters of the kind of `first`.
-  std::span<const std::uint16_t> bucket(char first, std::size_t run) const {
+  const Bucket& bucket_of(char first, std::size_t run) const {
     if (first == '+') return by_plus_;
-    if (run > kRunMax) return {};
+    if (run > kRunMax) return none_;
     return is_alpha(first) ? by_letters_[run] : by_digits_[run];
   }
   static bool begins(const Row& row, char first, Start start);
@@ -130,7 +149,8 @@ class IdEngine {
 
   std::vector<Row> rows_;                                   // of one type together
   std::array<Bucket, kRunMax + 1> by_digits_, by_letters_;  // by the length of the first run
-  Bucket by_plus_;
+  Bucket by_plus_, none_;
+  std::size_t shortest_number_ = kRunMax;
   bool begins_with_words_ = false, crosses_words_ = false, after_letters_ = false;
 };
 

@@ -13,7 +13,8 @@ int two_digits(std::string_view code, std::size_t at) {
 }
 
 float nhs(const Candidate& c) {
-  return c.pass_if(weighted_sum(c.code, {10, 9, 8, 7, 6, 5, 4, 3, 2, 1}) % 11 == 0);
+  static constexpr std::array<unsigned, 10> kWeights = {10, 9, 8, 7, 6, 5, 4, 3, 2, 1};
+  return c.pass_if(weighted_sum(c.code, kWeights) % 11 == 0);
 }
 
 // Prefixes that are never given out.

@@ -18,6 +18,7 @@ Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<F
   std::size_t held = 0;
   const std::string_view text = raw_.append(piece);
   for (std::size_t i = 0; i < kViewCount; ++i) {
+    if (views_[i].idle()) continue;
     std::vector<Finding>& found = scratch.views().of_view;
     found.clear();
     merging |= views_[i].open();
@@ -37,6 +38,7 @@ Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<F
 Status Lane::finish(CatalogScratch& scratch, std::vector<Finding>& out) {
   bool merging = !merge_.empty();
   for (std::size_t i = 0; i < kViewCount; ++i) {
+    if (views_[i].idle()) continue;
     std::vector<Finding>& found = scratch.views().of_view;
     found.clear();
     if (Status done = views_[i].finish(raw_, raw_.text(), scratch, found); !done) return done;

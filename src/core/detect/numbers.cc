@@ -227,7 +227,7 @@ Match match_us_driver_license(std::string_view s, std::size_t p, std::size_t end
 
 Match match_crypto(std::string_view s, std::size_t p, std::size_t end) {
   const std::string_view token = s.substr(p, end - p);
-  if (token.size() < 26 || token.size() > 62) return {};
+  if (token.size() < kCryptoMin || token.size() > 62) return {};
   if (token.starts_with("bc1") || token.starts_with("BC1")) {
     return bech32_ok(token) ? Match{end, 1.0F} : Match{};
   }

@@ -6,8 +6,16 @@
 #include <string_view>
 
 #include "core/detect/chars.h"
+#include "core/detect/entity.h"
 
 namespace capsem::detect {
+
+// No number of digits alone of these types has more before context.
+inline constexpr TypeMask kWeakNumbers =
+    TypeMask::of(EntityType::UsSsn, EntityType::UsBankNumber, EntityType::UsPassport,
+                 EntityType::UsDriverLicense);
+inline constexpr float kWeakScoreMax = 0.05F;
+inline constexpr std::size_t kCryptoMin = 26;  // shorter tokens are no address
 
 // REQUIRES of all three: s[p] is the first digit of a token of digits.
 Match match_credit_card(std::string_view s, std::size_t p);

@@ -22,15 +22,6 @@ constexpr std::size_t kGroupsMax = 7;
 constexpr std::size_t kAnnouncedMin = 6;  // digits
 constexpr std::size_t kExtensionMax = 5;  // digits
 
-// Words that say whose number follows, and those that may stand between.
-constexpr auto kNouns = std::to_array<std::string_view>(
-    {"phone", "telephone", "tel",     "mobile",   "cell",    "cellphone", "fax",
-     "desk",  "landline",  "hotline", "whatsapp", "telefon", "handy",     "call",
-     "dial",  "ring",      "reach",   "text",     "sms",     "answering"});
-constexpr auto kBetween = std::to_array<std::string_view>(
-    {"number", "no",     "nr",   "num",  "is",       "at",     "on", "under",
-     "to",     "me",     "us",   "him",  "her",      "them",   "my", "your",
-     "the",    "office", "home", "work", "messages", "message"});
 constexpr std::size_t kBetweenMax = 4;
 
 bool valid_uncached(unsigned country, std::uint64_t national) {
@@ -113,14 +104,25 @@ bool valid_national(std::string_view digits, PhoneMemo& memo) {
   return false;
 }
 
-// The digits of a possible number and where each of its groups ends.
+// Where each group of a possible number ends, and with how many digits so far.
 struct Shape {
-  std::array<char, kDigitsMax> digit;
   std::size_t digits = 0;
   std::array<std::size_t, kGroupsMax> end, digits_to;
-  std::size_t groups = 0;
-  bool plus = false;
-  std::string_view view(std::size_t n) const { return {digit.data(), n}; }
+  std::size_t groups = 0, first = 0;  // first: the digits of the first group
+  bool plus = false, trunk = false;   // begins with '+', with a digit 0
+};
+
+// The digits of s[begin, end), which holds at most kDigitsMax.
+struct Digits {
+  std::array<char, kDigitsMax> digit;
+  std::size_t size = 0;
+
+  Digits(std::string_view s, std::size_t begin, std::size_t end) {
+    for (std::size_t p = begin; p < end; ++p) {
+      if (is_digit(s[p])) digit[size++] = s[p];
+    }
+  }
+  std::string_view view() const { return {digit.data(), size}; }
 };
 
 // Bytes between two groups: one of "-./ " or a bracket with a space or dash beside it.
@@ -141,10 +143,12 @@ Shape shape_at(std::string_view s, std::size_t begin) {
   shape.plus = char_at(s, p) == '+';
   if (shape.plus) ++p;
   if (char_at(s, p) == '(') ++p;
+  shape.trunk = char_at(s, p) == '0';
   while (shape.groups < kGroupsMax && digit_at(s, p)) {
     const std::size_t end = digits_end(s, p);
     if (end - p + shape.digits > kDigitsMax) break;
-    for (; p < end; ++p) shape.digit[shape.digits++] = s[p];
+    if (shape.digits == 0) shape.first = end - p;
+    shape.digits += end - p;
     if (!word_at(s, end) && char_at(s, end) != '@') {
       shape.end[shape.groups] = end;
       shape.digits_to[shape.groups++] = shape.digits;
@@ -161,7 +165,7 @@ bool plausible(const Shape& shape, std::size_t groups, std::string_view s, std::
   const std::size_t n = shape.digits_to[groups - 1];
   if (n < kDigitsMin) return false;
   // The national numbers that are asked for (valid_national) have a trunk prefix or 10-11 digits.
-  if (!shape.plus && (n < 8 || (shape.digit[0] != '0' && n != 10 && n != 11))) return false;
+  if (!shape.plus && (n < 8 || (!shape.trunk && n != 10 && n != 11))) return false;
   const bool fraction = groups == 2 && char_at(s, shape.end[0]) == '.';
   return !fraction || shape.plus || s[begin] == '(';
 }
@@ -170,8 +174,9 @@ Match longest_valid(std::string_view s, std::size_t begin, PhoneMemo& memo) {
   const Shape shape = shape_at(s, begin);
   for (std::size_t groups = shape.groups; groups > 0; --groups) {
     if (!plausible(shape, groups, s, begin)) continue;
-    const std::string_view digits = shape.view(shape.digits_to[groups - 1]);
-    const bool ok = shape.plus ? valid_international(digits, memo) : valid_national(digits, memo);
+    const Digits digits(s, begin, shape.end[groups - 1]);
+    const bool ok =
+        shape.plus ? valid_international(digits.view(), memo) : valid_national(digits.view(), memo);
     if (ok) return {shape.end[groups - 1], kPhoneScore};
   }
   return {};
@@ -204,14 +209,42 @@ std::size_t extension_end(std::string_view s, std::size_t p) {
   return end > at + 1 && end - at - 1 <= kExtensionMax && !word_at(s, end) ? end : p;
 }
 
-template <std::size_t N>
-bool is_listed(std::string_view word, const std::array<std::string_view, N>& list) {
-  return std::ranges::any_of(
-      list, [&](std::string_view entry) { return std::ranges::equal(word, entry, {}, fold); });
+// The last eight letters of a word, case aside, as one number.
+constexpr std::uint64_t letters_of(std::string_view word) {
+  std::uint64_t letters = 0;
+  for (const char c : word) letters = letters << 8 | static_cast<unsigned char>(fold(c));
+  return letters;
 }
 
-bool announced(std::string_view s, std::size_t p) {
-  constexpr std::size_t kGapMax = 4;
+template <std::size_t N>
+constexpr std::array<std::uint64_t, N> letters_of_all(
+    const std::array<std::string_view, N>& words) {
+  std::array<std::uint64_t, N> all{};
+  std::ranges::transform(words, all.begin(), letters_of);
+  return all;
+}
+
+// Words that say whose number follows, and those that may stand between.
+constexpr auto kNouns = letters_of_all(std::to_array<std::string_view>(
+    {"phone", "telephone", "tel",     "mobile",   "cell",    "cellphone", "fax",
+     "desk",  "landline",  "hotline", "whatsapp", "telefon", "handy",     "call",
+     "dial",  "ring",      "reach",   "text",     "sms",     "answering"}));
+constexpr auto kBetween = letters_of_all(std::to_array<std::string_view>(
+    {"number", "no",     "nr",   "num",  "is",       "at",     "on", "under",
+     "to",     "me",     "us",   "him",  "her",      "them",   "my", "your",
+     "the",    "office", "home", "work", "messages", "message"}));
+
+template <std::size_t N>
+bool is_listed(std::uint64_t letters, const std::array<std::uint64_t, N>& list) {
+  bool found = false;
+  for (const std::uint64_t entry : list) found |= entry == letters;  // all at once
+  return found;
+}
+
+}  // namespace
+
+bool phone_announced(std::string_view s, std::size_t p) {
+  constexpr std::size_t kGapMax = 4, kWordMax = 9;
   for (std::size_t n = 0; n <= kBetweenMax; ++n) {
     const std::size_t gap_end = p;
     while (p > 0 && gap_end - p < kGapMax &&
@@ -219,16 +252,19 @@ bool announced(std::string_view s, std::size_t p) {
       --p;
     }
     const std::size_t end = p;
-    while (p > 0 && end - p < 12 && is_alpha(s[p - 1])) --p;
-    if (p == end || p == gap_end || word_before(s, p)) return false;
-    const std::string_view word = s.substr(p, end - p);
-    if (is_listed(word, kNouns)) return true;
-    if (!is_listed(word, kBetween)) return false;
+    std::uint64_t letters = 0;
+    while (p > 0 && end - p <= kWordMax && is_alpha(s[p - 1])) {
+      --p;
+      if (end - p <= 8) {
+        letters |= std::uint64_t{static_cast<unsigned char>(fold(s[p]))} << 8 * (end - p - 1);
+      }
+    }
+    if (p == end || p == gap_end || end - p > kWordMax || word_before(s, p)) return false;
+    if (is_listed(letters, kNouns)) return true;
+    if (!is_listed(letters, kBetween)) return false;
   }
   return false;
 }
-
-}  // namespace
 
 std::size_t phone_begin(std::string_view s, std::size_t p) {
   if (char_before(s, p) == '(') --p;
@@ -245,7 +281,8 @@ bool phone_shaped(std::string_view s, std::size_t begin) {
   if (begin >= 2 && before == '.' && is_digit(s[begin - 2])) return false;
   const Shape shape = shape_at(s, begin);
   for (std::size_t groups = shape.groups; groups > 0; --groups) {
-    if (plausible(shape, groups, s, begin)) return !match_date_at_digit(s, begin);
+    if (!plausible(shape, groups, s, begin)) continue;
+    return !is_digit(s[begin]) || shape.first > 4 || !match_date_at_digit(s, begin);
   }
   return false;
 }
@@ -262,7 +299,7 @@ Match match_announced_phone(std::string_view s, std::size_t begin) {
     return {};
   }
   const Shape shape = shape_at(s, begin);
-  if (shape.digits < kAnnouncedMin || !announced(s, begin)) return {};
+  if (shape.digits < kAnnouncedMin || !phone_announced(s, begin)) return {};
   if (match_date_at_digit(s, begin) || match_ipv4(s, begin)) return {};
   // Up to its last group, whatever is joined to that: "126-1004x281".
   std::size_t end = begin, digits = 0;

@@ -81,6 +81,7 @@ Shape::Shape(std::string_view text) {
     }
     ++at;
   }
+  join_equal_parts();
   for (const Part& part : parts_) {
     size_min_ += part.min;
     size_max_ += part.max;
@@ -92,22 +93,39 @@ Shape::Shape(std::string_view text) {
   }
 }
 
+// "999" is "9*3": one part to compare where there were three.
+void Shape::join_equal_parts() {
+  std::vector<Part> joined;
+  for (const Part& part : parts_) {
+    const bool same = !joined.empty() && joined.back().set == part.set &&
+                      joined.back().min == joined.back().max && part.min == part.max;
+    if (same) {
+      joined.back().min = joined.back().max =
+          static_cast<std::uint8_t>(part.min + joined.back().min);
+    } else {
+      joined.push_back(part);
+    }
+  }
+  parts_ = std::move(joined);
+}
+
 bool Shape::fit_from(std::string_view s, std::size_t p, std::size_t part, Fit& fit) const {
-  if (part == parts_.size()) {
-    if (p == s.size()) fit.open = true;
-    if (word_at(s, p)) return false;
-    fit.end = p;
-    return true;
-  }
-  const Part& here = parts_[part];
-  std::size_t n = 0;
-  while (n < here.max && p + n < s.size() && here.set.has(s[p + n])) ++n;
-  if (n < here.max && p + n == s.size()) fit.open = true;
-  for (;; --n) {
+  for (; part < parts_.size(); ++part) {
+    const Part& here = parts_[part];
+    std::size_t n = 0;
+    while (n < here.max && p + n < s.size() && here.set.has(s[p + n])) ++n;
+    if (n < here.max && p + n == s.size()) fit.open = true;
     if (n < here.min) return false;
-    if (fit_from(s, p + n, part + 1, fit)) return true;
-    if (n == 0) return false;
+    // What a part took beyond its minimum it may give back to later ones.
+    for (; n > here.min; --n) {
+      if (fit_from(s, p + n, part + 1, fit)) return true;
+    }
+    p += n;
   }
+  if (p == s.size()) fit.open = true;
+  if (word_at(s, p)) return false;
+  fit.end = p;
+  return true;
 }
 
 Shape::Fit Shape::fit(std::string_view s, std::size_t p) const {
@@ -135,6 +153,36 @@ Shape::RunBounds Shape::run(bool letters) const {
   }
   bounds.min = std::max<std::size_t>(bounds.min, 1);
   return bounds;
+}
+
+// All ways at once: reached[i] holds how often part i may have been taken, as bits.
+Shape::Next Shape::after(bool letters, std::size_t n) const {
+  const CharSet& kind = letters ? kLetters : kDigits;
+  std::vector<std::uint64_t> reached(parts_.size() + 1);
+  // Where part i may be left, part i + 1 may begin.
+  const auto move_on = [&] {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (reached[i] >> parts_[i].min != 0) reached[i + 1] |= 1;
+    }
+  };
+  reached[0] = 1;
+  move_on();
+  for (; n > 0; --n) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const std::uint64_t below_max = (std::uint64_t{1} << parts_[i].max) - 1;
+      reached[i] = parts_[i].set.meets(kind) ? (reached[i] & below_max) << 1 : 0;
+    }
+    reached.back() = 0;
+    move_on();
+  }
+  Next next{.possible = false, .nothing = reached.back() != 0, .chars = {}};
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const std::uint64_t below_max = (std::uint64_t{1} << parts_[i].max) - 1;
+    if ((reached[i] & below_max) != 0) next.chars.insert(parts_[i].set);
+    next.possible |= reached[i] != 0;
+  }
+  next.possible |= next.nothing;
+  return next;
 }
 
 bool Shape::crosses_words() const {

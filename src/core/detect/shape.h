@@ -17,24 +17,24 @@
 
 namespace capsem::detect {
 
-// A set of ASCII characters.
+// A set of characters of one byte.
 class CharSet {
  public:
   constexpr void insert(char c) { words_[index(c) / 64] |= std::uint64_t{1} << index(c) % 64; }
-  constexpr bool has(char c) const {
-    return index(c) < 128 && (words_[index(c) / 64] >> index(c) % 64 & 1) != 0;
-  }
+  constexpr bool has(char c) const { return (words_[index(c) / 64] >> index(c) % 64 & 1) != 0; }
   void insert(const CharSet& other) {
-    words_[0] |= other.words_[0];
-    words_[1] |= other.words_[1];
+    for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
   }
   bool meets(const CharSet& other) const {
-    return ((words_[0] & other.words_[0]) | (words_[1] & other.words_[1])) != 0;
+    std::uint64_t both = 0;
+    for (std::size_t i = 0; i < words_.size(); ++i) both |= words_[i] & other.words_[i];
+    return both != 0;
   }
+  bool operator==(const CharSet&) const = default;
 
  private:
   static constexpr std::size_t index(char c) { return static_cast<unsigned char>(c); }
-  std::array<std::uint64_t, 2> words_{};
+  std::array<std::uint64_t, 4> words_{};
 };
 
 class Shape {
@@ -60,6 +60,13 @@ class Shape {
   };
   RunBounds letters() const { return run(true); }
   RunBounds digits() const { return run(false); }
+  // What may follow n letters, or n digits, that a text of this shape begins with.
+  struct Next {
+    bool possible = false;  // a text of this shape may begin so
+    bool nothing = false;   // these may be all of it
+    CharSet chars;
+  };
+  Next after(bool letters, std::size_t n) const;
   // Whether words of letters stand beside a space in it: it may begin in one word and need the
   // next.
   bool crosses_words() const;
@@ -71,6 +78,7 @@ class Shape {
     CharSet set;
     std::uint8_t min = 1, max = 1;
   };
+  void join_equal_parts();
   RunBounds run(bool letters) const;
   bool fit_from(std::string_view s, std::size_t p, std::size_t part, Fit& fit) const;
 

@@ -323,6 +323,16 @@ Match made(std::string_view s, std::size_t p, const Street& street) {
   return address ? Match{end, kAddressScore} : Match{};
 }
 
+// The first of the capitalised words that stand before p in a row: a name that may go on to p.
+std::size_t run_begin(std::string_view s, std::size_t p) {
+  const std::size_t floor = p > kSeen ? p - kSeen : 0;
+  for (Word w = previous_word(s, p); w && w.begin >= floor; w = previous_word(s, p)) {
+    if (!w.capital() && !is_particle(w.text(s), false)) break;
+    p = w.begin;
+  }
+  return p;
+}
+
 bool still_open(std::string_view s, const Street& street) {
   return street && address_tail_open(s, street.end);
 }
@@ -356,9 +366,11 @@ std::size_t open_address(std::string_view s) {
       begin = w.begin;
     }
     for (Word w = word_here(s, begin); w && w.begin < p; w = next_word(s, w)) {
-      if (w.capital() && still_open(s, street_at_word(s, w.begin, w))) return w.begin;
+      if (w.capital() && still_open(s, street_at_word(s, w.begin, w))) {
+        return run_begin(s, w.begin);
+      }
     }
-    if (still_open(s, street_at_number(s, p))) return p;
+    if (still_open(s, street_at_number(s, p))) return run_begin(s, p);
     p = digits_end(s, p) - 1;
   }
   return s.size();
@@ -382,7 +394,20 @@ bool inside_address(std::string_view s, std::size_t p) {
   return false;
 }
 
+namespace {
+constexpr WordFilter kLinkFilter = [] {
+  WordFilter filter;
+  filter.add(kFrenchWords);
+  filter.add(kFrenchLinks);
+  filter.add(kNumberLinks);
+  filter.add(kStreetNouns);
+  filter.add(kSouthernLinks);
+  return filter;
+}();
+}  // namespace
+
 bool is_address_link(std::string_view word) {
+  if (!kLinkFilter.may_hold(word)) return false;
   const auto in = [&](const auto& list) {
     return std::find(list.begin(), list.end(), word) != list.end();
   };

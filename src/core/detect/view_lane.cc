@@ -112,7 +112,7 @@ std::size_t ViewLane::heap_bytes() const {
   return open() ? chain_->heap_bytes() : 0;
 }
 
-std::size_t ViewLane::find_opening(std::string_view text, std::size_t p) {
+std::size_t ViewLane::find_opening(std::string_view text, std::size_t p, bool last) {
   held_ = 0;
   const auto hold = [&] {
     held_ = static_cast<std::uint8_t>(text.size() - p);
@@ -120,13 +120,13 @@ std::size_t ViewLane::find_opening(std::string_view text, std::size_t p) {
   };
   while ((p = next_encoded_or_high(text, p)) < text.size()) {
     if (static_cast<unsigned char>(text[p]) >= 0x80) {
-      const Folded folded = read_folded(text.substr(p, kCharacterMax), view_, false);
+      const Folded folded = read_folded(text.substr(p, kCharacterMax), view_, last);
       if (folded.is == Folds::To) return p;
       if (folded.is == Folds::Open) return hold();
       p += folded.span;
       continue;
     }
-    const Reading reading = read_encoded(text.substr(p, kEncodedMax), char_before(text, p), false);
+    const Reading reading = read_encoded(text.substr(p, kEncodedMax), char_before(text, p), last);
     if (reading.is == Encoded::Open) return hold();
     if (reading.is != Encoded::No) return p;
     ++p;
@@ -159,7 +159,7 @@ Status ViewLane::feed(const TextLane& raw, std::string_view text, std::size_t ad
   std::size_t p = fresh;
   while (p < text.size() && mask_ != 0) {
     if (!open()) {
-      p = find_opening(text, p - held_);
+      p = find_opening(text, p - held_, false);
       if (p == text.size()) break;
       open_at(raw, text, p, fresh);
     }
@@ -188,7 +188,9 @@ Status ViewLane::finish(const TextLane& raw, std::string_view text, CatalogScrat
                         std::vector<Finding>& out) {
   if (!open()) {
     if (held_ == 0 || mask_ == 0) return {};
-    std::size_t p = text.size() - held_;
+    // Most often it was a word: a view would say again what the detectors say of the text.
+    std::size_t p = find_opening(text, text.size() - held_, true);
+    if (p == text.size()) return {};
     open_at(raw, text, p, text.size());
     while (open() && p < text.size()) {
       if (Status done = feed_open(text, p, raw.base(), scratch, out); !done) return done;

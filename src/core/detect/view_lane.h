@@ -64,6 +64,8 @@ class ViewLane {
                 std::vector<Finding>& out);
 
   bool open() const { return chain_ != nullptr; }
+  // No detector looks at it: feed() and finish() do nothing.
+  bool idle() const { return mask_ == 0 && !open(); }
   std::uint64_t decided(std::uint64_t received) const {
     return open() ? chain_->decided(received) : received - held_;
   }
@@ -73,8 +75,9 @@ class ViewLane {
   std::size_t heap_bytes() const;
 
  private:
-  // Where the text stops standing for itself, at or after `p`. Sets held_ when that cannot be told.
-  std::size_t find_opening(std::string_view text, std::size_t p);
+  // Where the text stops standing for itself, at or after `p`. Sets held_ when that cannot be told;
+  // with `last` set it always can.
+  std::size_t find_opening(std::string_view text, std::size_t p, bool last);
   void open_at(const TextLane& raw, std::string_view text, std::size_t p, std::size_t fresh);
   void leave_out(DetectorMask detectors);
   Status feed_open(std::string_view text, std::size_t& p, std::uint64_t base,

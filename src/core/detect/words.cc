@@ -10,6 +10,11 @@ namespace {
 constexpr auto kParticles = std::to_array<std::string_view>(
     {"de",  "da", "del", "della", "di",  "dos", "van", "von", "der", "den",
      "ter", "la", "le",  "bin",   "ibn", "al",  "el",  "du",  "y",   "zu"});
+constexpr WordFilter kParticleFilter = [] {
+  WordFilter filter;
+  filter.add(kParticles);
+  return filter;
+}();
 constexpr auto kAbbreviations = std::to_array<std::string_view>(
     {"mr",  "mrs", "ms",  "mx",   "dr",  "prof", "st",  "mt",  "ft",
      "sr",  "jr",  "rev", "hon",  "gen", "col",  "sgt", "lt",  "capt",
@@ -127,6 +132,7 @@ bool equals_folded(std::string_view s, const Word& w, std::string_view lower) {
 }
 
 bool is_particle(std::string_view word, bool part) {
+  if (!part && !kParticleFilter.may_hold(word)) return false;
   return std::any_of(kParticles.begin(), kParticles.end(), [&](std::string_view particle) {
     return part ? particle.starts_with(word) : particle == word;
   });

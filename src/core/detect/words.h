@@ -81,6 +81,24 @@ bool one_of(std::string_view s, const Word& w, const std::array<std::string_view
   return false;
 }
 
+// Refuses most words, by their first letter and their size, before they are compared with lists.
+class WordFilter {
+ public:
+  template <std::size_t N>
+  constexpr void add(const std::array<std::string_view, N>& list) {
+    for (const std::string_view word : list) {
+      sizes_[static_cast<unsigned char>(word[0])] |= 1U << word.size();
+    }
+  }
+  constexpr bool may_hold(std::string_view word) const {
+    return !word.empty() && word.size() < 32 &&
+           (sizes_[static_cast<unsigned char>(word[0])] >> word.size() & 1) != 0;
+  }
+
+ private:
+  std::array<std::uint32_t, 256> sizes_{};  // a bit for each size of a word with this first letter
+};
+
 // "de", "van", ...: lower-case words inside names. `part`: the beginning of one is enough.
 bool is_particle(std::string_view word, bool part);
 
