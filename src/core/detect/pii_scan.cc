@@ -185,6 +185,7 @@ bool SegmentScan::digit_ahead(std::size_t p) {
 // ---- Names and words ----
 
 void SegmentScan::on_name(std::size_t p) {
+  if (digit_at(s_, p + 1)) return;  // "A1234" is no word
   if (plan_.has(EntityType::Location) && wanted(p) && digit_ahead(p)) {
     if (const Match address = match_address_at_word(s_, p); address) {
       if (!inside_address(s_, p)) report(EntityType::Location, p, address);

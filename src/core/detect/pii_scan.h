@@ -88,6 +88,7 @@ class SegmentScan {
   // Numbers, and words with digits in them (pii_digits.cc).
   void on_digit(std::size_t p, std::size_t end);
   bool on_plain_words(std::size_t p, std::size_t end);
+  bool is_house_range(std::size_t dash) const;
   bool is_plain_decimal(std::size_t p, std::size_t end) const;
   void on_number_before(std::size_t p);
   bool may_be_dialled(std::size_t p, std::size_t end) const;
