@@ -62,12 +62,13 @@ class SegmentScan {
  private:
   bool wanted(std::size_t begin) const { return begin >= from_ && begin < decided_; }
 
-  // The trigger pass. `bytes`: the text at p, padded where it ends.
-  void block(std::size_t p, const char* bytes);
+  // The trigger pass. `bytes`: the text at p after the first `shift` bytes, padded where it ends.
+  void block(std::size_t p, const char* bytes, unsigned shift);
   // The bytes of the 64 at p where numbers and words are looked at.
   std::uint64_t before_open_chain(std::size_t p) const;
   // The runs of digits that begin at `starts`.
-  void numbers(std::size_t p, const char* bytes, std::uint64_t starts, std::uint64_t digit);
+  void numbers(std::size_t p, const char* bytes, unsigned shift, std::uint64_t starts,
+               std::uint64_t digit);
 
   // What begins around a sign.
   void on_at(std::size_t at);
