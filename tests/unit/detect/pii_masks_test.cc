@@ -72,7 +72,7 @@ TEST(DullNumbers, AreShortAndHaveNothingBesideThemThatGoesOn) {
     const std::string text =
         random_text(random, "01234567890123456789 ,-.:/()\"a_\xC3{}+", 65) + ",";
     const std::string_view s = text;
-    const unsigned digits_max = random() % 6;
+    const auto digits_max = static_cast<unsigned>(random() % 6);
     std::uint64_t digit = 0;
     for (std::size_t i = 0; i < kBlockBytes; ++i) digit |= std::uint64_t{is_digit(s[1 + i])} << i;
     const std::uint64_t starts = digit & ~(digit << 1 | (is_digit(s[0]) ? 1 : 0));
@@ -112,7 +112,7 @@ TEST(Shape, KnowsWhatMayFollowItsFirstRun) {
        {us_ids(), uk_ids(), german_ids(), european_ids(), asian_ids(), other_ids()}) {
     for (const IdRow& row : table) {
       const Shape shape(row.shape);
-      for (unsigned round = 0; round < 3000; ++round) {
+      for (unsigned round = 0; round < 600; ++round) {
         std::string text = random_text(random, round % 2 == 0 ? "0123456789" : "123456789 -A", 3);
         if (round % 3 == 0) text = random_text(random, "ABCDEHJKMX", 1 + random() % 3) + text;
         text += random_text(random, "0123456789012345678901234567AB -./", random() % 14);
@@ -135,7 +135,7 @@ TEST(Shape, KnowsWhatMayFollowItsFirstRun) {
       }
     }
   }
-  EXPECT_GT(fits, 1000U);
+  EXPECT_GT(fits, 300U);
 }
 
 }  // namespace
