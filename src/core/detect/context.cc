@@ -89,12 +89,21 @@ inline const Value& recall(std::string_view text, std::size_t begin, std::size_t
   return entry.value;
 }
 
+// Of the text at p; behind its end there is nothing.
+WordMasks masks_at(std::string_view text, std::size_t p) {
+  const std::size_t size = text.size() - p;
+  if (size >= kBlockBytes) return word_masks(text.data() + p);
+  if (text.size() < kBlockBytes) return word_masks(PaddedBlock(text.data() + p, size).bytes);
+  if (size == 0) return {};
+  WordMasks masks = word_masks(text.data() + text.size() - kBlockBytes);
+  masks.word >>= kBlockBytes - size;
+  masks.letter >>= kBlockBytes - size;
+  return masks;
+}
+
 // Types that the token names in which the match at p begins: "SSN123".
 TypeMask types_of_token(std::string_view text, std::size_t p, ContextMemo& memo) {
-  const std::size_t size = std::min(text.size() - p, kBlockBytes);
-  const WordMasks masks = size == kBlockBytes
-                              ? word_masks(text.data() + p)
-                              : word_masks(PaddedBlock(text.data() + p, size).bytes);
+  const WordMasks masks = masks_at(text, p);
   const std::size_t token =
       std::min<std::size_t>(static_cast<unsigned>(std::countr_one(masks.word)), kContextWordMax);
   const std::uint64_t inside = (std::uint64_t{1} << token) - 1;

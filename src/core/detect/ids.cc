@@ -27,12 +27,12 @@ void IdEngine::add(const IdRow& row) {
     if (bounds.max == 0) return;
     for (std::size_t n = bounds.min; n <= std::min(bounds.max, kRunMax); ++n) {
       const Shape::Next next = shape.after(letters, n);
-      if (next.possible) buckets[n].add({shape.first(), next.chars, index, next.nothing});
+      if (next.possible) buckets[n].add({shape.first(), next.chars, index, next.nothing, next.any});
     }
   };
   enter(by_digits_, shape.digits(), false);
   enter(by_letters_, shape.letters(), true);
-  if (shape.first().has('+')) by_plus_.add({shape.first(), shape.any(), index, true});
+  if (shape.first().has('+')) by_plus_.add({shape.first(), shape.any(), index, true, false});
   if (shape.digits().max > 0 || shape.first().has('+')) {
     shortest_number_ = std::min(shortest_number_, shape.size_min() - 1);
   }
@@ -56,21 +56,24 @@ bool IdEngine::begins(const Row& row, char first, Start start) {
 }
 
 Match IdEngine::fit(const Row& row, std::string_view s, std::size_t p) {
-  const Shape::Fit fits = row.shape.fit(s, p);
-  if (fits.end == 0) return {};
-  if (row.check == nullptr) return {fits.end, row.score};
+  const std::size_t end = row.shape.fit(s, p).end;
+  return end == 0 ? Match{} : judge(row, s, p, end);
+}
+
+Match IdEngine::judge(const Row& row, std::string_view s, std::size_t p, std::size_t end) {
+  if (row.check == nullptr) return {end, row.score};
   std::array<char, kIdSpanMax> code;
   std::size_t n = 0;
-  for (const char c : s.substr(p, std::min(fits.end - p, code.size()))) {
+  for (const char c : s.substr(p, std::min(end - p, code.size()))) {
     code[n] = is_lower(c) ? static_cast<char>(c - 0x20) : c;
     n += is_alnum(c) ? 1 : 0;
   }
   const std::size_t back = std::min(p, kBeforeMax);
   const float score = row.check({.code = {code.data(), n},
-                                 .raw = s.substr(p, fits.end - p),
+                                 .raw = s.substr(p, end - p),
                                  .before = s.substr(p - back, back),
                                  .score = row.score});
-  return score > 0 ? Match{fits.end, score} : Match{};
+  return score > 0 ? Match{end, score} : Match{};
 }
 
 std::size_t IdEngine::open_from(std::string_view s) const {

@@ -82,7 +82,9 @@ class IdEngine {
       if (!entry.first.has(s[p]) || (!entry.alone && !entry.after.has(next))) continue;
       const Row& row = rows_[entry.row];
       if (!begins(row, s[p], start)) continue;
-      const Match match = fit(row, s, p);
+      // Where the run is all of it, whatever its characters are, there is nothing to compare.
+      const bool plain = entry.any && !entry.after.has(next) && !word_at(s, end);
+      const Match match = plain ? judge(row, s, p, end) : fit(row, s, p);
       if (!match) continue;
       if (best && row.type != type) {
         visit(type, best);
@@ -129,6 +131,7 @@ class IdEngine {
     CharSet first, after;  // the first character, the one behind the run
     std::uint16_t row;
     bool alone;  // the run may be all of it
+    bool any;    // any run that begins with one of `first` may
   };
   struct Bucket {
     std::vector<Entry> entries;
@@ -146,6 +149,8 @@ class IdEngine {
   }
   static bool begins(const Row& row, char first, Start start);
   static Match fit(const Row& row, std::string_view s, std::size_t p);
+  // What the row's check makes of s[p, end), which fits its shape.
+  static Match judge(const Row& row, std::string_view s, std::size_t p, std::size_t end);
 
   std::vector<Row> rows_;                                   // of one type together
   std::array<Bucket, kRunMax + 1> by_digits_, by_letters_;  // by the length of the first run

@@ -76,6 +76,13 @@ bool SegmentScan::is_plain_decimal(std::size_t p, std::size_t end) const {
          !word_at(s_, fraction_end);
 }
 
+// Whether "12-14" and a street may follow from the dash on.
+bool SegmentScan::is_house_range(std::size_t dash) const {
+  std::size_t end = digits_end(s_, dash + 1);
+  if (end < s_.size() && is_alpha(s_[end])) ++end;
+  return end > dash + 1 && (char_at(s_, end) == ' ' || char_at(s_, end) == ',');
+}
+
 // A number that belongs to words: the house number of an address, a time, a year.
 bool SegmentScan::on_plain_words(std::size_t p, std::size_t end) {
   const char next = char_at(s_, end);
@@ -83,7 +90,7 @@ bool SegmentScan::on_plain_words(std::size_t p, std::size_t end) {
   const bool word_next = next == ' ' || next == '-' || (class_of(next) & kAlpha) != 0 ||
                          (next == ',' && char_at(s_, end + 1) == ' ');
   if (!word_next && next != ':' && end - p != 4) return false;
-  if (word_next && plan_.has(EntityType::Location)) {
+  if (word_next && plan_.has(EntityType::Location) && (next != '-' || is_house_range(end))) {
     const Match address = match_address_at_number(s_, p);
     if (address && !inside_address(s_, p)) {
       report(EntityType::Location, p, address);

@@ -59,9 +59,11 @@ void SegmentScan::run() {
   for (std::size_t p = from_; p < end; p += kBlockBytes) {
     const std::size_t size = std::min(kBlockBytes, end - p);
     if (size == kBlockBytes) {
-      block(p, s_.data() + p);
+      block(p, s_.data() + p, 0);
+    } else if (end >= kBlockBytes) {  // rather than a copy: bytes before p are shifted out
+      block(p, s_.data() + end - kBlockBytes, static_cast<unsigned>(kBlockBytes - size));
     } else {
-      block(p, PaddedBlock(s_.data() + p, size).bytes);
+      block(p, PaddedBlock(s_.data() + p, size).bytes, 0);
     }
   }
 }
@@ -74,15 +76,16 @@ std::uint64_t SegmentScan::before_open_chain(std::size_t p) const {
   return p < decided_ ? ~std::uint64_t{0} >> (p + kBlockBytes - decided_) : 0;
 }
 
-void SegmentScan::block(std::size_t p, const char* bytes) {
-  const BlockMasks m = block_masks(bytes);
+void SegmentScan::block(std::size_t p, const char* bytes, unsigned shift) {
+  BlockMasks m = block_masks(bytes);
+  for (std::uint64_t* mask : {&m.digit, &m.upper, &m.lower, &m.at, &m.colon}) *mask >>= shift;
   const std::uint8_t before = p > 0 ? class_at(s_, p - 1) : 0;
   const std::uint64_t word = m.upper | m.lower | m.digit, settled = before_open_chain(p);
   const std::uint64_t after_word = word << 1 | ((before & kWord) != 0 ? 1 : 0);
   if (plan_.digits) {
     const std::uint64_t carry = (before & kDigit) != 0 ? 1 : 0;
     if (const std::uint64_t starts = m.digit & ~(m.digit << 1 | carry) & settled; starts != 0) {
-      numbers(p, bytes, starts, m.digit);
+      numbers(p, bytes, shift, starts, m.digit);
     }
   }
   if (plan_.capitals) {
@@ -103,16 +106,18 @@ void SegmentScan::block(std::size_t p, const char* bytes) {
   }
   // Between two letters or digits: a dot or dash that joins.
   if (plan_.dots) {
-    each(after_word & block_equals(bytes, '.'), p, [this](std::size_t at) { on_dot(at); });
+    each(after_word & block_equals(bytes, '.') >> shift, p, [this](std::size_t at) { on_dot(at); });
   }
   if (plan_.has(EntityType::MacAddress)) {
-    each(after_word & block_equals(bytes, '-'), p, [this](std::size_t at) { on_mac(at); });
+    each(after_word & block_equals(bytes, '-') >> shift, p, [this](std::size_t at) { on_mac(at); });
   }
 }
 
-void SegmentScan::numbers(std::size_t p, const char* bytes, std::uint64_t starts,
+void SegmentScan::numbers(std::size_t p, const char* bytes, unsigned shift, std::uint64_t starts,
                           std::uint64_t digit) {
-  starts &= ~dull_numbers(bytes, starts, digit, char_before(s_, p), plan_.dull_digits_max);
+  starts &= ~(dull_numbers(bytes, starts << shift, digit << shift, char_before(s_, p),
+                           plan_.dull_digits_max) >>
+              shift);
   each(starts, p, [&](std::size_t at) {
     std::size_t end = at + static_cast<unsigned>(std::countr_one(digit >> (at - p)));
     if (end == p + kBlockBytes) end = digits_end(s_, end);
@@ -185,6 +190,7 @@ bool SegmentScan::digit_ahead(std::size_t p) {
 // ---- Names and words ----
 
 void SegmentScan::on_name(std::size_t p) {
+  if (digit_at(s_, p + 1)) return;  // "A1234" is no word
   if (plan_.has(EntityType::Location) && wanted(p) && digit_ahead(p)) {
     if (const Match address = match_address_at_word(s_, p); address) {
       if (!inside_address(s_, p)) report(EntityType::Location, p, address);

@@ -62,12 +62,13 @@ class SegmentScan {
  private:
   bool wanted(std::size_t begin) const { return begin >= from_ && begin < decided_; }
 
-  // The trigger pass. `bytes`: the text at p, padded where it ends.
-  void block(std::size_t p, const char* bytes);
+  // The trigger pass. `bytes`: the text at p after the first `shift` bytes, padded where it ends.
+  void block(std::size_t p, const char* bytes, unsigned shift);
   // The bytes of the 64 at p where numbers and words are looked at.
   std::uint64_t before_open_chain(std::size_t p) const;
   // The runs of digits that begin at `starts`.
-  void numbers(std::size_t p, const char* bytes, std::uint64_t starts, std::uint64_t digit);
+  void numbers(std::size_t p, const char* bytes, unsigned shift, std::uint64_t starts,
+               std::uint64_t digit);
 
   // What begins around a sign.
   void on_at(std::size_t at);
@@ -88,6 +89,7 @@ class SegmentScan {
   // Numbers, and words with digits in them (pii_digits.cc).
   void on_digit(std::size_t p, std::size_t end);
   bool on_plain_words(std::size_t p, std::size_t end);
+  bool is_house_range(std::size_t dash) const;
   bool is_plain_decimal(std::size_t p, std::size_t end) const;
   void on_number_before(std::size_t p);
   bool report_dialled(std::size_t p, std::size_t begin);

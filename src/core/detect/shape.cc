@@ -155,31 +155,47 @@ Shape::RunBounds Shape::run(bool letters) const {
   return bounds;
 }
 
-// All ways at once: reached[i] holds how often part i may have been taken, as bits.
-Shape::Next Shape::after(bool letters, std::size_t n) const {
-  const CharSet& kind = letters ? kLetters : kDigits;
-  std::vector<std::uint64_t> reached(parts_.size() + 1);
+namespace {
+// Bits below that of `max` times.
+std::uint64_t below(unsigned max) {
+  return (std::uint64_t{1} << max) - 1;
+}
+}  // namespace
+
+// All ways at once.
+std::vector<std::uint64_t> Shape::reached(const CharSet& kind, std::size_t n, bool every) const {
+  std::vector<std::uint64_t> taken(parts_.size() + 1);
   // Where part i may be left, part i + 1 may begin.
   const auto move_on = [&] {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
-      if (reached[i] >> parts_[i].min != 0) reached[i + 1] |= 1;
+      if (taken[i] >> parts_[i].min != 0) taken[i + 1] |= 1;
     }
   };
-  reached[0] = 1;
+  taken[0] = 1;
   move_on();
-  for (; n > 0; --n) {
+  for (std::size_t at = 0; at < n; ++at) {
+    // The first character is known to be one of first().
+    const bool all = every && (at > 0 || parts_[0].min == 0);
     for (std::size_t i = 0; i < parts_.size(); ++i) {
-      const std::uint64_t below_max = (std::uint64_t{1} << parts_[i].max) - 1;
-      reached[i] = parts_[i].set.meets(kind) ? (reached[i] & below_max) << 1 : 0;
+      const bool takes = all ? parts_[i].set.holds(kind) : parts_[i].set.meets(kind);
+      taken[i] = takes ? (taken[i] & below(parts_[i].max)) << 1 : 0;
     }
-    reached.back() = 0;
+    taken.back() = 0;
     move_on();
   }
-  Next next{.possible = false, .nothing = reached.back() != 0, .chars = {}};
+  return taken;
+}
+
+Shape::Next Shape::after(bool letters, std::size_t n) const {
+  const CharSet& kind = letters ? kLetters : kDigits;
+  const std::vector<std::uint64_t> taken = reached(kind, n, false);
+  Next next{.possible = false,
+            .nothing = taken.back() != 0,
+            .any = reached(kind, n, true).back() != 0,
+            .chars = {}};
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const std::uint64_t below_max = (std::uint64_t{1} << parts_[i].max) - 1;
-    if ((reached[i] & below_max) != 0) next.chars.insert(parts_[i].set);
-    next.possible |= reached[i] != 0;
+    if ((taken[i] & below(parts_[i].max)) != 0) next.chars.insert(parts_[i].set);
+    next.possible |= taken[i] != 0;
   }
   next.possible |= next.nothing;
   return next;

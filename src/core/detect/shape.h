@@ -30,6 +30,11 @@ class CharSet {
     for (std::size_t i = 0; i < words_.size(); ++i) both |= words_[i] & other.words_[i];
     return both != 0;
   }
+  bool holds(const CharSet& other) const {
+    std::uint64_t missing = 0;
+    for (std::size_t i = 0; i < words_.size(); ++i) missing |= other.words_[i] & ~words_[i];
+    return missing == 0;
+  }
   bool operator==(const CharSet&) const = default;
 
  private:
@@ -64,6 +69,7 @@ class Shape {
   struct Next {
     bool possible = false;  // a text of this shape may begin so
     bool nothing = false;   // these may be all of it
+    bool any = false;       // any such that begin with one of first() are all of it
     CharSet chars;
   };
   Next after(bool letters, std::size_t n) const;
@@ -79,6 +85,9 @@ class Shape {
     std::uint8_t min = 1, max = 1;
   };
   void join_equal_parts();
+  // How often each part may have been taken after n characters of `kind`, as bits; behind the last
+  // part a bit for a whole text. `every`: whichever characters of the kind these are.
+  std::vector<std::uint64_t> reached(const CharSet& kind, std::size_t n, bool every) const;
   RunBounds run(bool letters) const;
   bool fit_from(std::string_view s, std::size_t p, std::size_t part, Fit& fit) const;
 

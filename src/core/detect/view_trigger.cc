@@ -66,10 +66,16 @@ Masks masks_of(const char* p) {
 
 #endif
 
-Masks tail_masks(const char* p, std::size_t size) {
-  char padded[kStep] = {};
-  std::memcpy(padded, p, size);
-  return masks_of(padded);
+// Of the last `size` < kStep bytes of s; behind its end there is nothing.
+Masks tail_masks(std::string_view s, std::size_t size) {
+  if (s.size() < kStep) {
+    char padded[kStep] = {};
+    std::memcpy(padded, s.data() + s.size() - size, size);
+    return masks_of(padded);
+  }
+  const Masks m = masks_of(s.data() + s.size() - kStep);
+  const auto before = static_cast<unsigned>(kStep - size);
+  return {m.sign >> before, m.high >> before, m.digit >> before};
 }
 
 // Bit i is set where kBase64Min set bits of m begin.
@@ -86,7 +92,7 @@ std::size_t next(std::string_view s, std::size_t from) {
   std::size_t run = 0;  // base64 digits just before p
   for (std::size_t p = from; p < s.size(); p += kStep) {
     const std::size_t size = std::min(kStep, s.size() - p);
-    const Masks m = size == kStep ? masks_of(s.data() + p) : tail_masks(s.data() + p, size);
+    const Masks m = size == kStep ? masks_of(s.data() + p) : tail_masks(s, size);
     const std::uint64_t signs = (kEncoded ? m.sign : 0) | (kHigh ? m.high : 0);
     std::size_t found = signs != 0 ? p + static_cast<unsigned>(std::countr_zero(signs)) : s.size();
     if constexpr (kEncoded) {

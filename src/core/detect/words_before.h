@@ -107,10 +107,10 @@ class WordsBefore {
     if (at_ - size == base_ && base_ > floor_) {  // it may begin before
       load(at_);
       size = static_cast<unsigned>(std::countl_one(left_.word));
-      if (size == kBlockBytes) {
-        long_word(word);
-        return true;
-      }
+    }
+    if (size == kBlockBytes) {
+      long_word(word);
+      return true;
     }
     const std::uint64_t inside = ~(~std::uint64_t{0} >> size);
     word.end = at_;
