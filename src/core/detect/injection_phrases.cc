@@ -104,17 +104,19 @@ class Grammar {
   }
 
   WordClasses openers() const { return openers_; }
-  // Calls visit(phrase) for those that begin with a word of these classes.
-  template <class Visit>
-  void each_begun_by(WordClasses classes, Visit visit) const {
-    std::uint64_t begun = 0;
-    for (WordClasses rest = classes & openers_; rest != 0; rest &= rest - 1) {
-      begun |= begun_by_[static_cast<unsigned>(std::countr_zero(rest))];
-    }
-    for (; begun != 0; begun &= begun - 1) {
-      visit(phrases_[static_cast<unsigned>(std::countr_zero(begun))]);
-    }
+  // A bit per phrase: those that begin with a word of these classes.
+  std::uint64_t begun_by(WordClasses classes) const { return any_of(begun_by_, classes); }
+  // Those of which a word of these classes can be the second.
+  std::uint64_t continued_by(WordClasses classes) const { return any_of(continued_by_, classes); }
+  // The same of a word by its hash, those of other words of the same slot included.
+  std::uint64_t begun_by_hash(std::uint64_t hash) const { return by_hash_[slot(hash)].begun; }
+  std::uint64_t continued_by_hash(std::uint64_t hash) const {
+    return by_hash_[slot(hash)].continued;
   }
+  // Those whose second word may be the nth after the first.
+  std::uint64_t reaching(std::size_t n) const { return n < reaching_.size() ? reaching_[n] : 0; }
+
+  const Phrase& operator[](unsigned i) const { return phrases_[i]; }
 
  private:
   Grammar() {
@@ -132,18 +134,46 @@ class Grammar {
           gap = 0;
         }
       }
-      const WordClasses first = phrase.steps.front().classes;
-      openers_ |= first;
-      for (std::size_t i = 0; i < begun_by_.size(); ++i) {
-        if ((first >> i & 1U) != 0) begun_by_[i] |= std::uint64_t{1} << phrases_.size();
-      }
-      phrases_.push_back(std::move(phrase));
+      add(std::move(phrase));
     }
+    Vocabulary::get().each_word([&](const std::string& word, WordClasses classes) {
+      const PlainWord plain = plain_word_at(word, 0);
+      by_hash_[slot(hash_of(plain))].begun |= begun_by(classes);
+      by_hash_[slot(hash_of(plain))].continued |= continued_by(classes);
+    });
+  }
+
+  void add(Phrase phrase) {
+    const std::uint64_t bit = std::uint64_t{1} << phrases_.size();
+    const Step &first = phrase.steps[0], &second = phrase.steps[1];
+    openers_ |= first.classes;
+    for (std::size_t i = 0; i < begun_by_.size(); ++i) {
+      if ((first.classes >> i & 1U) != 0) begun_by_[i] |= bit;
+      if ((second.classes >> i & 1U) != 0) continued_by_[i] |= bit;
+    }
+    for (std::size_t n = 1; n <= second.gap + 1; ++n) reaching_[n] |= bit;
+    phrases_.push_back(std::move(phrase));
+  }
+
+  using ByClass = std::array<std::uint64_t, 64>;  // a bit per phrase
+  static std::uint64_t any_of(const ByClass& phrases, WordClasses classes) {
+    std::uint64_t any = 0;
+    for (; classes != 0; classes &= classes - 1) {
+      any |= phrases[static_cast<unsigned>(std::countr_zero(classes))];
+    }
+    return any;
   }
 
   std::vector<Phrase> phrases_;
   WordClasses openers_ = 0;
-  std::array<std::uint64_t, 64> begun_by_{};  // by class: a bit per phrase
+  ByClass begun_by_{}, continued_by_{};
+  struct Slot {
+    std::uint64_t begun = 0, continued = 0;
+  };
+  static constexpr unsigned kHashBits = 11;
+  static std::size_t slot(std::uint64_t hash) { return hash >> (64 - kHashBits); }
+  std::array<Slot, std::size_t{1} << kHashBits> by_hash_{};
+  std::array<std::uint64_t, 11> reaching_{};  // a gap has one digit
   static_assert(std::size(kRules) <= 64);
 };
 
@@ -151,8 +181,8 @@ class Grammar {
 // need not have arrived.
 class Sentence {
  public:
-  Sentence(Ahead& text, const Word& first, WordClasses classes) : text_(text) {
-    classes_[0] = classes;
+  Sentence(Ahead& text, const ClassedWord& first) : text_(text) {
+    classes_[0] = first.classes;
     ends_[0] = first.end;
     size_ = 1;
   }
@@ -160,12 +190,10 @@ class Sentence {
   // Reads on until there are `count` words or the sentence ends.
   void read(std::size_t count) {
     while (size_ < count && !over_) {
-      bool stop = false;
-      const std::size_t p = next_word(text_, ends_[size_ - 1], stop);
-      const Word word = stop ? Word{} : word_at(text_, p);
-      over_ = word.size == 0;
+      const ClassedWord word = next_classed_word(text_, ends_[size_ - 1]);
+      over_ = word.end == 0;
       if (over_) return;
-      classes_[size_] = Vocabulary::get().classes(word.view(), word.capitals);
+      classes_[size_] = word.classes;
       ends_[size_++] = word.end;
     }
   }
@@ -182,6 +210,12 @@ class Sentence {
     return found;
   }
 
+  // Whether there is an ith word, and its classes.
+  bool reaches(std::size_t i) {
+    read(i + 1);
+    return i < size_;
+  }
+  WordClasses classes_of(std::size_t i) const { return classes_[i]; }
   std::size_t end_of(std::size_t i) const { return ends_[i]; }
 
  private:
@@ -213,22 +247,101 @@ std::size_t end_of_phrase(const Phrase& phrase, Sentence& sentence) {
   return sentence.end_of(static_cast<std::size_t>(std::countr_zero(at)));
 }
 
+// The words behind a place by their letters, as far as they end plainly; what stands between them
+// makes no difference.
+class WordWalk {
+ public:
+  WordWalk(std::string_view text, std::size_t p) : text_(text) { look_at(p); }
+
+  // Goes on to the next word. False: there is none, or nobody can tell yet where it ends.
+  bool next() { return find() || (behind_ != 0 && look_at(begin_ + behind_) && find()); }
+  std::uint64_t hash() const {
+    return hash_of(internal::eight_at(text_, begin_ + word_), behind_ - word_);
+  }
+  // Whether all the words so far are what they seem.
+  bool plain() const { return (joined_ | joined_here()) == 0; }
+
+ private:
+  // Up to and with what ends the word.
+  std::uint64_t joined_here() const { return masks_.joins & ((std::uint64_t{2} << behind_) - 1); }
+
+  bool look_at(std::size_t p) {
+    if (text_.size() < kWordMaskBytes || p >= text_.size()) return false;
+    joined_ |= joined_here();
+    begin_ = p;
+    const std::size_t block = std::min(p, text_.size() - kWordMaskBytes);
+    masks_ = word_masks(text_.data() + block);
+    if (const std::size_t moved = p - block; moved > 0) {
+      // The end of the text is no word's end: more may come.
+      masks_.alnum = masks_.alnum >> moved | ~std::uint64_t{0} << (kWordMaskBytes - moved);
+      masks_.joins >>= moved;
+    }
+    rest_ = masks_.alnum;
+    word_ = behind_ = 0;
+    return true;
+  }
+  bool find() {
+    const std::uint64_t others = rest_ + (rest_ & -rest_);  // carries over the first word's bits
+    if (others == 0) return false;                          // none, or it goes on behind the masks
+    word_ = static_cast<unsigned>(std::countr_zero(rest_));
+    behind_ = static_cast<unsigned>(std::countr_zero(others));
+    rest_ &= others;
+    return true;
+  }
+
+  std::string_view text_;
+  WordMasks masks_;
+  std::size_t begin_ = 0;   // of what the masks show
+  std::uint64_t rest_ = 0;  // of masks_.alnum: what next() has not come to
+  std::uint64_t joined_ = 0;
+  unsigned word_ = 0, behind_ = 0;  // where the word is in the masks
+};
+
+// Of the phrases in `begun`, those whose second word is where it may be: next to none of those that
+// the first word begins. No more words are read for it than end_of_phrase() would.
+std::uint64_t still_possible(const Grammar& grammar, std::uint64_t begun, Sentence& sentence) {
+  std::uint64_t possible = 0;
+  for (std::size_t i = 1; (begun &= grammar.reaching(i)) != 0 && sentence.reaches(i); ++i) {
+    const WordClasses classes = sentence.classes_of(i);
+    if (classes == 0) continue;
+    possible |= begun & grammar.continued_by(classes);
+    begun &= ~grammar.begun_by(classes);
+  }
+  return possible;
+}
+
 }  // namespace
 
 bool opens_phrase(WordClasses classes) {
   return (classes & Grammar::get().openers()) != 0;
 }
 
+// Next to none of the phrases that common words begin go on: as many words are looked at as may be
+// the second, by their letters alone.
+bool may_begin_phrase(std::string_view text, std::size_t p, const PlainWord& word) {
+  const Grammar& grammar = Grammar::get();
+  WordWalk words(text, p + word.size);
+  std::uint64_t begun = grammar.begun_by_hash(hash_of(word)), found = 0;
+  for (std::size_t n = 1; (begun &= grammar.reaching(n)) != 0; ++n) {
+    if (!words.next()) return true;
+    found |= begun & grammar.continued_by_hash(words.hash());
+  }
+  return found != 0 || !words.plain();
+}
+
 void match_phrases(Ahead& text, std::size_t p, Hits& hits) {
-  const Word word = word_at(text, p);
-  const WordClasses classes = Vocabulary::get().classes(word.view(), word.capitals);
-  if (!opens_phrase(classes)) return;
-  Sentence sentence(text, word, classes);
-  Grammar::get().each_begun_by(classes, [&](const Phrase& phrase) {
+  const Grammar& grammar = Grammar::get();
+  const ClassedWord word = classed_word_at(text, p);
+  const std::uint64_t begun = grammar.begun_by(word.classes);
+  if (begun == 0) return;
+  Sentence sentence(text, word);
+  std::uint64_t possible = still_possible(grammar, begun, sentence);
+  for (; possible != 0; possible &= possible - 1) {
+    const Phrase& phrase = grammar[static_cast<unsigned>(std::countr_zero(possible))];
     if (const std::size_t end = end_of_phrase(phrase, sentence); end != 0) {
       hits.add(phrase.sign, phrase.score, end);
     }
-  });
+  }
 }
 
 }  // namespace capsem::detect::injection

@@ -114,6 +114,8 @@ class Ahead {
   std::string_view there(std::size_t i) const {
     return i < limit_ ? text_.substr(i, limit_ - i) : std::string_view();
   }
+  // The text up to the end of the reach or what has arrived.
+  std::string_view within_reach() const { return text_.substr(0, limit_); }
   bool touched() const { return touched_; }
 
  private:

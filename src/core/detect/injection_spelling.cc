@@ -192,8 +192,8 @@ void match_spaced(Ahead& text, std::size_t p, Hits& hits) {
   const char separator = text.at(p + 1);
   const bool inside = text.before(p, 1) == separator && is_alpha(text.before(p, 2)) &&
                       text.before(p, 3) == separator;
-  if (inside) return;
-  if (is_alnum(separator) || separator == '\0' || text.at(p + 3) != separator) return;
+  if (inside || !opens_spaced(text.at(p), separator)) return;
+  if (!opens_spaced(text.at(p), separator, text.at(p + 2)) || text.at(p + 3) != separator) return;
   std::string word;
   std::size_t end = p;
   for (std::size_t at = p; is_alpha(text.at(at));) {

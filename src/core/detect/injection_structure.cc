@@ -77,7 +77,7 @@ bool line_begins(const Ahead& text, std::size_t p) {
 
 // "### Instruction:", "## System", as fine-tuning formats have them.
 void match_heading(Ahead& text, std::size_t p, Hits& hits) {
-  if (text.before(p, 1) == '#' || !line_begins(text, p)) return;
+  if (text.at(p + 1) != '#' || text.before(p, 1) == '#' || !line_begins(text, p)) return;
   std::size_t at = p;
   while (text.at(at) == '#') ++at;
   while (text.at(at) == ' ') ++at;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kBetweenWordsMax = 48;  // bytes of spaces and punctuation
 
-std::uint64_t hash_of(std::string_view word) {
+std::uint64_t hash_of_letters(std::string_view word) {
   constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15ULL;
   std::uint64_t h = word.size();
   std::uint64_t eight = 0;
@@ -34,6 +34,19 @@ void each_listed(std::string_view list, Visit visit) {
     list = end == std::string_view::npos ? "" : list.substr(end + 1);
   }
 }
+
+// The filter takes longer words for none.
+constexpr bool each_fits(std::string_view list) {
+  for (std::size_t at = 0; at < list.size();) {
+    const std::size_t end = std::min(list.find(' ', at), list.size());
+    const bool plain = static_cast<unsigned char>(list[at]) < 0x80;
+    if (plain && end - at > PlainWord::kSizeMax) return false;
+    at = end + 1;
+  }
+  return true;
+}
+static_assert(std::ranges::all_of(kWordClasses,
+                                  [](const WordClass& c) { return each_fits(c.words); }));
 
 // Letters of words: ASCII, digits, and the scripts that put words apart. Signs and ideographs end
 // them.
@@ -84,7 +97,7 @@ const Vocabulary& Vocabulary::get() {
   return vocabulary;
 }
 
-Vocabulary::Vocabulary() : slots_(kSlots) {
+Vocabulary::Vocabulary() : slots_(kSlots), plain_(kSlots) {
   for (std::size_t i = 0; i < std::size(kWordClasses); ++i) {
     const WordClasses bit = WordClasses{1} << i;
     each_listed(kWordClasses[i].words, [&](std::string_view word) {
@@ -95,10 +108,32 @@ Vocabulary::Vocabulary() : slots_(kSlots) {
       }
     });
   }
+  for (const Slot& slot : slots_) add_plain(slot);
+}
+
+void Vocabulary::add_plain(const Slot& slot) {
+  const PlainWord word = slot.word.empty() ? PlainWord() : plain_word_at(slot.word, 0);
+  if (word.size == 0 || word.size != slot.word.size()) return;
+  const std::uint64_t hash = hash_of(word);
+  std::size_t i = hash >> 32;
+  while (plain_[i % kSlots].word.size != 0) ++i;
+  plain_[i % kSlots] = {word, slot.classes, slot.in_capitals};
+  plain_words_.add(hash);
+}
+
+WordClasses Vocabulary::classes(const PlainWord& word, std::uint64_t hash,
+                                std::string_view written) const {
+  for (std::size_t i = hash >> 32; plain_[i % kSlots].word.size != 0; ++i) {
+    const PlainSlot& slot = plain_[i % kSlots];
+    if (slot.word != word) continue;
+    const bool capitals = slot.in_capitals != 0 && std::ranges::none_of(written, is_lower);
+    return slot.classes | (capitals ? slot.in_capitals : 0);
+  }
+  return 0;
 }
 
 Vocabulary::Slot& Vocabulary::slot_of(std::string_view word) {
-  std::size_t i = hash_of(word) % kSlots;
+  std::size_t i = hash_of_letters(word) % kSlots;
   while (!slots_[i].word.empty() && slots_[i].word != word) i = (i + 1) % kSlots;
   slots_[i].word = word;
   return slots_[i];
@@ -106,7 +141,8 @@ Vocabulary::Slot& Vocabulary::slot_of(std::string_view word) {
 
 WordClasses Vocabulary::classes(std::string_view word, bool capitals) const {
   if (word.empty()) return 0;
-  for (std::size_t i = hash_of(word) % kSlots; !slots_[i].word.empty(); i = (i + 1) % kSlots) {
+  for (std::size_t i = hash_of_letters(word) % kSlots; !slots_[i].word.empty();
+       i = (i + 1) % kSlots) {
     if (slots_[i].word == word) {
       return slots_[i].classes | (capitals ? slots_[i].in_capitals : 0);
     }
@@ -153,6 +189,28 @@ std::size_t next_word(Ahead& text, std::size_t p, bool& sentence_ends) {
   }
   sentence_ends = true;
   return p;
+}
+
+ClassedWord classed_word_at(Ahead& text, std::size_t p) {
+  const std::string_view there = text.within_reach();
+  const PlainWord plain = p < there.size() ? plain_word_at(there, p) : PlainWord();
+  const std::size_t end = p + plain.size;
+  if (plain.size != 0 && plain.size <= PlainWord::kSizeMax && ends_plainly(there, end)) {
+    return {Vocabulary::get().classes(plain, there.substr(p, plain.size)), end};
+  }
+  const Word word = word_at(text, p);
+  if (word.size == 0) return {};
+  return {Vocabulary::get().classes(word.view(), word.capitals), word.end};
+}
+
+ClassedWord next_classed_word(Ahead& text, std::size_t p) {
+  const std::string_view there = text.within_reach();
+  if (p + 1 < there.size() && there[p] == ' ' && is_alnum(there[p + 1])) {
+    return classed_word_at(text, p + 1);
+  }
+  bool stop = false;
+  p = next_word(text, p, stop);
+  return stop ? ClassedWord{} : classed_word_at(text, p);
 }
 
 }  // namespace capsem::detect::injection

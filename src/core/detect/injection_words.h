@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/detect/injection_classes.h"
+#include "core/detect/injection_plain_word.h"
 #include "core/detect/injection_scan.h"
 
 namespace capsem::detect::injection {
@@ -20,6 +21,11 @@ class Vocabulary {
 
   // Of a folded word; `capitals` says that it was written in capitals alone.
   WordClasses classes(std::string_view word, bool capitals) const;
+  // Of a word that the text has written so.
+  WordClasses classes(const PlainWord& word, std::string_view written) const {
+    const std::uint64_t hash = hash_of(word);
+    return plain_words_.has(hash) ? classes(word, hash, written) : 0;
+  }
 
   template <class Visit>
   void each_word(Visit visit) const {
@@ -35,10 +41,20 @@ class Vocabulary {
   };
   static constexpr std::size_t kSlots = 2048;
 
+  // What of the vocabulary is plain, again.
+  struct PlainSlot {
+    PlainWord word;
+    WordClasses classes = 0, in_capitals = 0;
+  };
+
   Vocabulary();
   Slot& slot_of(std::string_view word);
+  void add_plain(const Slot& slot);
+  WordClasses classes(const PlainWord& word, std::uint64_t hash, std::string_view written) const;
 
   std::vector<Slot> slots_;
+  std::vector<PlainSlot> plain_;
+  HashSet plain_words_;  // most words of a text are in neither
 };
 
 inline constexpr std::size_t kWordMax = 40;  // bytes; longer ones are no words
@@ -54,6 +70,15 @@ struct Word {
 
 // Reads the word at p; size 0 if there is none.
 Word word_at(Ahead& text, std::size_t p);
+
+// What a word is to the rules; `end` 0 if there is none.
+struct ClassedWord {
+  WordClasses classes = 0;
+  std::size_t end = 0;
+};
+ClassedWord classed_word_at(Ahead& text, std::size_t p);
+// The next word at or after p of the same sentence.
+ClassedWord next_classed_word(Ahead& text, std::size_t p);
 // The place of the next word at or after p. `sentence_ends` says that a sentence ends before it;
 // then, and where there is no word near, the place is of no use.
 std::size_t next_word(Ahead& text, std::size_t p, bool& sentence_ends);

@@ -23,7 +23,7 @@ Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<F
     found.clear();
     merging |= views_[i].open();
     if (Status done = views_[i].feed(raw_, text, piece.size(), scratch, found); !done) return done;
-    merge_.add(found, static_cast<std::uint8_t>(i + 1));
+    if (!found.empty()) merge_.add(found, static_cast<std::uint8_t>(i + 1));
     merging |= views_[i].open() || !found.empty();
     held = std::max(held, views_[i].held());
   }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/detect/nul.h"
 #include "core/detect/secrets_assigned.h"
 #include "core/detect/secrets_families.h"
 #include "core/detect/secrets_hit.h"
@@ -127,11 +128,7 @@ class SecretDetector final : public Detector {
   Result<std::size_t> scan(const Window& window, Scratch& scratch,
                            std::vector<Finding>& findings) const override {
     Hits& hits = static_cast<SecretScratch&>(scratch).hits;
-    std::size_t begin = 0;
-    const char* text = window.text.data();
-    if (const void* last = window.from == 0 ? nullptr : memrchr(text, '\0', window.from)) {
-      begin = static_cast<std::size_t>(static_cast<const char*>(last) - text) + 1;
-    }
+    std::size_t begin = text_begin(window.text, window.from);
     for (;;) {
       const std::size_t nul = window.text.find('\0', std::max(begin, window.from));
       const bool ends = nul != std::string_view::npos;
