@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/detect/injection_filter.h"
+#include "core/detect/injection_model.h"
 #include "core/detect/injection_scan.h"
 #include "core/detect/injection_triggers.h"
 
@@ -42,6 +43,7 @@ constexpr std::array<Kind, kSignCount> kKinds = {{
     {"data-exfiltration", "exfiltration", 0.6F},
     {"terminal-escape", "terminal", 0.8F},
     {"terminal-escape-spelled", "terminal", 0.4F},
+    {"learned-attack", "model", 0.85F},
     {"important-tag", "tool-poisoning", 0.8F},
     {"keep-from-user", "tool-poisoning", 0.75F},
     {"tool-order", "tool-poisoning", 0.7F},
@@ -109,6 +111,9 @@ void add_words(TriggerFilter& filter) {
         if (injection::opens_phrase(classes)) add_word(filter, word);
       });
   for (const std::string& word : injection::disguised_words()) add_word(filter, word);
+  for (const std::string_view anchor : injection::LearnedModel::shipped().anchors()) {
+    add_word(filter, std::string(anchor));
+  }
   for (const std::string_view opener : injection::ideograph_openers()) {
     filter.add_bytes(2, opener.substr(0, 1), opener.substr(1, 1), opener.substr(2, 1));
   }
@@ -150,6 +155,7 @@ void match_word(Ahead& text, std::size_t p, Hits& hits) {
   if (!word_begins(text.text(), p)) return;
   match_phrases(text, p, hits);
   match_spelling(text, p, hits);
+  match_learned(text, p, hits);
   const char c = fold(text.text()[p]);
   if (kLineOpeners.find(c) != std::string_view::npos) match_structure(text, p, hits);
   if (kPathOpeners.find(c) != std::string_view::npos) match_paths(text, p, hits);
