@@ -73,7 +73,7 @@ std::vector<std::string> choose_anchors(std::span<const Text* const> texts,
   };
   std::vector<std::pair<double, std::string>> ranked;
   for (const auto& [word, seen] : counts.words) {
-    if (seen.attack_groups.size() < 3) continue;
+    if (seen.attack_groups.size() < 3 || options.never_anchors.contains(word)) continue;
     if (static_cast<double>(seen.in_prose) * million > options.anchor_ppm_max) continue;
     const double attack = share(seen.attack_groups, counts.attack_groups);
     const double odds = std::log(attack / share(seen.benign_groups, counts.benign_groups));

@@ -78,15 +78,24 @@ std::vector<bool> ask_rules(const std::vector<Text>& texts) {
 }
 
 int threshold_for(const std::vector<Text>& texts, const std::vector<int>& margins,
-                  const std::vector<bool>& rules, double share) {
-  std::map<std::string, std::vector<int>> harmless;
+                  const std::vector<bool>& rules, const HarmlessFlagged& most) {
+  // The ways in which a line of ours is filled are one text.
+  std::map<std::pair<std::string, std::size_t>, int> harmless;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (texts[i].attack || rules[i]) continue;
-    harmless[texts[i].use != Use::Learn ? "labelled" : texts[i].kind].push_back(margins[i]);
+    const bool ours = texts[i].use == Use::Learn;
+    int& margin =
+        harmless
+            .try_emplace({ours ? texts[i].kind : "labelled", ours ? texts[i].group : i}, kNoWindow)
+            .first->second;
+    margin = std::max(margin, margins[i]);
   }
+  std::map<std::string, std::vector<int>> by_kind;
+  for (const auto& [key, margin] : harmless) by_kind[key.first].push_back(margin);
   int threshold = 1;
-  for (auto& [use, of] : harmless) {
+  for (auto& [kind, of] : by_kind) {
     std::sort(of.begin(), of.end(), std::greater<>());
+    const double share = kind == "labelled" ? most.labelled : most.ours;
     const auto allowed = static_cast<std::size_t>(share * static_cast<double>(of.size()));
     threshold = std::max(threshold, of[std::min(allowed, of.size() - 1)] + 1);
   }

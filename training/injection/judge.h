@@ -27,10 +27,15 @@ std::vector<int> cross_validate(const std::vector<Text>& texts, Folds folds,
 // Whether the rules without a model find something that scores 0.5.
 std::vector<bool> ask_rules(const std::vector<Text>& texts);
 
-// The least margin at which at most `share` of the harmless texts that others have labelled are
-// flagged, and of each kind of the rest; those that the rules flag anyway do not count.
+// Shares of harmless texts that may be flagged.
+struct HarmlessFlagged {
+  double labelled = 0.005;
+  double ours = 0.01;  // of our own lines, written to be flagged, and of paragraphs of prose
+};
+
+// The least margin at which no more are, those left out that the rules flag anyway.
 int threshold_for(const std::vector<Text>& texts, const std::vector<int>& margins,
-                  const std::vector<bool>& rules, double share);
+                  const std::vector<bool>& rules, const HarmlessFlagged& most);
 
 // A line per kind of text: how many, with an anchor, found by rules, by the model, by either.
 void print_table(const char* title, const std::vector<Text>& texts, const std::vector<int>& margins,

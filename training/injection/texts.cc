@@ -37,7 +37,7 @@ void read_cases(const fs::path& file, std::vector<Text>& texts) {
   }
 }
 
-// One way to fill "{a|b|c}", drawn anew for each brace.
+// One way to fill "{a|b|c}", drawn anew for each; other braces, and "\\n", are of the text.
 std::string filled(std::string_view line, std::mt19937& random) {
   std::string out;
   while (!line.empty()) {
@@ -47,6 +47,12 @@ std::string filled(std::string_view line, std::mt19937& random) {
     const std::size_t close = line.find('}', open);
     if (close == std::string_view::npos) throw std::runtime_error("no } in " + std::string(line));
     std::string_view choices = line.substr(open + 1, close - open - 1);
+    if (choices.find('|') == std::string_view::npos ||
+        choices.find('{') != std::string_view::npos) {
+      out += '{';
+      line.remove_prefix(open + 1);
+      continue;
+    }
     std::size_t skip =
         random() % (1 + static_cast<std::size_t>(std::count(choices.begin(), choices.end(), '|')));
     for (; skip > 0; --skip) choices.remove_prefix(choices.find('|') + 1);
@@ -62,6 +68,9 @@ void read_templates(const fs::path& file, bool attack, std::vector<Text>& texts)
   std::mt19937 random(attack ? 1 : 2);
   for (std::string line; std::getline(in, line);) {
     if (line.empty() || line[0] == '#') continue;
+    for (auto at = line.find("\\n"); at != std::string::npos; at = line.find("\\n")) {
+      line.replace(at, 2, "\n");
+    }
     std::vector<std::string> ways;
     for (std::size_t i = 0; i < kFilled; ++i) {
       std::string text = filled(line, random);
@@ -110,6 +119,16 @@ std::vector<Text> read_texts(const fs::path& data, const fs::path& templates) {
     if (text.attack && text.kind.starts_with(kSlipped)) text.use = Use::JudgeOnly;
   }
   return texts;
+}
+
+std::set<std::string> read_everyday(const fs::path& templates) {
+  std::ifstream in(templates / "everyday.txt");
+  if (!in) throw std::runtime_error("cannot read everyday.txt");
+  std::set<std::string> words;
+  std::string line;
+  std::getline(in, line);  // says what the file is
+  for (std::string word; in >> word;) words.insert(word);
+  return words;
 }
 
 }  // namespace capsem::training

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct Text {
 // `templates`/attacks.txt and benign.txt, each filled in a few ways.
 std::vector<Text> read_texts(const std::filesystem::path& data,
                              const std::filesystem::path& templates);
+
+// The words of `templates`/everyday.txt.
+std::set<std::string> read_everyday(const std::filesystem::path& templates);
 
 // Gives every text its group: texts that share a fifth of the shorter one's runs of five words are
 // of one, and so are those that are joined through others.
