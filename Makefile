@@ -93,6 +93,12 @@ train-names: ## Make the tables that names are found with, from DATA=folder (tra
 	$(call build,release,train_names)
 	@build/release/training/train_names $(DATA) src/core/detect/data/tagger.bin
 
+.PHONY: train-injection
+train-injection: ## Make the model of prompt injection from DATA=folder (training/injection/README.md)
+	@[ -e "$(DATA)/injection_cases.jsonl" ] && [ -d "$(DATA)/ner" ] || { echo "DATA=folder with injection_cases.jsonl and ner/: see training/injection/README.md"; exit 2; }
+	$(call build,release,train_injection)
+	@build/release/training/train_injection $(DATA) src/core/detect/data/injection_model.bin
+
 .PHONY: package
 package: $(if $(findstring --,$(ARGS)),setup,build) ## A Debian package and its bill of materials: build/package (ARGS=--any-cpu: for every x86-64)
 	$(call say,package)

@@ -39,6 +39,7 @@ constexpr std::array<Kind, kSignCount> kKinds = {{
     {"data-exfiltration", "exfiltration", 0.6F},
     {"terminal-escape", "terminal", 0.8F},
     {"terminal-escape-spelled", "terminal", 0.4F},
+    {"learned-attack", "model", 0.85F},
     {"important-tag", "tool-poisoning", 0.8F},
     {"keep-from-user", "tool-poisoning", 0.75F},
     {"tool-order", "tool-poisoning", 0.7F},

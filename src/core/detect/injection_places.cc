@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/detect/injection_model.h"
 #include "core/detect/injection_triggers.h"
 
 namespace capsem::detect::injection {
@@ -43,6 +44,7 @@ void match_word(Ahead& text, std::size_t p, Hits& hits) {
   if (!word_begins(text.text(), p)) return;
   match_phrases(text, p, hits);
   match_spelling(text, p, hits);
+  match_learned(text, p, hits);
   const char c = fold(text.text()[p]);
   if (kLineOpeners.find(c) != std::string_view::npos) match_structure(text, p, hits);
   if (kPathOpeners.find(c) != std::string_view::npos) match_paths(text, p, hits);
@@ -96,6 +98,7 @@ void Places::add_words() {
     others_.add(hash_of(plain_word_at(word, 0)));
   };
   for (const std::string& word : disguised_words()) add_other(word);
+  for (const std::string_view anchor : LearnedModel::shipped().anchors()) add_other(anchor);
   for (const std::string_view word : {"human", "assistant", "system", "thought", "action"}) {
     add_other(word);  // match_structure()
   }

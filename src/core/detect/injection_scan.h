@@ -37,6 +37,7 @@ enum class Sign : std::uint8_t {
   DataExfiltration,
   TerminalEscape,
   TerminalEscapeSpelled,
+  LearnedAttack,
   ImportantTag,
   KeepFromUser,
   ToolOrder,
@@ -138,6 +139,7 @@ void match_links(Ahead& text, std::size_t p, Hits& hits);
 void match_terminal(Ahead& text, std::size_t p, Hits& hits);
 void match_paths(Ahead& text, std::size_t p, Hits& hits);
 void match_phrases(Ahead& text, std::size_t p, Hits& hits);
+void match_learned(Ahead& text, std::size_t p, Hits& hits);
 void match_ideographs(Ahead& text, std::size_t p, Hits& hits);
 
 }  // namespace capsem::detect::injection

@@ -8,10 +8,12 @@
 
 CAPSEM_EMBED("capsem_name_table", "name_table.bin");
 CAPSEM_EMBED("capsem_tagger", "tagger.bin");
+CAPSEM_EMBED("capsem_injection_model", "injection_model.bin");
 
 extern "C" {
 extern const std::uint32_t capsem_name_table[], capsem_name_table_end[];
 extern const std::int8_t capsem_tagger[], capsem_tagger_end[];
+extern const std::int8_t capsem_injection_model[], capsem_injection_model_end[];
 }
 
 namespace capsem::detect {
@@ -21,6 +23,9 @@ std::span<const std::uint32_t> name_table_slots() {
 }
 std::span<const std::int8_t> tagger_table() {
   return {capsem_tagger, capsem_tagger_end};
+}
+std::span<const std::int8_t> injection_model() {
+  return {capsem_injection_model, capsem_injection_model_end};
 }
 
 }  // namespace capsem::detect

@@ -15,7 +15,7 @@ using event::Point;
 
 // Groups whose scores say how much a text looks like orders to a model. In prompts orders are what
 // one expects. Hidden text, forged structure and exfiltration are as bad anywhere.
-constexpr std::array<std::string_view, 2> kOrders = {"phrase", "tool-poisoning"};
+constexpr std::array<std::string_view, 3> kOrders = {"phrase", "model", "tool-poisoning"};
 constexpr float kOrdersInData = 1.5F;
 
 bool is_tool_data(Point point) {
