@@ -71,9 +71,9 @@ Data read(const fs::path& data, const fs::path& templates) {
   }
   out.wnut_dev = read_conll(data / "ner" / "wnut17_dev.conll");
   const auto words = everyday_words(out.train);
-  Generator train(data / "names", words, Part::Train);
+  Generator train(data / "names", templates, words, Part::Train);
   append(out.train, train.make(templates / "templates.txt", kGenerated, 1));
-  Generator held_out(data / "names", words, Part::HeldOut);
+  Generator held_out(data / "names", templates, words, Part::HeldOut);
   out.generated_dev = held_out.make(templates / "held_out.txt", kGeneratedHeldOut, 2);
   return out;
 }
