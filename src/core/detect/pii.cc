@@ -15,6 +15,7 @@
 #include "core/detect/dates.h"
 #include "core/detect/entity.h"
 #include "core/detect/ids.h"
+#include "core/detect/name_starts.h"
 #include "core/detect/names.h"
 #include "core/detect/numbers.h"
 #include "core/detect/phone.h"
@@ -154,6 +155,11 @@ class SegmentScan {
       const std::uint64_t word = letter | m.digit;
       each(m.upper & ~(word << 1 | carry), p, [this](std::size_t at) { on_capital(at); });
     }
+    if (plan_.names) {
+      each(marked_letters(bytes), p, [this](std::size_t at) { on_marked_letter(at); });
+      each(words_after_hints(s_, p, bytes, m.lower), p,
+           [this](std::size_t at) { report_name(names_.introduced_at(at)); });
+    }
     if (plan_.words) {
       const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
       const std::uint64_t word = letter | m.digit;
@@ -249,7 +255,14 @@ class SegmentScan {
         return;
       }
     }
-    const Name name = names_.at(p);
+    report_name(names_.at(p));
+  }
+
+  void on_marked_letter(std::size_t p) {
+    if (upper_size(s_, p) != 0 && !word_before(s_, p)) report_name(names_.at(p));
+  }
+
+  void report_name(const Name& name) {
     if (!name || !wanted(name.begin)) return;
     const EntityType type = type_of(name.kind);
     if (!plan_.has(type) || inside_address(s_, name.begin)) return;
