@@ -27,8 +27,24 @@ constexpr auto kOfTowns = hashes_of({"north", "south", "east", "west", "new", "p
 // Before a single first name.
 constexpr auto kAddressing = hashes_of({"hi", "hello", "hey", "dear", "thanks", "for", "to", "with",
                                         "by", "and", "ask", "tell", "met"});
-constexpr auto kSpeaking = hashes_of({"in", "speak", "speaks", "speaking", "spoke", "spoken",
-                                      "into", "to", "translate", "learn", "learning", "fluent"});
+constexpr auto kSpeaking = hashes_of(
+    {"speak", "speaks", "speaking", "spoke", "spoken", "translate", "learn", "learning", "fluent"});
+constexpr auto kIntoLanguage = hashes_of({"in", "into", "to", "from"});
+constexpr auto kDetermining =
+    hashes_of({"the",   "a",    "an",   "my",  "our",   "his",  "her", "their", "this",  "these",
+               "those", "some", "many", "two", "three", "most", "all", "other", "young", "old"});
+constexpr auto kAtPlaces = hashes_of({"in", "at", "from", "to", "near", "of", "via"});
+// Languages that are named more often than the people, and words that mean something else.
+constexpr auto kNoLowerGroups = hashes_of({"english", "polish", "danish", "pagan", "pagans"});
+constexpr auto kSigns = std::to_array(
+    {sign_hash('\0'), sign_hash('.'), sign_hash(','), sign_hash(';'), sign_hash(':'),
+     sign_hash('?'), sign_hash('!'), sign_hash('"'), sign_hash('\''), sign_hash(')'),
+     sign_hash('('), sign_hash('\n'), sign_hash('-'), sign_hash('/'), sign_hash('0')});
+// Behind a language, before what is no noun.
+constexpr auto kGoingOn =
+    hashes_of({"and",     "or",    "but",     "as",    "with", "for",  "if",  "please", "by",
+               "on",      "at",    "to",      "from",  "in",   "only", "now", "then",   "when",
+               "because", "using", "instead", "first", "too",  "is",   "was"});
 constexpr auto kOfLanguage =
     hashes_of({"language", "languages", "translation", "version", "text", "speaker", "speakers",
                "words", "word", "lessons", "class", "dictionary", "grammar"});
@@ -219,6 +235,22 @@ bool keyed(std::string_view s, const NameRun& run) {
          s.substr(i, p - i).find_first_of(":=") != std::string_view::npos;
 }
 
+// "in French", "translate it to Dutch please"; not "in French films".
+bool asks_for_language(const NameRun& run) {
+  if (hash_is_one(run.before[0], kSpeaking)) return true;
+  if (!hash_is_one(run.before[0], kIntoLanguage)) return false;
+  return hash_is_one(run.after, kSigns) || hash_is_one(run.after, kGoingOn);
+}
+
+// Whether word i, a group, is a person's name or a place's here ("Christian left", "in Georgia").
+bool named_like_group(const NameRun& run, std::size_t i, const RunTags& tags) {
+  const Word& w = run.words[i];
+  const std::uint64_t before = i == 0 ? run.before[0] : run.words[i - 1].hash;
+  if (tags[i] == Tag::Place) return has(w, kPlace) && hash_is_one(before, kAtPlaces);
+  if (tags[i] != Tag::Person) return false;
+  return !alone(run, i, tags) || (has(w, kFirstName) && !hash_is_one(before, kDetermining));
+}
+
 }  // namespace
 
 bool is_honorific(const Word& w) {
@@ -266,6 +298,13 @@ bool introduces_person(const NameRun& run) {
   return told_by_name(run) && plain(run.words[0]) && has(run.words[0], kStrongFirstName);
 }
 
+bool lower_group(const NameRun& run) {
+  const Word& w = run.words[0];
+  const std::uint64_t one = run.before[0];
+  return has(w, kGroup) && !hash_is_one(w.hash, kNoLowerGroups) && !hash_is_one(one, kSpeaking) &&
+         !hash_is_one(one, kIntoLanguage);
+}
+
 bool introduces_group(const NameRun& run) {
   constexpr std::uint64_t is = name_hash("is"), he = name_hash("he"), she = name_hash("she");
   const auto [one, two] = run.before;
@@ -282,9 +321,7 @@ std::size_t group_size(std::string_view s, const NameRun& run, std::size_t i, co
     if ((both & kGroup) != 0 && (both & kPlace) == 0) return 2;
   }
   if (!has(w, kGroup) || w.shape != WordShape::Capital) return 0;
-  if (has(w, kPlace | kFirstName | kSurname) && tags[i] != Tag::None && tags[i] != Tag::Other) {
-    return 0;
-  }
+  if (named_like_group(run, i, tags)) return 0;
   if (!last && (pair_flags(s, run, i) & kPlace) != 0) return 0;  // "French Guiana"
   // "12 Christian Street".
   if (i == 0 && has(w, kFirstName) && run.before[0] == sign_hash('0')) return 0;
@@ -294,8 +331,8 @@ std::size_t group_size(std::string_view s, const NameRun& run, std::size_t i, co
     }
     if (i > 0 && tags[i] == Tag::Other && tags[i - 1] == Tag::Other) return 0;
   }
-  const bool language = (i == 0 && hash_is_one(run.before[0], kSpeaking) && last) ||
-                        (last && hash_is_one(run.after, kOfLanguage));
+  const bool language =
+      (last && i == 0 && asks_for_language(run)) || (last && hash_is_one(run.after, kOfLanguage));
   return language || ends_in_code(s, w.end) ? 0 : 1;
 }
 

@@ -19,6 +19,10 @@ void apply_person_rules(std::string_view s, const NameRun& run, RunTags& tags);
 bool introduces_person(const NameRun& run);
 bool introduces_group(const NameRun& run);
 
+// Whether a run of one word in lower case is a group, judged by what stands before it alone: what
+// comes behind may not have arrived yet.
+bool lower_group(const NameRun& run);
+
 // How many words from word i on are a nation's adjective, a faith or a political camp ("Sri
 // Lankan") that stands for people, not a language ("in French") or part of another name ("American
 // Airlines").

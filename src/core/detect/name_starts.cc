@@ -42,4 +42,27 @@ std::uint64_t words_after_hints(std::string_view s, std::size_t p, const char* b
   return starts;
 }
 
+std::uint64_t people_ends(std::string_view s, std::size_t p, const char* bytes,
+                          std::uint64_t lower) {
+  // What lies before the block may be anything: the low bits that are shifted in are ones.
+  const auto before = [](std::uint64_t mask, unsigned n) {
+    return mask << n | ((std::uint64_t{1} << n) - 1);
+  };
+  const std::uint64_t beyond = p + kBlockBytes < s.size() && is_lower(s[p + kBlockBytes]) ? 1 : 0;
+  const std::uint64_t last = lower & ~(lower >> 1 | beyond << 63);
+  const std::uint64_t five =
+      last & before(lower, 1) & before(lower, 2) & before(lower, 3) & before(lower, 4);
+  if (five == 0) return 0;
+  const std::uint64_t n = block_equals(bytes, 'n'), sibilant = block_equals(bytes, 's');
+  const std::uint64_t h = block_equals(bytes, 'h'), e = block_equals(bytes, 'e');
+  const std::uint64_t i = block_equals(bytes, 'i');
+  const std::uint64_t an = n & before(block_equals(bytes, 'a'), 1);
+  const std::uint64_t ans = sibilant & before(an, 1);
+  const std::uint64_t ish = h & before(sibilant & before(i, 1), 1);
+  const std::uint64_t ch = h & before(block_equals(bytes, 'c'), 1);
+  const std::uint64_t ese = e & before(sibilant & before(e, 1), 1);
+  const std::uint64_t ek = block_equals(bytes, 'k') & before(e, 1);
+  return five & (an | ans | ish | ch | ese | ek | i);
+}
+
 }  // namespace capsem::detect

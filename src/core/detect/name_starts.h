@@ -21,4 +21,9 @@ inline std::uint64_t marked_letters(const char* bytes) {
 std::uint64_t words_after_hints(std::string_view s, std::size_t p, const char* bytes,
                                 std::uint64_t lower);
 
+// Last letters of the words of `lower` that end as names of peoples do: "-an", "-ans", "-ish",
+// "-ese", "-i", "-ch", "-ek"; short words, the commonest, are left out.
+std::uint64_t people_ends(std::string_view s, std::size_t p, const char* bytes,
+                          std::uint64_t lower);
+
 }  // namespace capsem::detect

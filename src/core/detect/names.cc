@@ -119,4 +119,19 @@ Name NameReader::introduced_at(std::size_t p) const {
   return {};
 }
 
+Name NameReader::lower_group_at(std::size_t p) const {
+  std::size_t begin = p;
+  while (begin > 0 && p - begin < kWordMax && is_lower(s_[begin - 1])) --begin;
+  NameRun run;
+  Word& w = run.words[0];
+  if (!begins_word(s_, begin)) return {};
+  w = word_at_place(s_, begin);
+  if (!w || w.end != p + 1 || ends_in_code(s_, w.end)) return {};
+  look_up(s_, w);
+  if ((w.flags & kGroup) == 0) return {};
+  run.size = 1;
+  read_before(s_, run);
+  return lower_group(run) ? Name{w.begin, w.end, NameKind::Group} : Name{};
+}
+
 }  // namespace capsem::detect

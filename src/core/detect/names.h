@@ -41,6 +41,10 @@ class NameReader {
   // whatever follows it. REQUIRES: a small letter at p, a space before it.
   Name introduced_at(std::size_t p) const;
 
+  // The group in lower case that ends with the small letter at p ("the spanish government").
+  // REQUIRES: no small letter behind p.
+  Name lower_group_at(std::size_t p) const;
+
  private:
   void read(std::size_t p);
 

@@ -159,6 +159,8 @@ class SegmentScan {
       each(marked_letters(bytes), p, [this](std::size_t at) { on_marked_letter(at); });
       each(words_after_hints(s_, p, bytes, m.lower), p,
            [this](std::size_t at) { report_name(names_.introduced_at(at)); });
+      each(people_ends(s_, p, bytes, m.lower), p,
+           [this](std::size_t at) { report_name(names_.lower_group_at(at)); });
     }
     if (plan_.words) {
       const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
