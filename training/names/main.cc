@@ -46,7 +46,7 @@ std::vector<std::string> everyday_words(const Sentences& sentences) {
   }
   std::vector<std::string> words;
   for (const auto& [word, times] : seen) {
-    if (word.size() < 4 && times < kWordSeenMin) continue;
+    if (times < (word.size() < 4 ? kWordSeenMin : 2)) continue;
     words.insert(words.end(), times > 100 ? 6 : times > 20 ? 3 : 1, word);
   }
   return words;

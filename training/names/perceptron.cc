@@ -27,7 +27,7 @@ Tag tag_at(const Sentence& sentence, std::size_t p) {
 // Every name of a list is in the table, of the names in the world few are: some of these are
 // forgotten, so that the tagger learns to do without, from what stands around and how they end.
 void forget_some(const Sentence& sentence, NameRun& run) {
-  constexpr std::uint64_t kOfTen = 3;
+  constexpr std::uint64_t kOfTen = 2;
   for (std::size_t i = 0; i < run.size; ++i) {
     Word& w = run.words[i];
     const std::uint64_t dice = mix64(w.hash ^ hash_bytes(sentence.text, w.begin)) % 10;
