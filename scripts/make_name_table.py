@@ -3,7 +3,9 @@
 
 usage: make_name_table.py NAMES_DIR NER_DIR OUTPUT
 
-Sources (not part of this repository; see NOTICE for the licences):
+training/names/first_names.txt, surnames.txt: names of about 50 languages, of the Faker project.
+
+Other sources (not part of this repository; see NOTICE for the licences):
   NAMES_DIR/us_census_male_first.txt, us_census_female_first.txt, us_census_last.txt
       US Census Bureau name frequencies of 1990, as in github.com/treyhunner/names
   NAMES_DIR/first_many_countries.txt, surnames_many_countries.txt
@@ -21,10 +23,12 @@ import csv
 import pathlib
 import re
 import sys
+import unicodedata
 
 FIRST, SURNAME, PLACE, COMMON, STRONG_FIRST, PLACE_SURE = 1, 2, 4, 8, 16, 32
 RARE_SURNAME, GROUP, ORGANISATION, STRONG_SURNAME, PRODUCT, HONORIFIC = 64, 128, 256, 512, 1024, 2048
 SLOTS = 1 << 18
+LISTS = pathlib.Path(__file__).resolve().parent.parent / "training" / "names"
 MASK64 = (1 << 64) - 1
 
 # Words that open sentences, titles and product names, and that name lists hold too.
@@ -63,6 +67,7 @@ welcome well were west what when where which while white who why wide will win w
 with within without wood word work world would write yes yesterday you young your zero
 honda ford mercedes tesla lincoln bible koran torah jesus christ god lord
 monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter
+mon tue tues wed thu thur thurs fri sat sun jan feb mar apr jun jul aug sep sept oct nov dec
 american british french german italian spanish russian chinese japanese indian irish english dutch
 european african asian canadian mexican greek turkish polish swedish danish norwegian finnish
 """.split()
@@ -71,11 +76,37 @@ HONORIFICS = """
 mr mrs ms miss mx dr prof professor sir madam mme mlle herr frau monsieur madame rev mister doctor
 """.split()
 
+# What headings, forms and dialogues begin with, and abbreviations in capitals.
+OPENERS = """
+abstract accordingly actually additionally admin agenda alternatively although annex answers apparently
+appendix attachment attendees background basically because besides billing bot caution ceo cfo chapter
+comments conclusion conclusions consequently contents cto currently customer deadline description
+despite details disclaimer discussion dob eta etc examples exception executive faq fig figure finally
+findings firstly footnote format fortunately fyi furthermore glossary goals guidelines headline
+hence hereby hopefully hr human iban id image implementation importantly instead instructions
+interestingly introduction invoice ip issue item keywords lastly likewise links login logout meanwhile
+metadata methods minutes monthly moreover nevertheless nonetheless notably notes notice objective
+objectives obviously occasionally oops operator originally otherwise outcome overall overview owner
+participants payment perhaps phase please possibly preface previously priority probably procedure
+prompt purpose questions quote receipt recently recommendations refs regardless remark reminder
+requirements requirement responses results risks sadly scenario schedule secondly section sender
+settings shipping signature similarly simply sometimes somewhat specifically ssn step steps stories
+strictly subject subsequently suddenly suggestions summary support surely synopsis tasks terms
+thereafter therefore thirdly thus tips topic topics traceback typically ultimately unfortunately
+unless update user usually vat vs warning welcome whereas whether
+""".split()
+
 # What users of language models talk about; some are first names too, but seldom alone.
 PRODUCTS = """
 anthropic apple azure chrome claude copilot docker excel firefox gemini github gitlab google java
 kafka kotlin linux meta microsoft mistral nginx openai oracle python react redis ruby rust safari
 slack swift ubuntu vertex windows llama grok bard alexa siri cortana amazon intel cisco dell sony
+golang angular django flask pytorch tensorflow numpy pandas json yaml html css sql xml http https api
+sdk url pdf csv nan boolean typescript javascript perl scala haskell dart erlang cobol fortran
+matlab tableau powershell bash kubernetes terraform ansible jira confluence trello notion
+zoom teams outlook gmail whatsapp telegram signal instagram facebook twitter tiktok youtube netflix
+spotify paypal stripe shopify salesforce webflow figma canva adobe photoshop postgres mysql sqlite
+mongo cassandra spark hadoop airflow grafana prometheus sentry datadog android ios iphone ipad macbook
 """.split()
 
 # Cities that are recognised wherever they stand, besides all countries.
@@ -104,40 +135,71 @@ Catalonia Scotland Wales England Britain Europe Africa Asia Australia Antarctica
 # Nationalities, ethnic and religious groups, political camps (NRP), in the forms that text has them.
 NATIONS = """
 Afghan Albanian Algerian American Andorran Angolan Argentine Argentinian Armenian Australian Austrian
-Azerbaijani Bahamian Bahraini Bangladeshi Barbadian Basque Bavarian Belarusian Belgian Belizean
-Beninese Bhutanese Bolivian Bosnian Botswanan Brazilian Breton British Bruneian Bulgarian Burmese
-Burundian Cambodian Cameroonian Canadian Catalan Chadian Chechen Chilean Chinese Colombian Comorian
-Congolese Corsican Croatian Cuban Cypriot Czech Danish Djiboutian Dominican Dutch Ecuadorian Egyptian
-Emirati English Eritrean Estonian Eswatini Ethiopian European Fijian Filipino Finnish Flemish French
-Gabonese Gambian Georgian German Ghanaian Greek Grenadian Guatemalan Guinean Guyanese Haitian Hispanic
-Honduran Hungarian Icelandic Indian Indonesian Iranian Iraqi Irish Israeli Italian Ivorian Jamaican
-Japanese Jordanian Kazakh Kenyan Kosovan Kurdish Kuwaiti Kyrgyz Laotian Latvian Lebanese Liberian
-Libyan Lithuanian Luxembourgish Macedonian Malagasy Malawian Malaysian Maldivian Malian Maltese Maori
-Mauritanian Mauritian Mexican Moldovan Monegasque Mongolian Montenegrin Moroccan Mozambican Namibian
-Nepalese Nepali Nicaraguan Nigerian Nigerien Norwegian Omani Pakistani Palestinian Panamanian
-Paraguayan Persian Peruvian Polish Portuguese Prussian Qatari Quebecois Romanian Russian Rwandan
-Salvadoran Samoan Saudi Scottish Senegalese Serbian Singaporean Slovak Slovenian Somali Spanish Sudanese
-Surinamese Swedish Swiss Syrian Taiwanese Tajik Tanzanian Thai Tibetan Togolese Tongan Tunisian
-Turkish Turkmen Ugandan Ukrainian Uruguayan Uyghur Uzbek Venezuelan Vietnamese Welsh Yemeni Yemenite
-Zambian Zimbabwean African Asian Arab Arabian Latino Latina Latinx Scandinavian Caribbean Balkan
-Slavic Nordic Celtic Roma Romani Inuit Navajo Cherokee Aboriginal Berber Tamil Punjabi Bengali Sikh
-Hutu Tutsi Zulu Yoruba Igbo Hausa Swahili Afro-American African-American Asian-American
-Mexican-American
-Frenchman Frenchwoman Englishman Englishwoman Irishman Irishwoman Dutchman Welshman Scotsman Scot Scots
-Briton Brit Dane Swede Finn Pole Spaniard Turk Serb Croat Slovene Kurd Icelander Netherlander
-Filipina Czechs Greeks Kiwi Aussie
+Azerbaijani Bahamian Bahraini Bangladeshi Barbadian Basque Bavarian Belarusian Belgian Belizean Beninese
+Bhutanese Bolivian Bosnian Botswanan Brazilian Breton British Bruneian Bulgarian Burmese Burundian Cambodian
+Cameroonian Canadian Catalan Chadian Chechen Chilean Chinese Colombian Comorian Congolese Corsican Croatian
+Cuban Cypriot Czech Danish Djiboutian Dominican Dutch Ecuadorian Egyptian Emirati English Eritrean Estonian
+Eswatini Ethiopian European Fijian Filipino Finnish Flemish French Gabonese Gambian Georgian German Ghanaian
+Greek Grenadian Guatemalan Guinean Guyanese Haitian Hispanic Honduran Hungarian Icelandic Indian Indonesian
+Iranian Iraqi Irish Israeli Italian Ivorian Jamaican Japanese Jordanian Kazakh Kenyan Kosovan Kurdish
+Kuwaiti Kyrgyz Laotian Latvian Lebanese Liberian Libyan Lithuanian Luxembourgish Macedonian Malagasy
+Malawian Malaysian Maldivian Malian Maltese Maori Mauritanian Mauritian Mexican Moldovan Monegasque
+Mongolian Montenegrin Moroccan Mozambican Namibian Nepalese Nepali Nicaraguan Nigerian Nigerien Norwegian
+Omani Pakistani Palestinian Panamanian Paraguayan Persian Peruvian Polish Portuguese Prussian Qatari
+Quebecois Romanian Russian Rwandan Salvadoran Samoan Saudi Scottish Senegalese Serbian Singaporean Slovak
+Slovenian Somali Spanish Sudanese Surinamese Swedish Swiss Syrian Taiwanese Tajik Tanzanian Thai Tibetan
+Togolese Tongan Tunisian Turkish Turkmen Ugandan Ukrainian Uruguayan Uyghur Uzbek Venezuelan Vietnamese
+Welsh Yemeni Yemenite Zambian Zimbabwean African Asian Arab Arabian Latino Latina Latinx Scandinavian
+Caribbean Balkan Slavic Nordic Celtic Roma Romani Inuit Navajo Cherokee Aboriginal Berber Tamil Punjabi
+Bengali Sikh Hutu Tutsi Zulu Yoruba Igbo Hausa Swahili Afro-American African-American Asian-American
+Mexican-American Frenchman Frenchwoman Englishman Englishwoman Irishman Irishwoman Dutchman Welshman
+Scotsman Scot Scots Briton Brit Dane Swede Finn Pole Spaniard Turk Serb Croat Slovene Kurd Icelander
+Netherlander Filipina Czechs Greeks Kiwi Aussie Afghani Anguillan Antiguan Argentinean Aruban Azeri Baloch
+Bermudian Bermudan Bissau-Guinean Bosniak Burkinabe Burkinabé Catalonian Caymanian Crimean Czechoslovak
+Czechoslovakian Yugoslav Yugoslavian Soviet Equatoguinean Falklander Faroese Gibraltarian Greenlander
+Greenlandic Guadeloupean Guianese Herzegovinian Hongkonger Kiribatian Kirghiz Kittitian Kosovar Kyrgyzstani
+Kazakhstani Uzbekistani Tajikistani Turkmenistani Lao Liechtensteiner Macanese Manx Marshallese Martinican
+Micronesian Melanesian Polynesian Moldavian Montserratian Motswana Basotho Mosotho Nauruan Nevisian Palauan
+Papuan Rhodesian Zairean Zairian Sammarinese Seychellois Singaporian Surinamer Swazi Tahitian Timorese
+Trinidadian Tobagonian Tuvaluan Vanuatuan Vincentian Hawaiian Korean Sahrawi Ossetian Abkhazian Abkhaz
+Ingush Chuvash Tatar Bashkir Buryat Yakut Cossack Ruthenian Moravian Silesian Pomeranian Sicilian Sardinian
+Castilian Andalusian Galician Walloon Frisian Swabian Tyrolean Alsatian Cornish Sami Saami Ainu Hmong Khmer
+Rohingya Malay Javanese Balinese Sundanese Acehnese Tagalog Cebuano Ilocano Gujarati Marathi Rajasthani
+Kashmiri Sindhi Pashtun Bihari Malayali Sinhalese Assamese Cantonese Ashanti Amhara Oromo Tigrayan Maasai
+Masai Kikuyu Xhosa Tswana Ndebele Shona Fulani Wolof Mandinka Bantu Tuareg Maghrebi Bedouin Sioux Comanche
+Iroquois Mohawk Cree Ojibwe Lakota Hopi Maya Mayan Aztec Inca Incan Quechua Aymara Guarani Mapuche Chicano
+Chicana Creole Cajun Métis Afro-Caribbean Eurasian Ashkenazi Sephardi Sephardic Levantine Mesopotamian
+Babylonian Assyrian Britisher Belarussian Byelorussian Ukranian Rumanian Roumanian Hindustani Ceylonese
+Siamese Formosan Luxembourger Bhutani Belizian Norseman Cornishman Ulsterman Manxman Latin-American
+South-African North-African East-African West-African Central-African South-American North-American
+Central-American Anglo-Saxon Anglo-American Anglo-Irish Irish-American Italian-American Chinese-American
+Cuban-American Arab-American Japanese-American Korean-American Black-American Native-American Indo-European
+Frenchmen Frenchwomen Englishmen Englishwomen Irishmen Irishwomen Dutchmen Dutchwoman Dutchwomen Welshmen
+Welshwoman Welshwomen Scotswoman Scotsmen Scotswomen Norsemen
 """.split()
+# Of two words; each second one speaks for both.
+NATIONS_OF_TWO = """
+South African,North African,East African,West African,Central African,South American,North American,
+Latin American,Central American,Native American,African American,South Korean,North Korean,Sri Lankan,
+New Zealander,Costa Rican,Puerto Rican,Sierra Leonean,Cape Verdean,Cabo Verdean,San Marinese,
+Saint Lucian,St Lucian,Saudi Arabian,South Sudanese,East Timorese,Equatorial Guinean,New Guinean,
+Papua New Guinean,Solomon Islander,Marshall Islander,Hong Konger,Northern Irish,East German,West German,
+Roman Catholic,Greek Orthodox,Russian Orthodox,South Asian,East Asian,Southeast Asian,
+Eastern European,Western European,Asian American,Mexican American,American Indian
+""".replace("\n", "").split(",")
 FAITHS = """
 Christian Catholic Protestant Orthodox Lutheran Anglican Episcopalian Methodist Baptist Presbyterian
 Calvinist Evangelical Pentecostal Mormon Quaker Adventist Mennonite Amish Jehovah Muslim Islamic Sunni
 Shia Shiite Sufi Salafi Jewish Jew Hasidic Judaic Hindu Buddhist Zen Sikh Jain Taoist Shinto Bahai
-Zoroastrian Rastafarian Wiccan Pagan Atheist Agnostic Scientologist Coptic Alawite Druze Yazidi
+Zoroastrian Rastafarian Rasta Puritan Huguenot Hussite Unitarian Jesuit Franciscan Dominican
+Maronite Ismaili Ahmadi Wahhabi Shiites Sunnis Wiccan Pagan Atheist Agnostic Scientologist Coptic Alawite Druze Yazidi
 Christianity Catholicism Islam Judaism Hinduism Buddhism Sikhism Mormonism Protestantism
 """.split()
 CAMPS = """
 Republican Democrat Democratic Libertarian Conservative Tory Labourite Liberal Socialist Communist
 Marxist Leninist Maoist Trotskyist Fascist Nazi Anarchist Peronist Gaullist Baathist Likudnik
-Zionist Islamist Jihadist Royalist Loyalist Nationalist Unionist Peronist Kemalist Chavista
+Stalinist Leninism Stalinism Marxism Thatcherite Reaganite Trumpist Corbynite Blairite Falangist
+Francoist Monarchist Suffragette Populist Separatist Remainer Brexiteer Zionist Islamist Jihadist Royalist Loyalist Nationalist Unionist Peronist Kemalist Chavista
 Bolshevik Menshevik Whig Federalist Tories
 """.split()
 ORGANISATIONS = """
@@ -145,6 +207,8 @@ inc corp corporation ltd llc llp plc gmbh ag sa nv bv co company group holdings 
 college institute school hospital foundation association society committee council commission ministry
 department agency bureau office court club team fc united party union league press news times post
 records pictures entertainment studios airlines airways motors systems technologies software labs
+fund funds securities trust bancorp restaurants industries resources pharmaceuticals energy solutions
+services consulting logistics limited incorporated cooperative spa srl oy oyj ab asa kk pty
 partners capital insurance church museum academy network media international
 """.split()
 
@@ -173,6 +237,12 @@ def lines(path):
         line = line.strip()
         if 2 < len(line) < 24 and re.fullmatch(r"[^\W\d_]+(?:['-][^\W\d_]+)*", line):
             yield line
+
+
+def without_marks(name):
+    """As people write it who have no such keys: "Novakova" for "Nováková"."""
+    plain = name.translate(str.maketrans("øØłŁđĐıæÆœßþðÐÞə", "oOlLdDiaAostdDTa"))
+    return "".join(c for c in unicodedata.normalize("NFD", plain) if not unicodedata.combining(c))
 
 
 def common_words(ner_dir):
@@ -205,16 +275,25 @@ def main():
         add(name, FIRST)
     for name in census(names / "us_census_female_first.txt", 4275):
         add(name, FIRST)
-    for name in lines(names / "first_many_countries.txt"):
+    many_first = set(lines(names / "first_many_countries.txt"))
+    for name in many_first:
         add(name, FIRST)
+    for name in lines(LISTS / "first_names.txt"):
+        # What two lists hold, or no English word could look like, is no accident.
+        sure = name in many_first or not name.isascii()
+        add(name, FIRST | (STRONG_FIRST if sure else 0))
+        add(without_marks(name), FIRST)
     for name in census(names / "us_census_last.txt", 2000):
         add(name, STRONG_SURNAME)
     for name in census(names / "us_census_last.txt", 12000):
         add(name, SURNAME)
-    for name in census(names / "us_census_last.txt", 50000):
+    for name in census(names / "us_census_last.txt", 30000):
         add(name, RARE_SURNAME)
     for i, name in enumerate(lines(names / "surnames_many_countries.txt")):
         add(name, SURNAME if i % 7 == 0 else RARE_SURNAME)
+    for name in lines(LISTS / "surnames.txt"):
+        add(name, SURNAME)
+        add(without_marks(name), SURNAME)
     for row in csv.DictReader((names / "world_cities.csv").open(encoding="utf-8")):
         if len(row["name"]) > 3 and row["name"].count(" ") < 3:
             add(row["name"], PLACE)
@@ -238,16 +317,20 @@ def main():
         add(name, GROUP)
         if not name.endswith(("s", "sh", "ch", "ese", "man")):
             add(name + "s", GROUP)
+    for name in NATIONS_OF_TWO:
+        for form in (name, name.split(" ")[-1]):
+            add(form, GROUP)
+            add(form + "s", GROUP)
     for word in ORGANISATIONS:
         add(word, ORGANISATION)
     for word in HONORIFICS:
         add(word, HONORIFIC)
     for word in PRODUCTS:
         add(word, COMMON | PRODUCT)
-    for word in set(WORDS) | common_words(ner):
+    for word in set(WORDS + OPENERS) | common_words(ner):
         add(word, COMMON)
 
-    assert len(flags) < SLOTS * 2 // 3, len(flags)
+    assert len(flags) < SLOTS * 7 // 10, len(flags)
     table = [0] * SLOTS
     for key in sorted(flags):
         h = fingerprint(key)

@@ -18,6 +18,7 @@ struct Span {
 struct Sentence {
   std::string text;
   std::vector<Span> spans;
+  bool generated = false;  // its names come from the lists that the name table is made of
 };
 
 // Reads a file of "token ... label" lines, a blank line after each sentence, and writes the tokens

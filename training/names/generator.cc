@@ -22,6 +22,30 @@ const List kProducts = {"Python",     "Docker",    "Excel",     "Claude",     "G
 const List kNations = {"American", "British", "French",  "German",  "Italian", "Spanish", "Russian",
                        "Chinese",  "Turkish", "Polish",  "Mexican", "Indian",  "Swiss",   "Irish",
                        "Nigerian", "Dutch",   "Swedish", "Muslim",  "Jewish",  "Buddhist"};
+const List kJobs = {"Software Engineer",
+                    "Account Manager",
+                    "Sales Director",
+                    "Project Manager",
+                    "Nurse",
+                    "Head of Marketing",
+                    "Data Analyst",
+                    "Office Manager",
+                    "Managing Partner",
+                    "Chef",
+                    "Senior Lecturer",
+                    "Electrician",
+                    "Research Assistant",
+                    "Support Team",
+                    "Legal Counsel",
+                    "Quality inspector",
+                    "Team lead",
+                    "Warehouse worker",
+                    "Tax adviser",
+                    "Teaching assistant",
+                    "Graphic designer",
+                    "Veterinary nurse",
+                    "Bus driver",
+                    "Site supervisor"};
 const List kStreetWords = {"Street", "Avenue", "Road", "Lane", "Drive", "Square", "Court",
                            "Way",    "Place",  "St",   "Ave",  "Rd",    "Blvd",   "Terrace"};
 const List kOrgEnds = {"Inc",     "Ltd",        "Corp",      "GmbH",     "Group", "Holdings", "LLC",
@@ -56,13 +80,16 @@ List lines_of(const std::filesystem::path& file) {
 
 }  // namespace
 
-Generator::Generator(const std::filesystem::path& names, List words, Part part)
+Generator::Generator(const std::filesystem::path& names, const std::filesystem::path& own,
+                     List words, Part part)
     : part_(part), words_(std::move(words)) {
   load(names / "us_census_female_first.txt", common_first_, 1200);
   load(names / "us_census_male_first.txt", common_first_, 800);
   load(names / "us_census_last.txt", common_last_, 12000);
   load(names / "first_many_countries.txt", world_first_, ~std::size_t{0});
   load(names / "surnames_many_countries.txt", world_last_, ~std::size_t{0});
+  load(own / "first_names.txt", foreign_first_, ~std::size_t{0});
+  load(own / "surnames.txt", foreign_last_, ~std::size_t{0});
   load_cities(names / "world_cities.csv");
 }
 
@@ -105,13 +132,17 @@ const std::string& Generator::pick_common(const List& list) {
 }
 
 std::string Generator::first() {
-  return below(10) < 6 ? pick_common(common_first_) : pick(world_first_);
+  const auto dice = below(20);
+  if (dice < 8) return pick_common(common_first_);
+  if (dice < 10) return pick(world_first_);
+  return pick(foreign_first_);
 }
 
 std::string Generator::last() {
   const auto dice = below(20);
-  if (dice < 9) return pick_common(common_last_);
-  if (dice < 17) return pick(world_last_);
+  if (dice < 7) return pick_common(common_last_);
+  if (dice < 11) return pick(world_last_);
+  if (dice < 17) return pick(foreign_last_);
   if (dice == 17) return pick(world_last_) + "-" + pick(world_last_);
   // A name no list has: the front of one and the back of another.
   const std::string &a = pick(world_last_), &b = pick(common_last_);
@@ -122,6 +153,8 @@ std::string Generator::full_name() {
   switch (below(16)) {
     case 0:
       return first() + " " + static_cast<char>('A' + below(26)) + ". " + last();
+    case 4:
+      return first() + " " + static_cast<char>('A' + below(26)) + " " + last();
     case 1:
       return first() + " " + first() + " " + last();
     case 2:
@@ -190,6 +223,7 @@ Generator::Slot Generator::fill(const std::string& slot) {
   if (slot == "org") return {organisation(), Tag::Other};
   if (slot == "ORG") return {shouted(organisation()), Tag::Other};
   if (slot == "product") return {pick(kProducts), Tag::Other};
+  if (slot == "job") return {pick(kJobs)};
   if (slot == "nation") return {pick(kNations)};
   if (slot == "title") return {title(1 + below(4))};
   if (slot == "words") return {phrase(2 + below(6))};
@@ -212,7 +246,7 @@ std::vector<Sentence> Generator::make(const std::filesystem::path& templates, st
   std::vector<Sentence> out;
   for (std::size_t n = 0; n < count; ++n) {
     const std::string& pattern = patterns[n % patterns.size()];
-    Sentence sentence;
+    Sentence sentence{.text = {}, .spans = {}, .generated = true};
     for (std::size_t i = 0; i < pattern.size(); ++i) {
       if (pattern[i] == '\\') {
         sentence.text += '\n';

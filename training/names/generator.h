@@ -17,8 +17,10 @@ enum class Part : std::uint8_t { Train, HeldOut };
 
 class Generator {
  public:
-  // `names`: the folder of the lists. `words`: lower-case words of everyday text.
-  Generator(const std::filesystem::path& names, std::vector<std::string> words, Part part);
+  // `names`: the folder of the lists; `own`: the one with ours. `words`: lower-case words of
+  // everyday text.
+  Generator(const std::filesystem::path& names, const std::filesystem::path& own,
+            std::vector<std::string> words, Part part);
 
   std::vector<Sentence> make(const std::filesystem::path& templates, std::size_t count,
                              std::uint32_t seed);
@@ -47,8 +49,8 @@ class Generator {
 
   Part part_;
   std::mt19937 random_;
-  std::vector<std::string> common_first_, world_first_, common_last_, world_last_, cities_,
-      regions_, countries_, words_;
+  std::vector<std::string> common_first_, world_first_, common_last_, world_last_, foreign_first_,
+      foreign_last_, cities_, regions_, countries_, words_;
 };
 
 }  // namespace capsem::training

@@ -22,14 +22,15 @@ using detect::Tag;
 namespace fs = std::filesystem;
 using Sentences = std::vector<Sentence>;
 
-constexpr std::size_t kGenerated = 24000, kGeneratedHeldOut = 4000;
+constexpr std::size_t kGenerated = 32000, kGeneratedHeldOut = 4000;
 constexpr std::size_t kWordSeenMin = 3;  // times, to count as a word of everyday text
 
 void append(Sentences& to, const Sentences& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
-// Lower-case words of the texts, the commoner ones more than once.
+// Lower-case words of the texts, the commoner ones more than once. The rare ones are what the name
+// table does not know as words.
 std::vector<std::string> everyday_words(const Sentences& sentences) {
   std::map<std::string, std::size_t> seen;
   for (const Sentence& sentence : sentences) {
@@ -45,7 +46,7 @@ std::vector<std::string> everyday_words(const Sentences& sentences) {
   }
   std::vector<std::string> words;
   for (const auto& [word, times] : seen) {
-    if (times < kWordSeenMin) continue;
+    if (times < (word.size() < 4 ? kWordSeenMin : 2)) continue;
     words.insert(words.end(), times > 100 ? 6 : times > 20 ? 3 : 1, word);
   }
   return words;
@@ -71,9 +72,9 @@ Data read(const fs::path& data, const fs::path& templates) {
   }
   out.wnut_dev = read_conll(data / "ner" / "wnut17_dev.conll");
   const auto words = everyday_words(out.train);
-  Generator train(data / "names", words, Part::Train);
+  Generator train(data / "names", templates, words, Part::Train);
   append(out.train, train.make(templates / "templates.txt", kGenerated, 1));
-  Generator held_out(data / "names", words, Part::HeldOut);
+  Generator held_out(data / "names", templates, words, Part::HeldOut);
   out.generated_dev = held_out.make(templates / "held_out.txt", kGeneratedHeldOut, 2);
   return out;
 }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <random>
 
+#include "core/base/hash.h"
+
 namespace capsem::training {
 namespace {
 
@@ -22,6 +24,17 @@ Tag tag_at(const Sentence& sentence, std::size_t p) {
   return Tag::None;
 }
 
+// Every name of a list is in the table, of the names in the world few are: some of these are
+// forgotten, so that the tagger learns to do without, from what stands around and how they end.
+void forget_some(const Sentence& sentence, NameRun& run) {
+  constexpr std::uint64_t kOfTen = 2;
+  for (std::size_t i = 0; i < run.size; ++i) {
+    Word& w = run.words[i];
+    const std::uint64_t dice = mix64(w.hash ^ hash_bytes(sentence.text, w.begin)) % 10;
+    if (dice < kOfTen && tag_at(sentence, w.begin) != Tag::None) w.flags = 0;
+  }
+}
+
 void add_runs(const Sentence& sentence, std::vector<Example>& examples) {
   const std::string_view s = sentence.text;
   NameRun run;
@@ -30,6 +43,7 @@ void add_runs(const Sentence& sentence, std::vector<Example>& examples) {
     read_run(s, p, run);
     if (run.size == 0) continue;
     read_context(s, run);
+    if (sentence.generated) forget_some(sentence, run);
     Example example;
     example.features.resize(run.size);
     for (std::size_t i = 0; i < run.size; ++i) {

@@ -12,7 +12,7 @@ namespace capsem::training {
 struct TrainOptions {
   unsigned epochs = 8;
   std::uint32_t seed = 1;
-  float margin = 0;  // how far right answers must be ahead
+  float margin = 8;  // how far right answers must be ahead
 };
 
 // The weights as the program ships them: detect::kTableBytes bytes.

@@ -1,6 +1,5 @@
 #include "core/detect/name_run.h"
 
-#include "core/base/hash.h"
 #include "core/detect/name_table.h"
 
 namespace capsem::detect {
@@ -40,39 +39,24 @@ std::size_t step_back(std::string_view s, const Word& at, Word* out) {
   return 0;
 }
 
-std::uint64_t sign(char c) {
-  return mix64(0x5167ULL << 8 | static_cast<unsigned char>(c));
-}
-
 constexpr char kTextEdge = '\0', kNumber = '0';
 
 // The token that ends at `end`, as one number; `begin` gets its beginning.
 std::uint64_t token_before(std::string_view s, std::size_t end, std::size_t& begin) {
   begin = end;
-  if (end == 0) return sign(kTextEdge);
+  if (end == 0) return sign_hash(kTextEdge);
   const std::size_t floor = end > kWordMax ? end - kWordMax : 0;
   while (begin > floor && letter_byte(s[begin - 1])) --begin;
   if (begin < end) return name_hash(s.substr(begin, end - begin));
   begin = end - 1;
   const char c = s[begin];
-  if (!is_digit(c)) return sign(c);
+  if (!is_digit(c)) return sign_hash(c);
   while (begin > floor && is_digit(s[begin - 1])) --begin;
-  return sign(kNumber);
+  return sign_hash(kNumber);
 }
 
 bool passed_over(char c) {
   return c == ' ' || c == '"' || c == ':' || c == '\t';
-}
-
-void read_before(std::string_view s, NameRun& run) {
-  std::size_t at = run.begin();
-  run.opens = at == 0 || s[at - 1] == '\n';
-  if (at > 0 && s[at - 1] == ' ') --at;
-  run.before[0] = token_before(s, at, at);
-  // A key before a value: the signs between are not worth a token.
-  for (unsigned n = 0; n < 3 && at > 0 && passed_over(s[at - 1]); ++n) --at;
-  run.before[1] = token_before(s, at, at);
-  for (const char c : {'.', '!', '?', '\n'}) run.opens = run.opens || run.before[0] == sign(c);
 }
 
 void read_after(std::string_view s, NameRun& run) {
@@ -80,11 +64,11 @@ void read_after(std::string_view s, NameRun& run) {
   const Word& last = run.words[run.size - 1];
   if (char_at(s, at) == '.' && last.shape == WordShape::Initial) ++at;
   if (at >= s.size()) {
-    run.after = sign(kTextEdge);
+    run.after = sign_hash(kTextEdge);
     return;
   }
   if (s[at] != ' ') {
-    run.after = is_digit(s[at]) ? sign(kNumber) : sign(s[at]);
+    run.after = is_digit(s[at]) ? sign_hash(kNumber) : sign_hash(s[at]);
     return;
   }
   ++at;
@@ -93,7 +77,7 @@ void read_after(std::string_view s, NameRun& run) {
   if (end > at) {
     run.after = name_hash(s.substr(at, end - at));
   } else {
-    run.after = digit_at(s, at) ? sign(kNumber) : sign(char_at(s, at));
+    run.after = digit_at(s, at) ? sign_hash(kNumber) : sign_hash(char_at(s, at));
   }
 }
 
@@ -157,6 +141,17 @@ void read_run(std::string_view s, std::size_t p, NameRun& run) {
     run.words[i] = words[begin + i];
     look_up(s, run.words[i]);
   }
+}
+
+void read_before(std::string_view s, NameRun& run) {
+  std::size_t at = run.begin();
+  run.opens = at == 0 || s[at - 1] == '\n';
+  if (at > 0 && s[at - 1] == ' ') --at;
+  run.before[0] = token_before(s, at, at);
+  // A key before a value: the signs between are not worth a token.
+  for (unsigned n = 0; n < 3 && at > 0 && passed_over(s[at - 1]); ++n) --at;
+  run.before[1] = token_before(s, at, at);
+  for (const char c : {'.', '!', '?', '\n'}) run.opens = run.opens || run.before[0] == sign_hash(c);
 }
 
 void read_context(std::string_view s, NameRun& run) {

@@ -27,14 +27,14 @@ class Names {
   std::size_t read() {
     std::size_t i = 0;
     while (i < run_.size) {
-      if (is_group(s_, run_, i, tags_)) {
-        put(i, i + 1, NameKind::Group);
-        ++i;
+      if (const std::size_t n = group_size(s_, run_, i, tags_); n > 0) {
+        put(i, i + n, NameKind::Group);
+        i += n;
         continue;
       }
       const Tag tag = tags_[i];
       std::size_t end = i + 1;
-      while (end < run_.size && tags_[end] == tag && !is_group(s_, run_, end, tags_) &&
+      while (end < run_.size && tags_[end] == tag && group_size(s_, run_, end, tags_) == 0 &&
              !(tag == Tag::Person && begins_anew(run_, end, i))) {
         ++end;
       }
@@ -93,12 +93,45 @@ Name NameReader::at(std::size_t p) {
   for (std::size_t i = 0; i < count_; ++i) {
     const Name& name = names_[i];
     if (p < name.begin || p >= name.end) continue;
-    // Only its first upper-case ASCII letter speaks for it.
-    const auto first = std::find_if(s_.begin() + static_cast<std::ptrdiff_t>(name.begin), s_.end(),
-                                    [](char c) { return is_upper(c); });
-    return first - s_.begin() == static_cast<std::ptrdiff_t>(p) ? name : Name{};
+    // Only one letter speaks for it.
+    const std::string_view text = s_.substr(name.begin, name.end - name.begin);
+    const auto first =
+        std::find_if(text.begin(), text.end(), [](char c) { return is_upper(c); }) - text.begin();
+    const std::size_t speaks = static_cast<std::size_t>(first) == text.size()
+                                   ? name.begin
+                                   : name.begin + static_cast<std::size_t>(first);
+    return speaks == p ? name : Name{};
   }
   return {};
+}
+
+Name NameReader::introduced_at(std::size_t p) const {
+  NameRun run;
+  Word& w = run.words[0];
+  w = word_at_place(s_, p);
+  if (!w || w.capital() || w.end - w.begin < 3 || ends_in_code(s_, w.end)) return {};
+  look_up(s_, w);
+  if ((w.flags & (kStrongFirstName | kGroup)) == 0) return {};
+  run.size = 1;
+  read_before(s_, run);
+  if (introduces_person(run)) return {w.begin, w.end, NameKind::Person};
+  if (introduces_group(run)) return {w.begin, w.end, NameKind::Group};
+  return {};
+}
+
+Name NameReader::lower_group_at(std::size_t p) const {
+  std::size_t begin = p;
+  while (begin > 0 && p - begin < kWordMax && is_lower(s_[begin - 1])) --begin;
+  NameRun run;
+  Word& w = run.words[0];
+  if (!begins_word(s_, begin)) return {};
+  w = word_at_place(s_, begin);
+  if (!w || w.end != p + 1 || ends_in_code(s_, w.end)) return {};
+  look_up(s_, w);
+  if ((w.flags & kGroup) == 0) return {};
+  run.size = 1;
+  read_before(s_, run);
+  return lower_group(run) ? Name{w.begin, w.end, NameKind::Group} : Name{};
 }
 
 }  // namespace capsem::detect

@@ -31,10 +31,19 @@ class NameReader {
   explicit NameReader(std::string_view text, std::span<const std::int8_t> table = tagger_table())
       : s_(text), table_(table) {}
 
-  // The name that the upper-case ASCII letter at p stands for: one whose first such letter it is.
-  // A name that begins with another letter ("Élodie Martin") begins before p, by one word at most.
+  // The name that the upper-case letter at p stands for: one whose first such letter of ASCII it is
+  // or, of one without any, whose first letter. So a name that begins with a letter that has marks
+  // ("Élodie Martin") may begin before p, by one word at most.
   // REQUIRES: no word character before p.
   Name at(std::size_t p);
+
+  // The name in lower case that begins at p ("my name is simone", "i am fijian"): a single word,
+  // whatever follows it. REQUIRES: a small letter at p, a space before it.
+  Name introduced_at(std::size_t p) const;
+
+  // The group in lower case that ends with the small letter at p ("the spanish government").
+  // REQUIRES: no small letter behind p.
+  Name lower_group_at(std::size_t p) const;
 
  private:
   void read(std::size_t p);

@@ -2,6 +2,7 @@
 
 #include "core/detect/dates.h"
 #include "core/detect/dull_numbers.h"
+#include "core/detect/name_starts.h"
 #include "core/detect/numbers.h"
 #include "core/detect/pii_chain.h"
 #include "core/detect/street.h"
@@ -90,6 +91,13 @@ void SegmentScan::block(std::size_t p, const char* bytes, unsigned shift) {
   }
   if (plan_.capitals) {
     each(m.upper & ~after_word & settled, p, [this](std::size_t at) { on_capital(at); });
+  }
+  if (plan_.names) {
+    each(marked_letters(bytes), p, [this](std::size_t at) { on_marked_letter(at); });
+    each(words_after_hints(s_, p, bytes, m.lower), p,
+         [this](std::size_t at) { report_name(names_.introduced_at(at)); });
+    each(people_ends(s_, p, bytes, m.lower), p,
+         [this](std::size_t at) { report_name(names_.lower_group_at(at)); });
   }
   if (plan_.words) {
     each((m.upper | m.lower) & ~after_word & settled, p, [this](std::size_t at) { on_word(at); });
@@ -197,7 +205,14 @@ void SegmentScan::on_name(std::size_t p) {
       return;
     }
   }
-  const Name name = names_.at(p);
+  report_name(names_.at(p));
+}
+
+void SegmentScan::on_marked_letter(std::size_t p) {
+  if (upper_size(s_, p) != 0 && !word_before(s_, p)) report_name(names_.at(p));
+}
+
+void SegmentScan::report_name(const Name& name) {
   if (!name || !wanted(name.begin)) return;
   const EntityType type = type_of(name.kind);
   if (!plan_.has(type) || inside_address(s_, name.begin)) return;

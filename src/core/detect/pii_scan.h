@@ -79,6 +79,8 @@ class SegmentScan {
   // Names, and words that dates and identifiers begin with.
   void on_capital(std::size_t p);
   void on_name(std::size_t p);
+  void on_marked_letter(std::size_t p);
+  void report_name(const Name& name);
   bool digit_ahead(std::size_t p);
   void on_word(std::size_t p);
   void find_ids(std::size_t p, std::size_t end, IdEngine::Start start) {

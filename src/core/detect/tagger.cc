@@ -36,6 +36,13 @@ std::uint64_t length_of(const Word& w) {
   return n <= 3 ? n : n <= 6 ? 4 : 5;
 }
 
+// What is known of the word before "," or "and": lists are of like kind.
+std::uint64_t listed_flags(const NameRun& run) {
+  constexpr std::uint64_t conjunction = name_hash("and"), comma = sign_hash(',');
+  const bool listed = run.before[0] == comma || run.before[0] == conjunction;
+  return listed ? name_flags(run.before[1]) : 0x1000;
+}
+
 constexpr std::uint64_t kNoWord = 0x6e6f6e65ULL;
 
 }  // namespace
@@ -78,7 +85,9 @@ void features_of(std::string_view s, const NameRun& run, std::size_t i, Features
       add.skip();
     }
   }
-  add.add(shape << 8 | length_of(w));
+  const bool marks =
+      std::any_of(text.begin(), text.end(), [](char c) { return is_continuation(c); });
+  add.add(shape << 8 | length_of(w) | (marks ? 16U : 0U));
   add.add(flags);
   add.add(flags << 16 | shape << 8 | place);
   add.add(left_flags << 16 | flags);
@@ -98,6 +107,7 @@ void features_of(std::string_view s, const NameRun& run, std::size_t i, Features
   add.add(std::uint64_t{first.flags} << 32 | std::uint64_t{last.flags} << 8 | place);
   add.add(run.before[1] * 31 + place);
   add.add(run.before[0] * 31 + run.after * 7 + place);
+  add.add(listed_flags(run) << 16 | flags);
   // "New York", "San Francisco": two words that are one name in the table.
   const auto pair = [&](const Word& a, const Word& b) -> std::uint64_t {
     return name_flags(s.substr(a.begin, b.end - a.begin));
