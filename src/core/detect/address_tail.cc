@@ -16,6 +16,10 @@ constexpr std::size_t kBreakMax = 12;  // bytes between two parts
 constexpr auto kUnitWords =
     std::to_array<std::string_view>({"apt", "apartment", "suite", "ste", "unit", "flat", "floor",
                                      "fl", "room", "rm", "bldg", "building", "lot", "box"});
+// Lower-case words inside the names of towns: "Ostrov nad Labem", "Weil am Rhein".
+constexpr auto kTownLinks =
+    std::to_array<std::string_view>({"nad", "pod", "pri", "na", "ob", "am", "im", "an", "in", "bei",
+                                     "sur", "sous", "upon", "under", "do", "da"});
 // Lower-case words inside the names of countries.
 constexpr auto kCountryLinks = std::to_array<std::string_view>({"and", "of", "the", "da", "do"});
 constexpr std::string_view kStates =
@@ -27,11 +31,17 @@ bool digits_of(std::string_view s, std::size_t p, std::size_t size) {
   return p + size <= s.size() && digits_end(s, p) == p + size && !word_at(s, p + size);
 }
 
-// "TX" at p: its end, or 0.
-std::size_t state_end(std::string_view s, std::size_t p) {
+// Two or three capitals at p: their end, or 0.
+std::size_t short_name_end(std::string_view s, std::size_t p) {
   std::size_t end = p;
   while (end < s.size() && end - p < 4 && is_upper(s[end])) ++end;
-  if (end - p < 2 || end - p > 3 || word_at(s, end)) return 0;
+  return end - p < 2 || end - p > 3 || word_at(s, end) ? 0 : end;
+}
+
+// "TX" at p: its end, or 0.
+std::size_t state_end(std::string_view s, std::size_t p) {
+  const std::size_t end = short_name_end(s, p);
+  if (end == 0) return 0;
   std::array<char, 5> key{' ', ' ', ' ', ' ', ' '};
   std::copy_n(s.begin() + static_cast<std::ptrdiff_t>(p), end - p, key.begin() + 1);
   return kStates.find({key.data(), end - p + 2}) != std::string_view::npos ? end : 0;
@@ -85,13 +95,17 @@ struct City {
   std::size_t size = 0;
 };
 
-City city_at(std::string_view s, std::size_t p) {
+City city_at(std::string_view s, std::size_t p, bool with_links) {
+  const auto link = [&](const Word& w) {
+    return w && w.shape == WordShape::Lower &&
+           (is_particle(w.text(s), false) || (with_links && one_of(s, w, kTownLinks)));
+  };
   City city;
   Word w = word_here(s, p);
-  while (w && w.capital() && city.size < kCityWordsMax) {
+  while (w && w.capital() && !is_unit_word(s, w) && city.size < kCityWordsMax) {
     city.ends[city.size++] = w.end;
     w = next_word(s, w);
-    if (w && w.shape == WordShape::Lower && is_particle(w.text(s), false)) w = next_word(s, w);
+    if (link(w)) w = next_word(s, w);
   }
   return city;
 }
@@ -117,7 +131,9 @@ std::size_t land_end(std::string_view s, std::size_t p, bool sure) {
 // and no line end is before it, only a sure name is one.
 std::size_t region_end(std::string_view s, Break at) {
   std::size_t end = state_end(s, at.end);
-  if (end != 0) at = over_break(s, end);
+  // The short name of a region that is not known here stands before a country or a code.
+  const std::size_t region = end != 0 ? end : short_name_end(s, at.end);
+  if (region != 0) at = over_break(s, region);
   if (const std::size_t land = land_end(s, at.end, !at.strong); land != 0) {
     end = land;
     at = over_break(s, end);
@@ -129,7 +145,7 @@ std::size_t region_end(std::string_view s, Break at) {
 
 // City and region behind a street: the end, or 0.
 std::size_t city_and_region_end(std::string_view s, const Break& at) {
-  const City city = city_at(s, at.end);
+  const City city = city_at(s, at.end, true);
   for (std::size_t n = city.size; n-- > 0;) {
     const Break next = over_break(s, city.ends[n]);
     if (next.end == city.ends[n]) continue;
@@ -150,7 +166,7 @@ std::size_t code_and_city_end(std::string_view s, std::size_t p) {
   if (char_at(s, at) != ' ') return 0;
   ++at;
   if (at + 3 < s.size() && is_upper(s[at]) && is_upper(s[at + 1]) && s[at + 2] == ' ') at += 3;
-  const City city = city_at(s, at);
+  const City city = city_at(s, at, true);
   return city.size == 0 ? 0 : city.ends[0];
 }
 
@@ -161,7 +177,7 @@ std::size_t unit_end(std::string_view s, std::size_t p) {
     at = p + 1;
   } else {
     const Word w = word_here(s, p);
-    if (!w || !w.capital() || !one_of(s, w, kUnitWords)) return 0;
+    if (!w || !w.capital() || !is_unit_word(s, w)) return 0;
     at = char_at(s, w.end) == '.' ? w.end + 1 : w.end;
   }
   if (char_at(s, at) == ' ') ++at;
@@ -180,7 +196,7 @@ std::size_t units_end(std::string_view s, std::size_t street) {
     if (unit != 0) end = unit;
   }
   if (end != street) return end;
-  const City complex = city_at(s, over_break(s, end).end);
+  const City complex = city_at(s, over_break(s, end).end, true);
   for (std::size_t n = 0; n < complex.size; ++n) {
     const std::size_t unit = unit_end(s, over_break(s, complex.ends[n]).end);
     if (unit != 0) return unit;
@@ -204,6 +220,10 @@ bool tail_byte(char c) {
 
 }  // namespace
 
+bool is_unit_word(std::string_view s, const Word& w) {
+  return one_of(s, w, kUnitWords);
+}
+
 std::size_t over_gap(std::string_view s, std::size_t p) {
   std::size_t at = p;
   if (char_at(s, at) == ',') ++at;
@@ -220,7 +240,7 @@ std::size_t house_number_end(std::string_view s, std::size_t p) {
 }
 
 std::size_t city_and_code_end(std::string_view s, std::size_t p) {
-  const City city = city_at(s, p);
+  const City city = city_at(s, p, false);
   for (std::size_t n = city.size; n-- > 0;) {
     const std::size_t next = over_gap(s, city.ends[n]);
     if (next == city.ends[n]) continue;
@@ -259,7 +279,8 @@ bool address_tail_open(std::string_view s, std::size_t end) {
     const Word w = word_at_place(s, p);
     const bool complete = w && w.end < s.size();
     if (!complete) continue;
-    if (!one_of(s, w, kCountryLinks) && !is_particle(w.text(s), false)) return false;
+    const bool link = one_of(s, w, kCountryLinks) || one_of(s, w, kTownLinks);
+    if (!link && !is_particle(w.text(s), false)) return false;
   }
   return true;
 }

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "core/detect/words.h"
+
 namespace capsem::detect {
 
 // Bytes of one address, from its first to its last.
@@ -19,6 +21,9 @@ bool address_tail_open(std::string_view s, std::size_t end);
 
 // "City, ST 12345", "City, Texas 12345", "City SW1A 1AA" on one line: its end, or 0.
 std::size_t city_and_code_end(std::string_view s, std::size_t p);
+
+// "Apt", "suite".
+bool is_unit_word(std::string_view s, const Word& w);
 
 // "221B", "12-14", "7a" at p: its end, or 0.
 std::size_t house_number_end(std::string_view s, std::size_t p);

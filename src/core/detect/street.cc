@@ -187,6 +187,14 @@ Street english_street(std::string_view s, std::size_t p) {
   return street;
 }
 
+// The number behind a street's name at `at`, or 0.
+std::size_t number_behind(std::string_view s, std::size_t at, bool comma) {
+  if (comma && char_at(s, at) == ',') ++at;
+  if (char_at(s, at) != ' ' || !digit_at(s, at + 1)) return 0;
+  const std::size_t end = house_number_end(s, at + 1);
+  return end != 0 && end - at <= 6 ? end : 0;
+}
+
 // "rue de la Paix" at p: its end, or 0.
 std::size_t french_street_end(std::string_view s, std::size_t p) {
   Word w = word_here(s, p);
@@ -199,11 +207,13 @@ std::size_t french_street_end(std::string_view s, std::size_t p) {
     if (!w) break;
     const bool link = w.shape == WordShape::Lower && one_of(s, w, kFrenchLinks);
     const bool elided = w.end - w.begin > 2 && s[w.begin + 1] == '\'';
-    if (!link && !w.capital() && !elided) break;
+    if ((!link && !w.capital() && !elided) || is_unit_word(s, w)) break;
     linked = linked || link;
     if (!link) end = w.end;
   }
-  return linked ? end : 0;
+  if (!linked) return 0;
+  const std::size_t number = number_behind(s, end, true);
+  return number != 0 ? number : end;
 }
 
 bool ends_like_street(std::string_view text) {
@@ -213,14 +223,6 @@ bool ends_like_street(std::string_view text) {
     return std::equal(end.begin(), end.end(), tail.begin(),
                       [](char a, char b) { return a == fold(b); });
   });
-}
-
-// The number behind a street's name at `at`, or 0.
-std::size_t number_behind(std::string_view s, std::size_t at, bool comma) {
-  if (comma && char_at(s, at) == ',') ++at;
-  if (char_at(s, at) != ' ' || !digit_at(s, at + 1)) return 0;
-  const std::size_t end = house_number_end(s, at + 1);
-  return end != 0 && end - at <= 6 ? end : 0;
 }
 
 // "Hauptstraße 12", "Lange Str. 5", "Slovenska cesta 8".
@@ -351,7 +353,11 @@ Match match_address_at_word(std::string_view text, std::size_t p) {
   if (const Street street = street_at_word(s, p, first); street) return made(s, p, street);
   if (first.shape == WordShape::Shouted && first.end - p <= 3) return {};
   const std::size_t end = city_and_code_end(s, p);
-  return end == 0 || end - p > kAddressMax ? Match{} : Match{end, kAddressScore};
+  if (end == 0 || end - p > kAddressMax) return {};
+  // "at Siemens, 08428 Lange Straße 3": the code is a street's number.
+  std::size_t code = end;
+  while (code > p && is_digit(s[code - 1])) --code;
+  return code < end && street_at_number(s, code).sure ? Match{} : Match{end, kAddressScore};
 }
 
 std::size_t open_address(std::string_view s) {
