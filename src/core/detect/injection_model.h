@@ -51,7 +51,7 @@ class ModelRows {
 
  private:
   static constexpr std::size_t kWordsMax = (kModelBack + kModelAhead) / 2 + 1;
-  static constexpr std::size_t kSlots = 2048;  // a power of two, more than there are rows
+  static constexpr std::size_t kSlots = 1024;  // a power of two, more than there are rows
   static_assert(kSlots > 3 * kWordsMax);
 
   void add(std::uint64_t hash);
