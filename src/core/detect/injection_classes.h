@@ -23,7 +23,8 @@ inline constexpr WordClass kWordClasses[] = {
      "violate disobey ignora ignorar ignoren ignorez ignoriere ignorieren ignoriert missachte "
      "olvida "
      "olvide olviden olvidar oublie oubliez dimentica dimenticate ignorate esqueça esqueca "
-     "desconsidere desconsidera negeer vergeet vergiss vergesst zignoruj игнорируй игнорируйте "
+     "desconsidere desconsidera negeer vergeet vergiss vergesst vergessen zignoruj игнорируй "
+     "игнорируйте игнорировать "
      "проигнорируй забудь забудьте"},
     {"previous",
      "previous previously prior above preceding preceeding earlier foregoing former past existing "
@@ -64,7 +65,7 @@ inline constexpr WordClass kWordClasses[] = {
     {"longer", "longer"},
     {"mode", "mode modes"},
     {"developer", "developer devmode dan jailbreak jailbroken dude evil unrestricted unfiltered"},
-    {"enabled", "enabled activated on output response responses policy policies unlocked engaged"},
+    {"enabled", "enabled activated output response responses policy policies unlocked engaged"},
     {"model",
      "chatgpt gpt gpt3 gpt4 ai model llm bot chatbot assistant language openai persona chatbots"},
     {"jailbreak", "jailbreak jailbroken jailbreaking jailbreaked"},

@@ -124,20 +124,21 @@ LearnedModel::LearnedModel(std::span<const std::int8_t> file) : hashes_(kSlots) 
     std::size_t i = hash % kSlots;
     while (hashes_[i] != 0) i = (i + 1) % kSlots;
     hashes_[i] = hash;
-    const std::size_t slot = prefix_slot(anchor.data());
+    const std::size_t slot = prefix_slot(anchor, 0);
     prefixes_[slot / 64] |= std::uint64_t{1} << slot % 64;
   }
 }
 
-std::size_t LearnedModel::prefix_slot(const char* four) {
+std::size_t LearnedModel::prefix_slot(std::string_view s, std::size_t p) {
   std::uint32_t value = 0;
-  std::memcpy(&value, four, 4);
-  return ((value | 0x20202020U) * 0x9E3779B1U) % kPrefixes;
+  std::memcpy(&value, &s[p], sizeof value);
+  value = (value | 0x20202020U) * 0x9E3779B1U;
+  return value % kPrefixes;
 }
 
 bool LearnedModel::may_begin_anchor(std::string_view s, std::size_t p) const {
   if (p + kAnchorMin > s.size()) return true;
-  const std::size_t slot = prefix_slot(s.data() + p);
+  const std::size_t slot = prefix_slot(s, p);
   return (prefixes_[slot / 64] >> slot % 64 & 1U) != 0;
 }
 

@@ -51,7 +51,7 @@ class ModelRows {
 
  private:
   static constexpr std::size_t kWordsMax = (kModelBack + kModelAhead) / 2 + 1;
-  static constexpr std::size_t kSlots = 2048;  // a power of two, more than there are rows
+  static constexpr std::size_t kSlots = 1024;  // a power of two, more than there are rows
   static_assert(kSlots > 3 * kWordsMax);
 
   void add(std::uint64_t hash);
@@ -70,8 +70,8 @@ class LearnedModel {
   explicit LearnedModel(std::span<const std::int8_t> file);
 
   std::span<const std::string_view> anchors() const { return anchors_; }
-  // Where the anchor that begins at p ends; 0: none does. The answer may change while the text
-  // ends at `end` or before it.
+  // Where the anchor that begins at p ends; 0: none does. More text may change the answer unless
+  // there is a byte at `end`.
   std::size_t anchor_end(std::string_view s, std::size_t p, std::size_t& end) const;
   int margin(std::string_view s, std::size_t p) const;
   // 0: no finding.
@@ -80,7 +80,8 @@ class LearnedModel {
  private:
   static constexpr std::size_t kSlots = 2048, kPrefixes = 4096;  // powers of two
 
-  static std::size_t prefix_slot(const char* four);
+  // REQUIRES: kAnchorMin bytes at p.
+  static std::size_t prefix_slot(std::string_view s, std::size_t p);
   bool may_begin_anchor(std::string_view s, std::size_t p) const;
 
   ModelHeader header_{};
