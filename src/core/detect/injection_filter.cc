@@ -10,7 +10,6 @@ namespace capsem::detect::injection {
 namespace {
 
 constexpr std::uint8_t kFreeMask = 0x3f, kHighWordMask = 0x40, kInsideMask = 0x80;
-constexpr unsigned kHighWordGroup = 6;
 constexpr std::size_t kPrefixMax = 4;
 
 std::size_t pair_slot(char first, char second) {
@@ -212,7 +211,7 @@ class TriggerFilter::Tail {
 
  private:
   static constexpr std::size_t kCopied = 96;  // a constant size needs no call
-  static_assert(kReads + sizeof(std::uint64_t) <= kCopied);
+  static_assert(kReads <= kCopied);
   std::array<char, 2 * kCopied> bytes_{};
   const char* begin_;
 };
@@ -268,7 +267,7 @@ inline TriggerFilter::Block TriggerFilter::block_of(std::string_view text, std::
 TriggerFilter::Block TriggerFilter::block_at(std::string_view text, std::size_t p) const {
   const std::size_t left = text.size() - p;
   const char before = char_before(text, p);
-  if (left < kReads + sizeof(std::uint64_t)) return last_block(text, p, left, before);
+  if (left < kReads) return last_block(text, p, left, before);
   Masks masks = masks_of(text.data() + p, before);
   masks.end_before_open_word();
   return block_of(text, p, text.data() + p, masks);
@@ -276,6 +275,10 @@ TriggerFilter::Block TriggerFilter::block_at(std::string_view text, std::size_t 
 
 TriggerFilter::Block TriggerFilter::last_block(std::string_view text, std::size_t p,
                                                std::size_t left, char before) const {
+  // A word that the block before has left, or a part of one.
+  if (left <= PlainWord::kSizeMax && plain_word_at(text, p).size == left) {
+    return {!is_alnum(before) && likely_word(text, p) ? 1U : 0U};
+  }
   const Tail tail(text, left);
   return block_of(text, p, tail.begin(), tail_masks(tail, left, before));
 }

@@ -38,7 +38,7 @@ class TriggerFilter {
   }
 
  private:
-  static constexpr std::size_t kPlaces = 64, kReads = kPlaces + 3;
+  static constexpr std::size_t kPlaces = 64, kReads = kPlaces + 8;  // a word is loaded as eight
   using Groups = std::array<HalfBytes, 3>;
 
   struct Block {

@@ -271,11 +271,11 @@ class WordWalk {
     begin_ = p;
     const std::size_t block = std::min(p, text_.size() - kWordMaskBytes);
     masks_ = word_masks(text_.data() + block);
-    // The end of the text is no word's end: more may come.
-    masks_.alnum = block == p ? masks_.alnum
-                              : masks_.alnum >> (p - block) | ~std::uint64_t{0}
-                                                                  << (kWordMaskBytes - (p - block));
-    masks_.joins >>= p - block;
+    if (const std::size_t moved = p - block; moved > 0) {
+      // The end of the text is no word's end: more may come.
+      masks_.alnum = masks_.alnum >> moved | ~std::uint64_t{0} << (kWordMaskBytes - moved);
+      masks_.joins >>= moved;
+    }
     rest_ = masks_.alnum;
     word_ = behind_ = 0;
     return true;

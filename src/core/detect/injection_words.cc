@@ -35,6 +35,19 @@ void each_listed(std::string_view list, Visit visit) {
   }
 }
 
+// The filter takes longer words for none.
+constexpr bool each_fits(std::string_view list) {
+  for (std::size_t at = 0; at < list.size();) {
+    const std::size_t end = std::min(list.find(' ', at), list.size());
+    const bool plain = static_cast<unsigned char>(list[at]) < 0x80;
+    if (plain && end - at > PlainWord::kSizeMax) return false;
+    at = end + 1;
+  }
+  return true;
+}
+static_assert(std::ranges::all_of(kWordClasses,
+                                  [](const WordClass& c) { return each_fits(c.words); }));
+
 // Letters of words: ASCII, digits, and the scripts that put words apart. Signs and ideographs end
 // them.
 bool in_word(char c) {

@@ -18,11 +18,12 @@ Status Lane::feed(std::string_view piece, CatalogScratch& scratch, std::vector<F
   std::size_t held = 0;
   const std::string_view text = raw_.append(piece);
   for (std::size_t i = 0; i < kViewCount; ++i) {
+    if (views_[i].idle()) continue;
     std::vector<Finding>& found = scratch.views().of_view;
     found.clear();
     merging |= views_[i].open();
     if (Status done = views_[i].feed(raw_, text, piece.size(), scratch, found); !done) return done;
-    merge_.add(found, static_cast<std::uint8_t>(i + 1));
+    if (!found.empty()) merge_.add(found, static_cast<std::uint8_t>(i + 1));
     merging |= views_[i].open() || !found.empty();
     held = std::max(held, views_[i].held());
   }

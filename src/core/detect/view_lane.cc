@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "core/detect/chars.h"
+#include "core/detect/trigger.h"
 #include "core/detect/view_trigger.h"
 
 namespace capsem::detect {
@@ -18,6 +19,19 @@ std::size_t most(const Undecided& undecided, DetectorMask mask) {
     most = std::max<std::size_t>(most, undecided[static_cast<unsigned>(std::countr_zero(mask))]);
   }
   return most;
+}
+
+// End of the letters and digits that begin at p.
+std::size_t alnum_end(std::string_view s, std::size_t p) {
+  while (p < s.size()) {
+    const std::size_t left = s.size() - p;
+    const BlockMasks m =
+        left >= kBlockBytes ? block_masks(s.data() + p) : tail_masks(s.data() + p, left);
+    const auto run = static_cast<unsigned>(std::countr_one(m.digit | m.upper | m.lower));
+    p += run;
+    if (run < kBlockBytes) break;
+  }
+  return p;
 }
 
 std::string_view history(std::string_view text, std::size_t at, std::size_t size) {
@@ -130,7 +144,7 @@ std::size_t ViewLane::find_opening(std::string_view text, std::size_t p) {
     if (reading.is == Encoded::Open) return hold();
     if (reading.is != Encoded::No) return p;
     ++p;
-    while (p < text.size() && is_alnum(text[p - 1]) && is_alnum(text[p])) ++p;
+    if (is_alnum(text[p - 1])) p = alnum_end(text, p);
   }
   return p;
 }

@@ -64,6 +64,8 @@ class ViewLane {
                 std::vector<Finding>& out);
 
   bool open() const { return chain_ != nullptr; }
+  // Nobody looks at it: feed() would do nothing.
+  bool idle() const { return mask_ == 0 && !open(); }
   std::uint64_t decided(std::uint64_t received) const {
     return open() ? chain_->decided(received) : received - held_;
   }
