@@ -156,11 +156,8 @@ class SegmentScan {
       each(m.upper & ~(word << 1 | carry), p, [this](std::size_t at) { on_capital(at); });
     }
     if (plan_.names) {
-      each(marked_letters(bytes), p, [this](std::size_t at) { on_marked_letter(at); });
-      each(words_after_hints(s_, p, bytes, m.lower), p,
-           [this](std::size_t at) { report_name(names_.introduced_at(at)); });
-      each(people_ends(s_, p, bytes, m.lower), p,
-           [this](std::size_t at) { report_name(names_.lower_group_at(at)); });
+      const NameStarts starts = name_starts(s_, p, bytes, m.lower);
+      if (starts.any()) name_candidates(starts, p);
     }
     if (plan_.words) {
       const std::uint64_t carry = (before & kWord) != 0 ? 1 : 0;
@@ -258,6 +255,12 @@ class SegmentScan {
       }
     }
     report_name(names_.at(p));
+  }
+
+  void name_candidates(const NameStarts& starts, std::size_t p) {
+    each(starts.marked, p, [this](std::size_t at) { on_marked_letter(at); });
+    each(starts.hinted, p, [this](std::size_t at) { report_name(names_.introduced_at(at)); });
+    each(starts.peoples, p, [this](std::size_t at) { report_name(names_.lower_group_at(at)); });
   }
 
   void on_marked_letter(std::size_t p) {
