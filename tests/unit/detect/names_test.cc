@@ -63,6 +63,8 @@ constexpr NameCase kNames[] = {
     {"a company of a person's name", "I work for Bernard Loiseau SA", ""},
     {"a person", "I work for Bernard Loiseau", "P:Bernard Loiseau"},
     {"a first name that is a nation's", "we met Christian Mckenzie there", "P:Christian Mckenzie"},
+    {"a surname that is a word", "Dan Bar has a bank account.", "P:Dan Bar"},
+    {"a street of that name", "4512 Dan Bar", "L:Dan Bar"},
     {"days in short", "Thu, 24 Feb 2022; Fri, 25 Feb 2022", ""},
     {"words that open sentences", "Likewise, it works.\nAlternatively, wait.", ""},
     {"a handle", "ask @Martha about #Paris", ""},
