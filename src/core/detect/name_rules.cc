@@ -212,6 +212,19 @@ void mark_towns_names(std::string_view s, const NameRun& run, RunTags& tags) {
   }
 }
 
+// "Dan Bar", "Anna King": a first name and a surname that is a word, too, by themselves; not behind
+// a number, where streets are named so.
+void mark_plain_pair(const NameRun& run, RunTags& tags) {
+  if (run.size != 2 || tags[0] != Tag::None || tags[1] != Tag::None) return;
+  const Word &w = run.words[0], &next = run.words[1];
+  const bool capitals = w.shape == WordShape::Capital && next.shape == WordShape::Capital;
+  if (capitals && has(w, kStrongFirstName) && plain(w) && !has(w, kProduct) &&
+      has(next, kSurname | kStrongSurname) && !has(next, kOrganisation | kGroup) &&
+      run.before[0] != sign_hash('0')) {
+    mark(tags, 0, 2, Tag::Person);
+  }
+}
+
 // "Christian Bale".
 void mark_group_names(const NameRun& run, RunTags& tags) {
   for (std::size_t i = 0; i + 1 < run.size; ++i) {
@@ -260,6 +273,7 @@ bool is_honorific(const Word& w) {
 void apply_person_rules(std::string_view s, const NameRun& run, RunTags& tags) {
   drop_lone_words(run, tags);
   mark_towns_names(s, run, tags);
+  mark_plain_pair(run, tags);
   for (std::size_t i = 0; i < run.size; ++i) {
     if (!is_honorific(run.words[i])) continue;
     tags[i] = Tag::None;

@@ -1,6 +1,6 @@
-// Where a name may begin that no capital of ASCII shows: with a letter that has marks ("Žarko"), or
-// in lower case behind "my name is" and its like. Found in the pass over all bytes, so that texts
-// without such pay next to nothing.
+// Where a name may begin or end that no capital of ASCII shows: with a letter that has marks
+// ("Žarko"), in lower case behind "my name is" and its like, or as names of peoples do ("spanish").
+// Found in the pass over all bytes, so that texts without such pay next to nothing.
 #pragma once
 
 #include <cstddef>
@@ -11,19 +11,21 @@
 
 namespace capsem::detect {
 
-// Bytes that begin a capital with marks, or a small letter with them.
-inline std::uint64_t marked_letters(const char* bytes) {
-  return block_equals(bytes, '\xC3') | block_equals(bytes, '\xC4') | block_equals(bytes, '\xC5');
-}
+struct NameStarts {
+  std::uint64_t marked = 0;  // bytes that letters with marks begin with
+  std::uint64_t hinted =
+      0;  // small letters that begin a word behind "name is ", "calls me ", "i am "
+  // Last small letters of words that end in "-an", "-ans", "-ish", "-ese", "-i", "-ch" or "-ek";
+  // short ones, the commonest, are left out.
+  std::uint64_t peoples = 0;
 
-// The letters of `lower` that begin a word behind "is ", "me ", "am " or "'m ".
-// `bytes`: the block of s at p.
-std::uint64_t words_after_hints(std::string_view s, std::size_t p, const char* bytes,
-                                std::uint64_t lower);
+  bool any() const { return (marked | hinted | peoples) != 0; }
+};
 
-// Last letters of the words of `lower` that end as names of peoples do: "-an", "-ans", "-ish",
-// "-ese", "-i", "-ch", "-ek"; short words, the commonest, are left out.
-std::uint64_t people_ends(std::string_view s, std::size_t p, const char* bytes,
-                          std::uint64_t lower);
+// Whether a whole word in lower case is one of peoples.
+bool ends_as_peoples(std::string_view word);
+
+// `bytes`: the block of s at p; `lower`: its small letters.
+NameStarts name_starts(std::string_view s, std::size_t p, const char* bytes, std::uint64_t lower);
 
 }  // namespace capsem::detect

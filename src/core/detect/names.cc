@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/detect/name_rules.h"
+#include "core/detect/name_starts.h"
 #include "core/detect/name_table.h"
 #include "core/detect/tagger.h"
 
@@ -115,7 +116,9 @@ Name NameReader::introduced_at(std::size_t p) const {
   run.size = 1;
   read_before(s_, run);
   if (introduces_person(run)) return {w.begin, w.end, NameKind::Person};
-  if (introduces_group(run)) return {w.begin, w.end, NameKind::Group};
+  // Most groups are found by their endings.
+  const bool by_ending = ends_as_peoples(w.text(s_)) && lower_group(run);
+  if (!by_ending && introduces_group(run)) return {w.begin, w.end, NameKind::Group};
   return {};
 }
 
@@ -126,7 +129,7 @@ Name NameReader::lower_group_at(std::size_t p) const {
   Word& w = run.words[0];
   if (!begins_word(s_, begin)) return {};
   w = word_at_place(s_, begin);
-  if (!w || w.end != p + 1 || ends_in_code(s_, w.end)) return {};
+  if (!w || w.end != p + 1 || !ends_as_peoples(w.text(s_)) || ends_in_code(s_, w.end)) return {};
   look_up(s_, w);
   if ((w.flags & kGroup) == 0) return {};
   run.size = 1;

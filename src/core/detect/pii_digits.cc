@@ -56,7 +56,7 @@ void SegmentScan::on_digit(std::size_t p, std::size_t end) {
 bool SegmentScan::may_be_dialled(std::size_t p, std::size_t end) const {
   const char before = char_before(s_, p);
   return before == '+' || before == '(' || s_[p] == '0' || end - p == 10 || end - p == 11 ||
-         char_at(s_, end) == '(' || phone_announced(s_, p);
+         char_at(s_, end) == '(' || (plan_.options.context && phone_announced(s_, p));
 }
 
 // Whether numbers that are hardly worth anything by themselves could be reported at all: most
@@ -109,7 +109,7 @@ bool SegmentScan::on_plain_words(std::size_t p, std::size_t end) {
 void SegmentScan::on_number_before(std::size_t p) {
   if (!plan_.has(EntityType::PhoneNumber)) return;
   const std::size_t begin = phone_begin(s_, p);
-  if (!wanted(begin) || report_dialled(p, begin)) return;
+  if (!wanted(begin) || report_dialled(p, begin) || !plan_.options.context) return;
   if (const Match announced = match_announced_phone(s_, begin); announced) {
     add(EntityType::PhoneNumber, begin, announced.end, announced.score);
   }

@@ -2,7 +2,6 @@
 
 #include "core/detect/dates.h"
 #include "core/detect/dull_numbers.h"
-#include "core/detect/name_starts.h"
 #include "core/detect/numbers.h"
 #include "core/detect/pii_chain.h"
 #include "core/detect/street.h"
@@ -93,11 +92,8 @@ void SegmentScan::block(std::size_t p, const char* bytes, unsigned shift) {
     each(m.upper & ~after_word & settled, p, [this](std::size_t at) { on_capital(at); });
   }
   if (plan_.names) {
-    each(marked_letters(bytes), p, [this](std::size_t at) { on_marked_letter(at); });
-    each(words_after_hints(s_, p, bytes, m.lower), p,
-         [this](std::size_t at) { report_name(names_.introduced_at(at)); });
-    each(people_ends(s_, p, bytes, m.lower), p,
-         [this](std::size_t at) { report_name(names_.lower_group_at(at)); });
+    const NameStarts starts = name_starts(s_, p, bytes, m.lower);
+    if (starts.any()) name_candidates(starts, p);
   }
   if (plan_.words) {
     each((m.upper | m.lower) & ~after_word & settled, p, [this](std::size_t at) { on_word(at); });
@@ -206,6 +202,12 @@ void SegmentScan::on_name(std::size_t p) {
     }
   }
   report_name(names_.at(p));
+}
+
+void SegmentScan::name_candidates(const NameStarts& starts, std::size_t p) {
+  each(starts.marked, p, [this](std::size_t at) { on_marked_letter(at); });
+  each(starts.hinted, p, [this](std::size_t at) { report_name(names_.introduced_at(at)); });
+  each(starts.peoples, p, [this](std::size_t at) { report_name(names_.lower_group_at(at)); });
 }
 
 void SegmentScan::on_marked_letter(std::size_t p) {

@@ -17,6 +17,7 @@
 #include "core/detect/context.h"
 #include "core/detect/entity.h"
 #include "core/detect/ids.h"
+#include "core/detect/name_starts.h"
 #include "core/detect/names.h"
 #include "core/detect/phone.h"
 #include "core/detect/trigger.h"
@@ -79,6 +80,7 @@ class SegmentScan {
   // Names, and words that dates and identifiers begin with.
   void on_capital(std::size_t p);
   void on_name(std::size_t p);
+  void name_candidates(const NameStarts& starts, std::size_t p);
   void on_marked_letter(std::size_t p);
   void report_name(const Name& name);
   bool digit_ahead(std::size_t p);

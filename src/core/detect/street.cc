@@ -212,7 +212,7 @@ std::size_t french_street_end(std::string_view s, std::size_t p) {
     if (!link) end = w.end;
   }
   if (!linked) return 0;
-  const std::size_t number = number_behind(s, end, true);
+  const std::size_t number = number_behind(s, end, false);
   return number != 0 ? number : end;
 }
 
