@@ -11,8 +11,7 @@
 namespace capsem::detect {
 namespace {
 
-// Three bytes up to the last one of a word of interest; '?' is any one of ASCII. Each group is a
-// bit.
+// Three bytes up to the last one of a word of interest; '?' is any byte. Each group is a bit.
 struct Ending {
   std::string_view text;
   std::uint8_t group;
@@ -47,18 +46,11 @@ constexpr std::array<HalfBytes, kEndingSize> make_tables() {
 constexpr auto kTables = make_tables();
 
 #if defined(__AVX2__)
-// The sets by the lower half of a byte alone; none for bytes beyond ASCII.
-__m256i low_sets(const HalfBytes& table, const char* bytes) {
-  const auto* low = reinterpret_cast<const __m128i*>(table.low.data());
-  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(low)),
-                             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes)));
-}
-
 // Where an ending may end in 32 bytes. REQUIRES: 2 readable bytes before them, 32 from there on.
 std::uint64_t half_ends(const char* bytes) {
-  const __m256i sets = _mm256_and_si256(
-      _mm256_and_si256(low_sets(kTables[0], bytes - 2), low_sets(kTables[1], bytes - 1)),
-      WideHalfBytes(kTables[2]).at(bytes));
+  const __m256i sets = _mm256_and_si256(_mm256_and_si256(WideHalfBytes(kTables[0]).at(bytes - 2),
+                                                         WideHalfBytes(kTables[1]).at(bytes - 1)),
+                                        WideHalfBytes(kTables[2]).at(bytes));
   const __m256i none = _mm256_cmpeq_epi8(sets, _mm256_setzero_si256());
   return ~static_cast<std::uint32_t>(_mm256_movemask_epi8(none)) & 0xFFFFFFFFULL;
 }
@@ -132,9 +124,8 @@ bool ends_as_peoples(std::string_view word) {
   if (word.size() < 5) return false;
   const std::string_view end = word.substr(word.size() - kEndingSize);
   return std::any_of(kEndings.begin(), kEndings.end(), [&](const Ending& ending) {
-    return std::equal(end.begin(), end.end(), ending.text.begin(), [](char c, char wanted) {
-      return wanted == '?' ? (c & 0x80) == 0 : wanted == c;
-    });
+    return std::equal(end.begin(), end.end(), ending.text.begin(),
+                      [](char c, char wanted) { return wanted == '?' || wanted == c; });
   });
 }
 

@@ -127,9 +127,9 @@ Name NameReader::lower_group_at(std::size_t p) const {
   while (begin > 0 && p - begin < kWordMax && is_lower(s_[begin - 1])) --begin;
   NameRun run;
   Word& w = run.words[0];
-  if (!begins_word(s_, begin)) return {};
+  if (!ends_as_peoples(s_.substr(begin, p + 1 - begin)) || !begins_word(s_, begin)) return {};
   w = word_at_place(s_, begin);
-  if (!w || w.end != p + 1 || !ends_as_peoples(w.text(s_)) || ends_in_code(s_, w.end)) return {};
+  if (!w || w.end != p + 1 || ends_in_code(s_, w.end)) return {};
   look_up(s_, w);
   if ((w.flags & kGroup) == 0) return {};
   run.size = 1;
