@@ -3,7 +3,6 @@
 // (apostrophes, other scripts, the last word of a text) injection_words.h can.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -133,7 +132,8 @@ inline __m128i load16(const void* p) {
 // The 16 bytes at p, noughts behind the text's end. REQUIRES: p within a text of 16 bytes.
 inline __m128i sixteen_at(std::string_view s, std::size_t p) {
   if (p + 16 <= s.size()) return load16(s.data() + p);
-  return _mm_shuffle_epi8(load16(s.data() + s.size() - 16), load16(kMoveDown + p + 16 - s.size()));
+  return _mm_shuffle_epi8(load16(s.data() + s.size() - 16),
+                          load16(kMoveDown + (p + 16 - s.size())));
 }
 
 }  // namespace internal
