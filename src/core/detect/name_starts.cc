@@ -81,11 +81,12 @@ bool all_ascii(const char* bytes) {
 #endif
 
 // Where an ending may end in the block of s at p: too often, never too seldom.
-std::uint64_t ends_in(std::string_view s, std::size_t p, const char* bytes) {
+std::uint64_t ends_in(std::string_view s, std::size_t p, const char* bytes, unsigned shift) {
   if (p >= 2 && p + kBlockBytes <= s.size()) return block_ends(s.data() + p);
+  if (shift != 0 && bytes - s.data() >= 2) return block_ends(bytes) >> shift;
   char around[kBlockBytes + 2] = {};
   if (p >= 2) std::memcpy(around, s.data() + p - 2, 2);
-  std::memcpy(around + 2, bytes, kBlockBytes);
+  std::memcpy(around + 2, bytes + shift, kBlockBytes - shift);
   return block_ends(around + 2);
 }
 
@@ -129,12 +130,14 @@ bool ends_as_peoples(std::string_view word) {
   });
 }
 
-NameStarts name_starts(std::string_view s, std::size_t p, const char* bytes, std::uint64_t lower) {
+NameStarts name_starts(std::string_view s, std::size_t p, const char* bytes, unsigned shift,
+                       std::uint64_t lower) {
   NameStarts out;
   if (!all_ascii(bytes)) {
-    for (const char lead : {'\xC3', '\xC4', '\xC5'}) out.marked |= block_equals(bytes, lead);
+    for (const char lead : {'\xC3', '\xC4', '\xC5'})
+      out.marked |= block_equals(bytes, lead) >> shift;
   }
-  const std::uint64_t ends = ends_in(s, p, bytes);
+  const std::uint64_t ends = ends_in(s, p, bytes, shift);
   // Of a hint that ends with the block before, the space is left.
   const std::uint64_t before = p > 0 && s[p - 1] == ' ' ? 1 : 0;
   const std::uint64_t likely = ((ends & ~lower) << 1 | before) & lower;

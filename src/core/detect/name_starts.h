@@ -13,8 +13,8 @@ namespace capsem::detect {
 
 struct NameStarts {
   std::uint64_t marked = 0;  // bytes that letters with marks begin with
-  std::uint64_t hinted =
-      0;  // small letters that begin a word behind "name is ", "calls me ", "i am "
+  // Small letters that begin a word behind "name is ", "calls me ", "i am ".
+  std::uint64_t hinted = 0;
   // Last small letters of words that end in "-an", "-ans", "-ish", "-ese", "-i", "-ch" or "-ek";
   // short ones, the commonest, are left out.
   std::uint64_t peoples = 0;
@@ -25,7 +25,8 @@ struct NameStarts {
 // Whether a whole word in lower case is one of peoples.
 bool ends_as_peoples(std::string_view word);
 
-// `bytes`: the block of s at p; `lower`: its small letters.
-NameStarts name_starts(std::string_view s, std::size_t p, const char* bytes, std::uint64_t lower);
+// `bytes` hold the block of s at p behind `shift` others; `lower`: its small letters.
+NameStarts name_starts(std::string_view s, std::size_t p, const char* bytes, unsigned shift,
+                       std::uint64_t lower);
 
 }  // namespace capsem::detect

@@ -92,7 +92,7 @@ void SegmentScan::block(std::size_t p, const char* bytes, unsigned shift) {
     each(m.upper & ~after_word & settled, p, [this](std::size_t at) { on_capital(at); });
   }
   if (plan_.names) {
-    const NameStarts starts = name_starts(s_, p, bytes, m.lower);
+    const NameStarts starts = name_starts(s_, p, bytes, shift, m.lower);
     if (starts.any()) name_candidates(starts, p);
   }
   if (plan_.words) {

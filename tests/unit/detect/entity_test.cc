@@ -155,7 +155,7 @@ TEST(R29PhoneNumber, IsWhatIsAnnouncedAsOne) {
       {"an amount", "call $126-1004", ""},
       {"another noun", "order number 126-1004", ""},
   };
-  check(EntityType::PhoneNumber, cases);
+  check(EntityType::PhoneNumber, cases, true);
 }
 
 TEST(R29UsSsn, HasGroupsAndSanity) {
