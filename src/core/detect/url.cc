@@ -184,6 +184,21 @@ bool decimal_point(std::string_view s, std::size_t dot) {
   return p == 0 || (!label_byte(s[p - 1]) && s[p - 1] != '/' && s[p - 1] != '@');
 }
 
+// The beginning of the URL whose host ends at `mark`, if it is still open at the end of s;
+// otherwise s.size(). No byte of it stands before `begin`.
+std::size_t open_host(std::string_view s, std::size_t begin, std::size_t mark) {
+  std::size_t host = mark;
+  while (host > begin && (label_byte(s[host - 1]) || s[host - 1] == '.' || s[host - 1] == ':')) {
+    --host;
+  }
+  for (std::size_t dot = s.find('.', host); dot < mark; dot = s.find('.', dot + 1)) {
+    const UrlMatch match = match_url(s, dot);
+    if (!match || !match.open) continue;
+    return match.begin > 0 && opens_quote(s, match.begin - 1) ? match.begin - 1 : match.begin;
+  }
+  return s.size();
+}
+
 }  // namespace
 
 bool opens_quote(std::string_view s, std::size_t at) {
@@ -220,21 +235,16 @@ std::size_t open_url(std::string_view s) {
   const std::size_t floor = s.size() > kUrlMax ? s.size() - kUrlMax : 0;
   std::size_t begin = s.size();
   while (begin > floor && url_byte(s[begin - 1])) --begin;
-  // Its path begins at the first of these, and its host stands right before.
-  std::size_t mark = begin;
-  for (;; mark += 2) {
-    mark = std::min(s.find_first_of("/?#", mark), s.size());
-    if (mark == begin || s.substr(mark - 1, 3) != "://") break;
-  }
-  if (mark == s.size()) return mark;
-  std::size_t host = mark;
-  while (host > begin && (label_byte(s[host - 1]) || s[host - 1] == '.' || s[host - 1] == ':')) {
-    --host;
-  }
-  for (std::size_t dot = s.find('.', host); dot < mark; dot = s.find('.', dot + 1)) {
-    const UrlMatch match = match_url(s, dot);
-    if (!match || !match.open) continue;
-    return match.begin > 0 && opens_quote(s, match.begin - 1) ? match.begin - 1 : match.begin;
+  // What follows its host begins at one of these. Behind '/' and '?' no other begins, behind '#'
+  // one may.
+  for (std::size_t mark = s.find_first_of("/?#", begin); mark < s.size();
+       mark = s.find_first_of("/?#", mark + 1)) {
+    if (mark > begin && s.substr(mark - 1, 3) == "://") {
+      ++mark;
+      continue;
+    }
+    if (const std::size_t open = open_host(s, begin, mark); open != s.size()) return open;
+    if (s[mark] != '#') break;
   }
   return s.size();
 }

@@ -102,6 +102,7 @@ TEST(Url, WithoutAScheme) {
                           {"two labels of a country", "kiwi.co.nz", "kiwi.co.nz|0.5"},
                           {"a path", "go to www.example.org/login.", "www.example.org/login|0.5"},
                           {"a list", "a.com,b.org;c.net", "a.com|0.5 ; b.org|0.5 ; c.net|0.5"},
+                          {"behind a number sign", "%J.::#mm%J.mm?&!", "J.mm?&|0.5"},
                           {"the form of a company", "Sato Co.Ltd. of Osaka", ""},
                           {"the name of a file", "run setup.py twice", "setup.py|0.3"},
                           {"the same with a path", "setup.py/x", "setup.py/x|0.5"},
