@@ -243,12 +243,20 @@ bool is_listed(std::uint64_t letters, const std::array<std::uint64_t, N>& list) 
 
 }  // namespace
 
+namespace {
+constexpr auto kGapBytes = [] {
+  std::array<bool, 256> bytes{};
+  for (const char c : std::string_view(" :#.\"'=-(\t\n"))
+    bytes[static_cast<unsigned char>(c)] = true;
+  return bytes;
+}();
+}  // namespace
+
 bool phone_announced(std::string_view s, std::size_t p) {
   constexpr std::size_t kGapMax = 4, kWordMax = 9;
   for (std::size_t n = 0; n <= kBetweenMax; ++n) {
     const std::size_t gap_end = p;
-    while (p > 0 && gap_end - p < kGapMax &&
-           std::string_view(" :#.\"'=-(\t\n").find(s[p - 1]) != std::string_view::npos) {
+    while (p > 0 && gap_end - p < kGapMax && kGapBytes[static_cast<unsigned char>(s[p - 1])]) {
       --p;
     }
     const std::size_t end = p;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
+#include "core/detect/trigger.h"
 #include "core/detect/words.h"
 
 namespace capsem::detect {
@@ -339,6 +341,34 @@ bool still_open(std::string_view s, const Street& street) {
   return street && address_tail_open(s, street.end);
 }
 
+// The word that a number at p follows, with a comma or without.
+Word word_before_number(std::string_view s, std::size_t p) {
+  if (p < 3 || s[p - 1] != ' ') return {};
+  if (s[p - 2] != ',') return previous_word(s, p);
+  std::size_t begin = p - 2;
+  while (begin > 0 && p - begin < kWordMax && letter_byte(s[begin - 1])) --begin;
+  return begin == p - 2 ? Word{} : word_here(s, begin);
+}
+
+// The beginning of an address that is still open and whose street begins or ends with the number at
+// p; s.size(): there is none.
+std::size_t open_around(std::string_view s, std::size_t p) {
+  const std::size_t end = digits_end(s, p);
+  if (end - p > 6) return s.size();
+  // A street with its number behind it begins up to so many words before.
+  std::size_t begin = p;
+  Word w = word_before_number(s, p);
+  for (std::size_t n = 0; n < kNameWordsMax && w; ++n, w = previous_word(s, begin)) {
+    begin = w.begin;
+  }
+  for (w = begin == p ? Word{} : word_here(s, begin); w && w.begin < p; w = next_word(s, w)) {
+    if (w.capital() && still_open(s, street_at_word(s, w.begin, w))) return run_begin(s, w.begin);
+  }
+  const char next = char_at(s, end);
+  const bool named = next == ' ' || next == ',' || next == '-' || is_alpha(next);
+  return named && still_open(s, street_at_number(s, p)) ? run_begin(s, p) : s.size();
+}
+
 }  // namespace
 
 Match match_address_at_number(std::string_view text, std::size_t p) {
@@ -362,22 +392,17 @@ Match match_address_at_word(std::string_view text, std::size_t p) {
 
 std::size_t open_address(std::string_view s) {
   const std::size_t floor = s.size() > kSeen ? s.size() - kSeen : 0;
-  for (std::size_t p = floor; p < s.size(); ++p) {
-    if (!is_digit(s[p]) || word_before(s, p)) continue;
-    // A street with its number behind it begins up to so many words before.
-    std::size_t begin = p;
-    for (std::size_t n = 0; n < kNameWordsMax; ++n) {
-      const Word w = previous_word(s, begin);
-      if (!w) break;
-      begin = w.begin;
+  for (std::size_t block = floor; block < s.size(); block += kBlockBytes) {
+    const std::size_t size = std::min(kBlockBytes, s.size() - block);
+    const char* bytes = s.data() + block;
+    const std::uint64_t digit =
+        size == kBlockBytes ? block_masks(bytes).digit : tail_masks(bytes, size).digit;
+    const std::uint64_t carry = is_digit(char_before(s, block)) ? 1 : 0;
+    for (std::uint64_t starts = digit & ~(digit << 1 | carry); starts != 0; starts &= starts - 1) {
+      const std::size_t p = block + static_cast<unsigned>(std::countr_zero(starts));
+      if (word_before(s, p)) continue;
+      if (const std::size_t open = open_around(s, p); open != s.size()) return open;
     }
-    for (Word w = word_here(s, begin); w && w.begin < p; w = next_word(s, w)) {
-      if (w.capital() && still_open(s, street_at_word(s, w.begin, w))) {
-        return run_begin(s, w.begin);
-      }
-    }
-    if (still_open(s, street_at_number(s, p))) return run_begin(s, p);
-    p = digits_end(s, p) - 1;
   }
   return s.size();
 }

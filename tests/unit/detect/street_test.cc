@@ -40,6 +40,8 @@ constexpr PlaceCase kAddresses[] = {
      "Hauptstra\xC3\x9F"
      "e 12, 10115 Berlin"},
     {"Italian", "in Via Garibaldi 5 a casa", "Via Garibaldi 5"},
+    {"a comma before the number", "a Calle Mayor, 42\n28013 Madrid hoy",
+     "Calle Mayor, 42\n28013 Madrid"},
     {"a post box", "write to PO Box 1234 please", "PO Box 1234"},
     {"a city with its code", "sent from Boise, ID 83702 by post", "Boise, ID 83702"},
     {"over lines", "to 8569 Cedar Knolls\nMilltown\n, OK\n 47618. Thanks",
