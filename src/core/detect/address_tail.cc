@@ -213,9 +213,18 @@ std::size_t country_end(std::string_view s, std::size_t end) {
 }
 
 // Bytes that any part of an address is made of, or stands between two.
+constexpr auto kTailBytes = [] {
+  std::array<bool, 256> bytes{};
+  for (unsigned i = 0; i < bytes.size(); ++i) {
+    const char c = static_cast<char>(i);
+    bytes[i] = is_alnum(c) || letter_byte(c);
+  }
+  for (const char c : std::string_view(" ,\n\r\t.#-'")) bytes[static_cast<unsigned char>(c)] = true;
+  return bytes;
+}();
+
 bool tail_byte(char c) {
-  return is_alnum(c) || letter_byte(c) ||
-         std::string_view(" ,\n\r\t.#-'").find(c) != std::string_view::npos;
+  return kTailBytes[static_cast<unsigned char>(c)];
 }
 
 }  // namespace
@@ -269,6 +278,12 @@ std::size_t address_tail_end(std::string_view s, std::size_t end) {
   if (found == 0) found = code_and_city_end(s, at.end);
   if (found == 0 && at.strong) found = region_end(s, at);
   return found == 0 ? end : country_end(s, found);
+}
+
+std::size_t address_bytes_begin(std::string_view s, std::size_t floor) {
+  std::size_t p = s.size();
+  while (p > floor && tail_byte(s[p - 1])) --p;
+  return p;
 }
 
 bool address_tail_open(std::string_view s, std::size_t end) {

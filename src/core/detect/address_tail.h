@@ -19,6 +19,9 @@ std::size_t address_tail_end(std::string_view s, std::size_t end);
 // behind it might be a part.
 bool address_tail_open(std::string_view s, std::size_t end);
 
+// The beginning, at or after `floor`, of the bytes at the end of s that addresses are made of.
+std::size_t address_bytes_begin(std::string_view s, std::size_t floor);
+
 // "City, ST 12345", "City, Texas 12345", "City SW1A 1AA" on one line: its end, or 0.
 std::size_t city_and_code_end(std::string_view s, std::size_t p);
 

@@ -392,6 +392,7 @@ Match match_address_at_word(std::string_view text, std::size_t p) {
 
 std::size_t open_address(std::string_view s) {
   const std::size_t floor = s.size() > kSeen ? s.size() - kSeen : 0;
+  std::size_t tail = s.size();  // an address that is open begins behind all other bytes
   for (std::size_t block = floor; block < s.size(); block += kBlockBytes) {
     const std::size_t size = std::min(kBlockBytes, s.size() - block);
     const char* bytes = s.data() + block;
@@ -400,7 +401,8 @@ std::size_t open_address(std::string_view s) {
     const std::uint64_t carry = is_digit(char_before(s, block)) ? 1 : 0;
     for (std::uint64_t starts = digit & ~(digit << 1 | carry); starts != 0; starts &= starts - 1) {
       const std::size_t p = block + static_cast<unsigned>(std::countr_zero(starts));
-      if (word_before(s, p)) continue;
+      if (tail == s.size()) tail = address_bytes_begin(s, floor);
+      if (p < tail || word_before(s, p)) continue;
       if (const std::size_t open = open_around(s, p); open != s.size()) return open;
     }
   }
