@@ -91,8 +91,8 @@ bool SegmentScan::on_plain_words(std::size_t p, std::size_t end) {
                          (next == ',' && char_at(s_, end + 1) == ' ');
   if (!word_next && next != ':' && end - p != 4) return false;
   if (word_next && plan_.has(EntityType::Location) && (next != '-' || is_house_range(end))) {
-    const Match address = match_address_at_number(s_, p);
-    if (address && !inside_address(s_, p)) {
+    const Match address = scratch_.addresses.at(s_, p);
+    if (address && !scratch_.addresses.inside(s_, p)) {
       report(EntityType::Location, p, address);
       return true;
     }

@@ -196,8 +196,8 @@ bool SegmentScan::digit_ahead(std::size_t p) {
 void SegmentScan::on_name(std::size_t p) {
   if (digit_at(s_, p + 1)) return;  // "A1234" is no word
   if (plan_.has(EntityType::Location) && wanted(p) && digit_ahead(p)) {
-    if (const Match address = match_address_at_word(s_, p); address) {
-      if (!inside_address(s_, p)) report(EntityType::Location, p, address);
+    if (const Match address = scratch_.addresses.at(s_, p); address) {
+      if (!scratch_.addresses.inside(s_, p)) report(EntityType::Location, p, address);
       return;
     }
   }
@@ -217,7 +217,7 @@ void SegmentScan::on_marked_letter(std::size_t p) {
 void SegmentScan::report_name(const Name& name) {
   if (!name || !wanted(name.begin)) return;
   const EntityType type = type_of(name.kind);
-  if (!plan_.has(type) || inside_address(s_, name.begin)) return;
+  if (!plan_.has(type) || scratch_.addresses.inside(s_, name.begin)) return;
   report(type, name.begin, {name.end, kNameScore});
 }
 

@@ -20,6 +20,7 @@
 #include "core/detect/name_starts.h"
 #include "core/detect/names.h"
 #include "core/detect/phone.h"
+#include "core/detect/street.h"
 #include "core/detect/trigger.h"
 
 namespace capsem::detect {
@@ -27,6 +28,7 @@ namespace capsem::detect {
 struct PiiScratch final : Scratch {
   ContextMemo words;
   PhoneMemo phones;
+  AddressReader addresses;
 };
 
 // What one detector looks for, resolved once.
@@ -55,7 +57,9 @@ class SegmentScan {
         base_(base),
         scratch_(scratch),
         findings_(findings),
-        names_(s) {}
+        names_(s) {
+    scratch_.addresses.begin_text();
+  }
 
   // Appends what begins in [from, decided), as base + offset.
   void run();

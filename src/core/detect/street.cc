@@ -369,14 +369,12 @@ std::size_t open_around(std::string_view s, std::size_t p) {
   return named && still_open(s, street_at_number(s, p)) ? run_begin(s, p) : s.size();
 }
 
-}  // namespace
-
-Match match_address_at_number(std::string_view text, std::size_t p) {
+Match address_at_number(std::string_view text, std::size_t p) {
   const std::string_view s = text.substr(0, p + kSeen);
   return made(s, p, street_at_number(s, p));
 }
 
-Match match_address_at_word(std::string_view text, std::size_t p) {
+Match address_at_word(std::string_view text, std::size_t p) {
   const std::string_view s = text.substr(0, p + kSeen);
   const Word first = word_here(s, p);
   if (!first) return {};
@@ -389,6 +387,8 @@ Match match_address_at_word(std::string_view text, std::size_t p) {
   while (code > p && is_digit(s[code - 1])) --code;
   return code < end && street_at_number(s, code).sure ? Match{} : Match{end, kAddressScore};
 }
+
+}  // namespace
 
 std::size_t open_address(std::string_view s) {
   const std::size_t floor = s.size() > kSeen ? s.size() - kSeen : 0;
@@ -409,20 +409,21 @@ std::size_t open_address(std::string_view s) {
   return s.size();
 }
 
-bool inside_address(std::string_view s, std::size_t p) {
+Match AddressReader::at(std::string_view s, std::size_t p) {
+  Entry& entry = entries_[p % entries_.size()];
+  if (entry.text != text_ || entry.place != p) {
+    entry = {text_, p, is_digit(s[p]) ? address_at_number(s, p) : address_at_word(s, p)};
+  }
+  return entry.match;
+}
+
+bool AddressReader::inside(std::string_view s, std::size_t p) {
   const std::size_t floor = p > kAddressMax ? p - kAddressMax : 0;
-  std::size_t digits = 0;
-  for (const char c : s.substr(floor, p - floor + kAddressMax)) digits += is_digit(c) ? 1 : 0;
-  if (digits == 0) return false;
+  const std::string_view around = s.substr(floor, p - floor + kAddressMax);
+  if (std::none_of(around.begin(), around.end(), is_digit)) return false;
   for (std::size_t q = floor; q < p; ++q) {
-    if (word_before(s, q)) continue;
-    Match match;
-    if (is_digit(s[q])) {
-      match = match_address_at_number(s, q);
-    } else if (is_upper(s[q])) {
-      match = match_address_at_word(s, q);
-    }
-    if (match.end > p) return true;
+    const bool begins = (is_digit(s[q]) || is_upper(s[q])) && !word_before(s, q);
+    if (begins && at(s, q).end > p) return true;
   }
   return false;
 }

@@ -3,7 +3,9 @@
 // neighbours ("Hauptstraße 12, 10115 Berlin"), Italian and Spanish ("Via Roma 5").
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "core/detect/address_tail.h"
@@ -13,13 +15,29 @@ namespace capsem::detect {
 
 inline constexpr float kAddressScore = 0.85F;
 
-// An address that begins at p with a house number, or with a capitalised word.
-// REQUIRES: s[p] is a digit (an upper-case letter) with no word character before it.
-Match match_address_at_number(std::string_view s, std::size_t p);
-Match match_address_at_word(std::string_view s, std::size_t p);
+// The addresses of one text after another. Remembers those it has read: whether a place lies inside
+// an address is asked again and again in a list of them. Not thread-safe.
+class AddressReader {
+ public:
+  // Another text, or another part of one, comes.
+  void begin_text() { ++text_; }
 
-// Whether an address that began before p reaches over p.
-bool inside_address(std::string_view s, std::size_t p);
+  // The address that begins at p, with a house number or with a capitalised word.
+  // REQUIRES: s[p] is a digit or an upper-case letter with no word character before it.
+  Match at(std::string_view s, std::size_t p);
+
+  // Whether an address that began before p reaches over p.
+  bool inside(std::string_view s, std::size_t p);
+
+ private:
+  struct Entry {
+    std::uint64_t text = 0;
+    std::size_t place = 0;
+    Match match;
+  };
+  std::uint64_t text_ = 1;
+  std::array<Entry, 256> entries_;  // by the place; more than kAddressMax
+};
 
 // The beginning of the first address that more text could make longer, or s.size().
 std::size_t open_address(std::string_view s);
