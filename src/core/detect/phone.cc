@@ -226,13 +226,16 @@ constexpr std::array<std::uint64_t, N> letters_of_all(
 
 // Words that say whose number follows, and those that may stand between.
 constexpr auto kNouns = letters_of_all(std::to_array<std::string_view>(
-    {"phone", "telephone", "tel",     "mobile",   "cell",    "cellphone", "fax",
-     "desk",  "landline",  "hotline", "whatsapp", "telefon", "handy",     "call",
-     "dial",  "ring",      "reach",   "text",     "sms",     "answering"}));
-constexpr auto kBetween = letters_of_all(std::to_array<std::string_view>(
-    {"number", "no",     "nr",   "num",  "is",       "at",     "on", "under",
-     "to",     "me",     "us",   "him",  "her",      "them",   "my", "your",
-     "the",    "office", "home", "work", "messages", "message"}));
+    {"phone", "telephone", "tel", "mobile", "cell", "cellphone", "fax", "desk", "landline",
+     "hotline", "whatsapp", "telefon", "handy", "sms", "answering"}));
+// Verbs with other uses ("reach 250000 users"): somebody has to be called.
+constexpr auto kVerbs = letters_of_all(
+    std::to_array<std::string_view>({"call", "dial", "ring", "reach", "text", "message"}));
+constexpr auto kCalled =
+    letters_of_all(std::to_array<std::string_view>({"me", "us", "him", "her", "them"}));
+constexpr auto kBetween = letters_of_all(
+    std::to_array<std::string_view>({"number", "no", "nr", "num", "is", "at", "on", "under", "to",
+                                     "my", "your", "the", "office", "home", "work"}));
 
 template <std::size_t N>
 bool is_listed(std::uint64_t letters, const std::array<std::uint64_t, N>& list) {
@@ -250,9 +253,18 @@ constexpr auto kGapBytes = [] {
     bytes[static_cast<unsigned char>(c)] = true;
   return bytes;
 }();
+
+// "386 3694", "386-3694" at p.
+bool is_local_number(std::string_view s, std::size_t p) {
+  const std::size_t end = digits_end(s, p);
+  const char gap = char_at(s, end);
+  return end - p == 3 && (gap == ' ' || gap == '-') && digits_end(s, end + 1) == end + 5;
+}
 }  // namespace
 
 bool phone_announced(std::string_view s, std::size_t p) {
+  const bool local = is_local_number(s, p);
+  bool called = false;
   constexpr std::size_t kGapMax = 4, kWordMax = 9;
   for (std::size_t n = 0; n <= kBetweenMax; ++n) {
     const std::size_t gap_end = p;
@@ -269,7 +281,10 @@ bool phone_announced(std::string_view s, std::size_t p) {
     }
     if (p == end || p == gap_end || end - p > kWordMax || word_before(s, p)) return false;
     if (is_listed(letters, kNouns)) return true;
-    if (!is_listed(letters, kBetween)) return false;
+    if (is_listed(letters, kVerbs)) return called || local;
+    const bool object = is_listed(letters, kCalled);
+    if (!object && !is_listed(letters, kBetween)) return false;
+    called = called || object;
   }
   return false;
 }

@@ -154,6 +154,10 @@ TEST(R29PhoneNumber, IsWhatIsAnnouncedAsOne) {
       {"an address", "ring 203.0.113.9", ""},
       {"an amount", "call $126-1004", ""},
       {"another noun", "order number 126-1004", ""},
+      {"a verb alone", "this can reach 250000 users", ""},
+      {"a verb and what is called", "reach us at 26 148459", "26 148459|0.65"},
+      {"a verb before a local number", "you can call 617 4281", "617 4281|0.65"},
+      {"a verb before a sum", "we call 1250000 points a day", ""},
   };
   check(EntityType::PhoneNumber, cases, true);
 }
