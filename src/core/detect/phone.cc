@@ -225,9 +225,13 @@ constexpr std::array<std::uint64_t, N> letters_of_all(
 }
 
 // Words that say whose number follows, and those that may stand between.
-constexpr auto kNouns = letters_of_all(std::to_array<std::string_view>(
-    {"phone", "telephone", "tel", "mobile", "cell", "cellphone", "fax", "desk", "landline",
-     "hotline", "whatsapp", "telefon", "handy", "sms", "answering"}));
+constexpr auto kNouns = letters_of_all(
+    std::to_array<std::string_view>({"phone", "telephone", "tel", "cellphone", "fax", "landline",
+                                     "hotline", "whatsapp", "telefon", "sms"}));
+// Nouns with other uses ("on mobile 250000 users"): a sign or a word has to lead to the number, or
+// it is written in groups.
+constexpr auto kVagueNouns = letters_of_all(
+    std::to_array<std::string_view>({"mobile", "cell", "desk", "handy", "answering"}));
 // Verbs with other uses ("reach 250000 users"): somebody has to be called.
 constexpr auto kVerbs = letters_of_all(
     std::to_array<std::string_view>({"call", "dial", "ring", "reach", "text", "message"}));
@@ -254,6 +258,12 @@ constexpr auto kGapBytes = [] {
   return bytes;
 }();
 
+bool is_grouped(std::string_view s, std::size_t p) {
+  const std::size_t end = digits_end(s, p);
+  const char gap = char_at(s, end);
+  return (gap == ' ' || gap == '-' || gap == '.' || gap == ')') && digit_at(s, end + 1);
+}
+
 // "386 3694", "386-3694" at p.
 bool is_local_number(std::string_view s, std::size_t p) {
   const std::size_t end = digits_end(s, p);
@@ -263,8 +273,8 @@ bool is_local_number(std::string_view s, std::size_t p) {
 }  // namespace
 
 bool phone_announced(std::string_view s, std::size_t p) {
-  const bool local = is_local_number(s, p);
-  bool called = false;
+  const bool local = is_local_number(s, p), grouped = is_grouped(s, p);
+  bool called = false, led = false;
   constexpr std::size_t kGapMax = 4, kWordMax = 9;
   for (std::size_t n = 0; n <= kBetweenMax; ++n) {
     const std::size_t gap_end = p;
@@ -272,6 +282,7 @@ bool phone_announced(std::string_view s, std::size_t p) {
       --p;
     }
     const std::size_t end = p;
+    led = led || n > 0 || gap_end - end > 1 || (gap_end > end && s[end] != ' ');
     std::uint64_t letters = 0;
     while (p > 0 && end - p <= kWordMax && is_alpha(s[p - 1])) {
       --p;
@@ -281,6 +292,7 @@ bool phone_announced(std::string_view s, std::size_t p) {
     }
     if (p == end || p == gap_end || end - p > kWordMax || word_before(s, p)) return false;
     if (is_listed(letters, kNouns)) return true;
+    if (is_listed(letters, kVagueNouns)) return led || grouped;
     if (is_listed(letters, kVerbs)) return called || local;
     const bool object = is_listed(letters, kCalled);
     if (!object && !is_listed(letters, kBetween)) return false;
