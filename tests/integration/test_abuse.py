@@ -318,7 +318,7 @@ def test_t11_a_client_that_does_not_read_costs_little_memory(make_gateway, mock)
     grown = gateway.rss_bytes() - before
     for connection in connections:
         connection.close()
-    wait_until(lambda: mock.open() == 0, 3)
+    wait_until(lambda: mock.open() == 0, 15)
     assert grown < 48 << 20, f"{grown >> 20} MiB"
 
 

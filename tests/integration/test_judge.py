@@ -71,14 +71,14 @@ def stub():
     stub.server.shutdown()
 
 
-def policy(stub, more=""):
+def policy(stub, more="", deadline_ms=500):
     return {"judge.toml": f"""schema = 1
 [[policy]]
 id = "toxicity"
 type = "judge"
 url = "{stub.url}"
 threshold = 0.8
-deadline_ms = 500
+deadline_ms = {deadline_ms}
 on = ["prompt", "tool_result", "tool_args", "response"]
 {more}
 """}
@@ -166,10 +166,11 @@ def test_what_is_refused_already_is_shown_to_no_judge(make_gateway, stub):
     assert len(stub.asked) == asked
 
 
-def test_many_at_a_time(judged, mock, stub):
+def test_many_at_a_time(make_gateway, mock, stub):
+    gateway = make_gateway(policies=policy(stub, deadline_ms=10_000))
     model = mock.says("all is well")
 
     def ask(i):
-        return CHAT.ask(judged, "insult" if i % 2 else "hello", model).status_code
+        return CHAT.ask(gateway, "insult" if i % 2 else "hello", model).status_code
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(ask, range(64))) == [200, 403] * 32
