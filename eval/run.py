@@ -41,6 +41,8 @@ def main():
             needs = "LABELLED=FILE" if part == "labelled" else "DATA=FOLDER"
             print(f"  left out: needs more (make eval {needs})")
             continue
+        if source is not None and not source.exists():
+            parser.error(f"{source} does not exist")
         name = MODULES.get(part, part)
         if importlib.util.find_spec(name) is None:
             raise SystemExit(f"eval/{name}.py is missing")

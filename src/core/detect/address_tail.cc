@@ -63,12 +63,7 @@ std::size_t code_end(std::string_view s, std::size_t p) {
   return digit && inward ? end + 4 : 0;
 }
 
-Word word_here(std::string_view s, std::size_t p) {
-  return p < s.size() && letter_byte(s[p]) && !word_before(s, p) ? word_at_place(s, p) : Word{};
-}
-
-// What follows p after blanks, a comma, and line ends with indentation;
-// p itself if nothing does.
+// What follows p after blanks, a comma, and line ends with indentation; p itself if nothing does.
 struct Break {
   std::size_t end;
   bool strong = false;  // a comma or a line end

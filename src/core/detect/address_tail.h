@@ -1,5 +1,5 @@
 // What follows a street in an address: unit, city, state, country and postal code, on the same line
-// or on the next ones.
+// or on the next ones. Functions of the text alone; offsets are bytes of s.
 #pragma once
 
 #include <cstddef>

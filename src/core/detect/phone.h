@@ -35,9 +35,6 @@ bool phone_shaped(std::string_view s, std::size_t begin);
 // REQUIRES: phone_shaped(s, begin).
 Match match_phone(std::string_view s, std::size_t begin, PhoneMemo& memo);
 
-// Whether a word right before p says that a telephone number follows ("call me at", "fax:").
-bool phone_announced(std::string_view s, std::size_t p);
-
 // A number that is announced as one. Whether it can be dialled somewhere is
 // not asked: numbers are written down wrongly, and without their area. Not a date, not an IPv4
 // address.

@@ -1,10 +1,10 @@
 // The PII detector: cuts the window at NUL bytes, and says how far a text is decided.
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "core/detect/addresses.h"
 #include "core/detect/entity.h"
+#include "core/detect/nul.h"
 #include "core/detect/pii_chain.h"
 #include "core/detect/pii_scan.h"
 #include "core/detect/street.h"
@@ -24,11 +24,7 @@ class PiiDetector final : public Detector {
                            std::vector<Finding>& findings) const override {
     auto& own = static_cast<PiiScratch&>(scratch);
     const std::size_t first = findings.size();
-    std::size_t begin = 0;
-    const char* text = window.text.data();
-    if (const void* last = window.from == 0 ? nullptr : memrchr(text, '\0', window.from)) {
-      begin = static_cast<std::size_t>(static_cast<const char*>(last) - text) + 1;
-    }
+    std::size_t begin = text_begin(window.text, window.from);
     for (;;) {
       const std::size_t nul = window.text.find('\0', std::max(begin, window.from));
       const bool complete = nul != std::string_view::npos;

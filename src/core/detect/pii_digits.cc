@@ -1,6 +1,7 @@
 // What begins with a digit, or in a word with digits.
 #include "core/detect/dates.h"
 #include "core/detect/numbers.h"
+#include "core/detect/phone_words.h"
 #include "core/detect/pii_scan.h"
 #include "core/detect/street.h"
 

@@ -45,88 +45,29 @@ constexpr auto kStreetLikeWords = std::to_array<std::string_view>(
 constexpr auto kDirections = std::to_array<std::string_view>(
     {"n", "s", "e", "w", "ne", "nw", "se", "sw", "north", "south", "east", "west"});
 constexpr auto kFrenchWords = std::to_array<std::string_view>(
-    {"rue", "avenue", "boulevard", "bd", "place", "chemin", "impasse",
-     "all\xC3\xA9"
-     "e",
-     "quai", "cours", "route", "square", "passage"});
+    {"rue", "avenue", "boulevard", "bd", "place", "chemin", "impasse", "all\u00E9e", "quai",
+     "cours", "route", "square", "passage"});
 constexpr auto kFrenchLinks =
     std::to_array<std::string_view>({"de", "du", "des", "la", "le", "les", "et", "sur", "aux"});
 constexpr auto kNumberLinks = std::to_array<std::string_view>({"bis", "ter", "quater"});
 // Before the name, with the number behind it.
-constexpr auto kSouthernWords = std::to_array<std::string_view>({"via",
-                                                                 "viale",
-                                                                 "piazza",
-                                                                 "corso",
-                                                                 "calle",
-                                                                 "avenida",
-                                                                 "avda",
-                                                                 "plaza",
-                                                                 "paseo",
-                                                                 "carrer",
-                                                                 "carretera",
-                                                                 "camino",
-                                                                 "rua",
-                                                                 "r\xC3\xBA"
-                                                                 "a",
-                                                                 "travessa",
-                                                                 "largo",
-                                                                 "rue",
-                                                                 "avenue",
-                                                                 "boulevard",
-                                                                 "chauss\xC3\xA9"
-                                                                 "e",
-                                                                 "ulica",
-                                                                 "strada",
-                                                                 "trg"});
+constexpr auto kSouthernWords = std::to_array<std::string_view>(
+    {"via",   "viale",  "piazza",    "corso",         "calle", "avenida",  "avda",     "plaza",
+     "paseo", "carrer", "carretera", "camino",        "rua",   "r\u00FAa", "travessa", "largo",
+     "rue",   "avenue", "boulevard", "chauss\u00E9e", "ulica", "strada",   "trg"});
 // Streets of one word end so.
-constexpr auto kStreetEnds =
-    std::to_array<std::string_view>({"stra\xC3\x9F"
-                                     "e",
-                                     "strasse",
-                                     "str",
-                                     "weg",
-                                     "platz",
-                                     "allee",
-                                     "gasse",
-                                     "damm",
-                                     "ufer",
-                                     "straat",
-                                     "plaats",
-                                     "str\xC3\xA6"
-                                     "ti",
-                                     "str\xC3\xA6"
-                                     "de",
-                                     "laan",
-                                     "gracht",
-                                     "plein",
-                                     "kade",
-                                     "dreef",
-                                     "gatan",
-                                     "v\xC3\xA4gen",
-                                     "gade",
-                                     "vej",
-                                     "veien",
-                                     "gata",
-                                     "katu",
-                                     "kuja",
-                                     "ntie",
-                                     "braut",
-                                     "vegur",
-                                     "utca",
-                                     "vegen"});
+constexpr auto kStreetEnds = std::to_array<std::string_view>(
+    {"stra\u00DFe", "strasse", "str",    "weg",         "platz",       "allee", "gasse",  "damm",
+     "ufer",        "straat",  "plaats", "str\u00E6ti", "str\u00E6de", "laan",  "gracht", "plein",
+     "kade",        "dreef",   "gatan",  "v\u00E4gen",  "gade",        "vej",   "veien",  "gata",
+     "katu",        "kuja",    "ntie",   "braut",       "vegur",       "utca",  "vegen"});
 // ... or are called so, in a word of its own before the number.
 constexpr auto kStreetNouns = std::to_array<std::string_view>(
-    {"stra\xC3\x9F"
-     "e",
-     "strasse", "str", "straat", "laan", "baan", "weg", "ulica", "cesta", "utca", "\xC3\xBAt",
-     "\xC3\xBAtja", "t\xC3\xA9r", "tere", "tee", "t\xC3\xA4nav", "alle", "all\xC3\xA9", "vej"});
+    {"stra\u00DFe", "strasse", "str", "straat", "laan", "baan", "weg", "ulica", "cesta", "utca",
+     "\u00FAt", "\u00FAtja", "t\u00E9r", "tere", "tee", "t\u00E4nav", "alle", "all\u00E9", "vej"});
 constexpr auto kSouthernLinks =
     std::to_array<std::string_view>({"do", "das", "los", "las", "dei", "degli", "delle"});
 constexpr auto kMilitaryWords = std::to_array<std::string_view>({"psc", "unit", "cmr"});
-
-Word word_here(std::string_view s, std::size_t p) {
-  return p < s.size() && letter_byte(s[p]) && !word_before(s, p) ? word_at_place(s, p) : Word{};
-}
 
 std::size_t over_dot(std::string_view s, std::size_t end) {
   return char_at(s, end) == '.' ? end + 1 : end;
@@ -239,7 +180,7 @@ std::size_t northern_end(std::string_view s, const Word& first) {
   return 0;
 }
 
-// "Via Roma 5", "Calle de Alcal\xC3\xA1, 42".
+// "Via Roma 5", "Calle de Alcalá, 42".
 std::size_t southern_end(std::string_view s, const Word& first) {
   if (!one_of(s, first, kSouthernWords)) return 0;
   Word w = first;
@@ -272,7 +213,7 @@ std::size_t military_end(std::string_view s, const Word& first) {
   if (!one_of(s, first, kMilitaryWords) || char_at(s, first.end) != ' ') return 0;
   const std::size_t number = digits_end(s, first.end + 1);
   const Word box = word_here(s, over_gap(s, number));
-  if (number == first.end + 1 || !box || !equals_folded(s, box, "box")) return 0;
+  if (number == first.end + 1 || !box || !box.capital() || !equals_folded(s, box, "box")) return 0;
   const std::size_t end = char_at(s, box.end) == ' ' ? digits_end(s, box.end + 1) : 0;
   return end > box.end + 1 ? end : 0;
 }

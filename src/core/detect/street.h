@@ -1,6 +1,9 @@
-// LOCATION by grammar: street addresses with what belongs to them (unit, city, state, postal code),
-// post boxes, and "City, ST 12345". English forms, French ("12 rue de la Paix"), German and its
-// neighbours ("Hauptstraße 12, 10115 Berlin"), Italian and Spanish ("Via Roma 5").
+// LOCATION by grammar: streets, with what belongs to them (address_tail.h), post boxes, military
+// addresses, and "City, ST 12345". English forms, French ("12 rue de la Paix"), German and its
+// neighbours ("Hauptstraße 12"), Italian and Spanish ("Via Roma 5"), Slavic and Nordic ones. Words
+// with other uses ("Falls") name a street only where a unit, a town or a code follows.
+//
+// Whether an address begins at a place depends on at most kAddressMax + kWordMax bytes from it on.
 #pragma once
 
 #include <array>

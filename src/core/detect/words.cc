@@ -86,6 +86,10 @@ Word word_at_place(std::string_view s, std::size_t p) {
   return w;
 }
 
+Word word_here(std::string_view s, std::size_t p) {
+  return p < s.size() && letter_byte(s[p]) && !word_before(s, p) ? word_at_place(s, p) : Word{};
+}
+
 void look_up(std::string_view s, Word& w) {
   w.hash = name_hash(w.text(s));
   w.flags = name_flags(w.hash);

@@ -63,6 +63,9 @@ void look_up(std::string_view s, Word& w);
 // REQUIRES: no word character before p.
 Word word_at_place(std::string_view s, std::size_t p);
 
+// The same, for a place of which nothing is known: no word where none begins.
+Word word_here(std::string_view s, std::size_t p);
+
 // The word after exactly one space; the dot of an initial or an abbreviation is passed over.
 Word next_word(std::string_view s, const Word& w);
 // The word before p, with exactly one space (and such a dot) between.

@@ -59,6 +59,7 @@ constexpr PlaceCase kAddresses[] = {
     {"a list that goes on", "12 Oak Street\nmilk\nbread", "12 Oak Street"},
     {"of soldiers", "mail PSC 3726, Box 1675\nAPO AE 88470 today",
      "PSC 3726, Box 1675\nAPO AE 88470"},
+    {"of soldiers, in small letters", "Unit 5 box 3\nAPO AE 12345", ""},
     {"a street called otherwise, alone", "it has 12 Key Points today", ""},
     {"Slovene", "na Slovenska cesta 8 danes", "Slovenska cesta 8"},
     {"words before a street", "she moved to Parkstraat 8 then", "Parkstraat 8"},
