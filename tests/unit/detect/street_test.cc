@@ -114,11 +114,14 @@ TEST(R29Address, IsTheSameHoweverTextIsCut) {
   Catalog catalog;
   catalog.add(make_pii_detector(all_types(catalog)));
   constexpr std::string_view parts[] = {
-      "12 ",     "Oak ",   "Street", ", ",     "Austin", ", TX ",  "78701",  "rue ",
-      "de la ",  "Paix",   "Apt 4",  "Via ",   "Roma ",  "5 ",     "Mr. ",   "Jon",
-      " ",       "\"",     ": ",     "U.S. ",  "J. ",    "French", " bank ", "in ",
-      "Monday",  "of ",    "10:30",  " a.m.",  "\n",     "van ",   "PSC ",   "Box ",
-      "APO AE ", "Knolls", "\n, ",   "Israel", " and ",  "8 ",     "> ",     "gatan "};
+      "12 ",    "Oak ",        "Street",    ", ",     "Austin",      ", TX ",  "78701",
+      "rue ",   "de la ",      "Paix",      "Apt 4",  "Via ",        "Roma ",  "5 ",
+      "Mr. ",   "Jon",         " ",         "\"",     ": ",          "U.S. ",  "J. ",
+      "French", " bank ",      "in ",       "Monday", "of ",         "10:30",  " a.m.",
+      "\n",     "van ",        "PSC ",      "Box ",   "APO AE ",     "Knolls", "\n, ",
+      "Israel", " and ",       "8 ",        "> ",     "gatan ",      "cesta ", "Calle Mayor, ",
+      "Unit ",  "box ",        "l'etoile ", "Fax: ",  "call me at ", "386 ",   "3694",
+      " x28",   "2024-03-05 ", "14:30:00",  "nad ",   "Trg "};
   std::mt19937 random(13);
   for (int round = 0; round < 1500; ++round) {
     std::string text;
